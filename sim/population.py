@@ -1,0 +1,164 @@
+"""Who the members are: the part of a scenario that `loyalsim calibrate` writes and the engine reads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """Base of every part of a scenario: unknown keys are errors, values are frozen, text is not a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class PurchaseRate(Part):
+    """Purchases a day of an active member: Gamma(shape, mean / shape) over members (NBD; Ehrenberg 1959)."""
+
+    mean: Positive
+    """mean purchases per member and day while active, at season factor 1"""
+    shape: Positive
+    """Gamma shape; small = very unequal members"""
+
+
+class Leaving(Part):
+    """Probability of lapsing after a purchase of the baseline stream (BG/NBD; Fader, Hardie, Lee 2005)."""
+
+    probability: Share | None = None
+    """the same probability for every member; instead of a and b"""
+    a: Positive | None = None
+    """first parameter of Beta(a, b) over members"""
+    b: Positive | None = None
+    """second parameter of Beta(a, b) over members"""
+    return_rate: Annotated[float, Field(ge=0)] = 0.0
+    """hazard per day with which a lapsed member comes back of their own accord; 0 is BG/NBD"""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Leaving:
+        if (self.a is None) != (self.b is None):
+            raise ValueError("give both a and b, or probability alone")
+        if (self.a is None) == (self.probability is None):
+            raise ValueError("give either probability, or a and b")
+        return self
+
+
+class Basket(Part):
+    """List value of one purchase: lognormal within a member, medians lognormal over members."""
+
+    median: Positive
+    """median list value of a purchase of the median member, in currency units"""
+    sigma: Annotated[float, Field(ge=0)]
+    """standard deviation of log value within a member"""
+    sigma_between: Annotated[float, Field(ge=0)] = 0.0
+    """standard deviation of log median between members"""
+    rate_correlation: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    """correlation between members of normal scores of purchase rate and basket"""
+
+
+class Segment(Part):
+    """A share of the members whose rate and basket differ by a factor; the factors need no average of 1."""
+
+    name: str
+    share: Share
+    rate: Positive = 1.0
+    """multiplies the purchase rate"""
+    basket: Positive = 1.0
+    """multiplies the basket median"""
+
+
+class Posterior(Part):
+    """What calibration does not know: natural logs of the named parameters are multivariate normal."""
+
+    parameters: list[str]
+    """dotted names of the population's parameters, such as purchase_rate.mean; all must be positive numbers"""
+    covariance: list[list[float]]
+    """covariance of the natural logs, one row a parameter, around the values that the population states"""
+
+    @model_validator(mode="after")
+    def _is_covariance(self) -> Posterior:
+        size = len(self.parameters)
+        if len(set(self.parameters)) != size:
+            raise ValueError("parameters are listed twice")
+        if len(self.covariance) != size or any(len(row) != size for row in self.covariance):
+            raise ValueError(f"covariance must have {size} rows of {size} numbers, one a parameter")
+        matrix = np.array(self.covariance, dtype=float)
+        if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12):
+            raise ValueError("covariance must be symmetric")
+        if size and np.linalg.eigvalsh(matrix).min() < -1e-9 * max(1.0, float(np.abs(matrix).max())):
+            raise ValueError("covariance must have no negative eigenvalue")
+        return self
+
+
+class Population(Part):
+    """The members before any programme: how often they buy, for how much, when they leave."""
+
+    members: Annotated[int, Field(ge=1, le=50_000_000)] = 20_000
+    """members at the start of a run; --members overrides it"""
+    purchase_rate: PurchaseRate
+    regularity: Annotated[int, Field(ge=1, le=12)] = 1
+    """gaps between purchases are Erlang of this order: 1 = Poisson, 3 = regular (groceries)"""
+    leaving: Leaving = Leaving(probability=0.0)
+    basket: Basket
+    season: Annotated[list[Positive], Field(min_length=53, max_length=53)] | None = None
+    """factor on the purchase rate by week of the year (day of the year // 7; 53 factors); none = no season"""
+    growth: Annotated[float, Field(gt=-0.9, lt=10)] = 0.0
+    """relative change of every member's purchase rate per year from the start on, smooth"""
+    history_days: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] = [0.0, 0.0]
+    """members present at the start became customers this many days before it, uniform from .. to"""
+    new_members_per_month: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """members who join in each month, as a share of the members at the start"""
+    first_purchase_on_joining: bool = False
+    """true: a member who joins during the run makes a purchase at that moment"""
+    segments: list[Segment] = []
+    """shares must add to 1; none = one segment called all"""
+    posterior: Posterior | None = None
+    source: str = "assumed"
+    """where these numbers come from, printed in every report"""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Population:
+        if self.history_days[0] > self.history_days[1]:
+            raise ValueError("history_days must run from the smaller to the larger number of days")
+        if self.segments:
+            total = sum(s.share for s in self.segments)
+            if abs(total - 1) > 1e-9:
+                raise ValueError(f"the shares of the segments add to {total:g}, they must add to 1")
+            if len({s.name for s in self.segments}) != len(self.segments):
+                raise ValueError("two segments have the same name")
+        if self.posterior:
+            for name in self.posterior.parameters:
+                value = _dotted(self, name)
+                if not isinstance(value, (int, float)) or value <= 0:
+                    raise ValueError(f"posterior names {name}, which is not a positive number here")
+        return self
+
+    def drawn(self, rng: np.random.Generator) -> Population:
+        """One draw from the posterior; the population itself where it carries none.
+
+        Normal scores are drawn first and scaled after, so that equal generators give coupled draws.
+        """
+        if self.posterior is None or not self.posterior.parameters:
+            return self
+        matrix = np.array(self.posterior.covariance)
+        values, vectors = np.linalg.eigh(matrix)
+        root = vectors * np.sqrt(np.clip(values, 0, None))
+        shift = np.exp(root @ rng.standard_normal(len(values)))
+        data: dict[str, Any] = self.model_dump()
+        for name, factor in zip(self.posterior.parameters, shift, strict=True):
+            *path, leaf = name.split(".")
+            node = data
+            for step in path:
+                node = node[step]
+            node[leaf] = float(node[leaf] * factor)
+        return Population.model_validate(data)
+
+
+def _dotted(part: Any, name: str) -> Any:
+    for step in name.split("."):
+        part = getattr(part, step, None)
+    return part
