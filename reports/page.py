@@ -1,0 +1,176 @@
+"""One self-contained HTML page: figures as inline SVG, templates, number formats; nothing fetched, no script."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from cycler import cycler
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+"""Colours that the colour-blind tell apart (Okabe, Ito 2008), the strongest on white first, yellow last."""
+
+TEMPLATES = Path(__file__).parent / "templates"
+THIN_SPACE = "\u2009"
+MINUS = "\u2212"
+
+_STYLE: Any = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "figure.facecolor": "white",
+    "svg.fonttype": "path",
+}
+
+
+def figure(width: float = 7.2, height: float = 3.6) -> tuple[Figure, Axes]:
+    """A figure of `width` x `height` inches with one pair of axes in the house style; no global state."""
+    with matplotlib.rc_context(_STYLE):
+        fig = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(fig)
+        return fig, fig.add_subplot()
+
+
+def figure_svg(fig: Figure, alt: str) -> Markup:
+    """The figure as inline SVG, as wide as its place; the same figure and text give the same bytes.
+
+    `alt` says in words what the figure shows, for readers who do not see it. Identifiers inside are
+    made from the content, so that several figures on a page do not clash.
+    """
+    style: Any = {**_STYLE, "svg.hashsalt": "loyalsim"}
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with matplotlib.rc_context(style):
+        fig.savefig(buffer, format="svg", metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].strip()
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    prefix = "f" + hashlib.sha256((alt + svg).encode()).hexdigest()[:10] + "-"
+    svg = re.sub(r'(\bid="|xlink:href="#|\bhref="#|url\(#)', lambda found: found.group(1) + prefix, svg)
+    head, body = svg.split(">", 1)
+    view = re.search(r'viewBox="[^"]*"', head)
+    assert view is not None
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="figure" '
+        f'role="img" aria-label="{escape(alt)}" {view.group(0)} width="100%"'
+    )
+    return Markup(opening + ">" + body)
+
+
+def render(template: str, **context: Any) -> str:
+    """The page that `template` (a file name in reports/templates) makes of `context`.
+
+    Text is escaped; a name that the context lacks is an error, not an empty place. base.html expects
+    `title` (text) and `provenance` (dict of what the page rests on: version, seed, digest of the data).
+    """
+    return _environment().get_template(template).render(**context)
+
+
+def integer(value: float) -> str:
+    """`value` rounded to a whole number, thousands set off by thin spaces: 12 345."""
+    return _missing(value) or _signed(f"{value:,.0f}")
+
+
+def number(value: float, digits: int = 1) -> str:
+    """`value` with `digits` decimals, thousands set off by thin spaces."""
+    return _missing(value) or _signed(f"{value:,.{digits}f}")
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`value` to `digits` significant figures, without an exponent: for parameters of unlike size."""
+    missing = _missing(value)
+    if missing or value == 0:
+        return missing or "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return _signed(f"{value:,.{decimals}f}")
+
+
+def money(value: float, currency: str = "", digits: int | None = None) -> str:
+    """An amount: whole units from 1,000 up, two decimals below (or `digits`), the currency after it."""
+    if missing := _missing(value):
+        return missing
+    digits = (0 if abs(value) >= 1000 else 2) if digits is None else digits
+    text = _signed(f"{value:,.{digits}f}")
+    return f"{text}\u00a0{currency}" if currency else text
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share or relative change as a percentage: .1234 -> 12.3 %."""
+    return _missing(value) or _signed(f"{100 * value:,.{digits}f}") + "\u00a0%"
+
+
+def points(value: float, digits: int = 1) -> str:
+    """A difference of two shares in percentage points, always with its sign: .012 -> +1.2 pp."""
+    return _missing(value) or _signed(f"{100 * value:+,.{digits}f}") + "\u00a0pp"
+
+
+def interval(value: float, low: float, high: float, digits: int = 1, unit: str = "") -> str:
+    """An estimate with its interval: 12.3 (11.8 to 12.9); `unit` "%" shows shares as percentages."""
+    scale = 100 if unit == "%" else 1
+    middle, start, end = (number(scale * v, digits) for v in (value, low, high))
+    return f"{middle} ({start} to {end})" + (f"\u00a0{unit}" if unit else "")
+
+
+def _missing(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else ""
+
+
+def _signed(text: str) -> str:
+    if not text.strip("+-0.,"):
+        text = text.lstrip("+-")
+    return text.replace(",", THIN_SPACE).replace("-", MINUS)
+
+
+def _interval_filter(triple: tuple[float, float, float], digits: int = 1, unit: str = "") -> str:
+    value, low, high = triple
+    return interval(value, low, high, digits, unit)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        integer=integer,
+        number=number,
+        significant=significant,
+        money=money,
+        percent=percent,
+        points=points,
+        interval=_interval_filter,
+    )
+    style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    environment.globals["style"] = Markup(style)
+    return environment

@@ -1,0 +1,90 @@
+"""A page is one file: nothing is fetched, nothing runs, figures do not clash, numbers read well."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import jinja2
+import pytest
+
+from reports import page
+
+
+def _drawing(values: list[float]) -> page.Figure:
+    fig, axes = page.figure()
+    axes.plot(values, label="actual")
+    axes.fill_between(range(len(values)), values, [v + 1 for v in values], alpha=0.3)
+    axes.set_xlabel("week")
+    axes.legend()
+    return fig
+
+
+def test_same_figure_gives_same_bytes() -> None:
+    assert page.figure_svg(_drawing([1, 2, 4]), "rising") == page.figure_svg(_drawing([1, 2, 4]), "rising")
+
+
+def test_two_figures_on_a_page_share_no_identifier() -> None:
+    one = page.figure_svg(_drawing([1, 2, 4]), "rising")
+    two = page.figure_svg(_drawing([4, 2, 1]), "falling")
+    ids = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (one, two)]
+    assert ids[0] and not ids[0] & ids[1]
+    for svg, known in zip((one, two), ids, strict=True):
+        used = set(re.findall(r'href="#([^"]+)"', svg)) | set(re.findall(r"url\(#([^)]+)\)", svg))
+        assert used and used <= known
+
+
+def test_figure_is_well_formed_and_says_in_words_what_it_shows() -> None:
+    root = ElementTree.fromstring(page.figure_svg(_drawing([1, 2]), 'sales < costs & "more"'))
+    assert root.get("role") == "img"
+    assert root.get("aria-label") == 'sales < costs & "more"'
+    assert root.get("width") == "100%"
+    assert root.get("viewBox")
+    assert not [e for e in root.iter() if e.tag.endswith("metadata")]
+
+
+def test_house_style_leaves_matplotlib_as_it_was() -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    page.figure_svg(_drawing([1, 2]), "x")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_page_asks_for_nothing_and_shows_its_provenance() -> None:
+    html = page.render("base.html", title="Fit <of> a panel", provenance={"seed": 7, "data": "sha256 <abc>"})
+    assert "<title>Fit &lt;of&gt; a panel</title>" in html
+    assert "sha256 &lt;abc&gt;" in html
+    assert "<script" not in html
+    assert not re.search(r"(src|href)=\"(?!data:|#)", html)
+    assert "@import" not in html and "url(" not in html
+
+
+def test_missing_name_is_an_error_not_an_empty_place() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        page.render("base.html", title="no provenance")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (page.integer(1234567.4), "1\u2009234\u2009567"),
+        (page.integer(-0.2), "0"),
+        (page.money(12.5), "12.50"),
+        (page.money(-12345.6, "EUR"), "−12\u2009346\u00a0EUR"),
+        (page.percent(0.1234), "12.3\u00a0%"),
+        (page.points(0.0123), "+1.2\u00a0pp"),
+        (page.points(-0.0123), "−1.2\u00a0pp"),
+        (page.interval(12.3, 11.84, 12.92), "12.3 (11.8 to 12.9)"),
+        (page.interval(0.5, 0.25, 0.75, 0, "%"), "50 (25 to 75)\u00a0%"),
+        (page.significant(0.0012345), "0.00123"),
+        (page.significant(4413.5), "4\u2009414"),
+        (page.number(float("nan")), "–"),
+    ],
+)
+def test_numbers_read_well(text: str, expected: str) -> None:
+    assert text == expected
+
+
+def test_colours_are_eight_that_differ() -> None:
+    assert len(set(page.COLOURS)) == 8
