@@ -1,4 +1,4 @@
-"""One self-contained HTML page: figures as inline SVG, templates, number formats; nothing fetched, no script."""
+"""One self-contained HTML page: inline SVG figures, templates, number formats; nothing fetched, no script."""
 
 from __future__ import annotations
 
