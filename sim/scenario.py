@@ -1,0 +1,41 @@
+"""A scenario: everything that a run needs, in six parts."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from sim.behaviour import Behaviour
+from sim.population import Part, Population
+from sim.programme import Programme
+from sim.setting import Economics, Horizon, Market
+
+
+class Scenario(Part):
+    """One design to run."""
+
+    name: str
+    description: str = ""
+    population: Population
+    programme: Programme = Programme()
+    behaviour: Behaviour = Behaviour()
+    market: Market = Market()
+    economics: Economics = Economics()
+    horizon: Horizon = Horizon()
+
+    @model_validator(mode="after")
+    def _names(self) -> Scenario:
+        segments = [s.name for s in self.population.segments]
+        categories = [c.name for c in self.market.categories]
+        for incentive in self.programme.incentives:
+            for name in incentive.only.segments:
+                if name not in segments:
+                    raise ValueError(
+                        f"programme.incentives: {incentive.name} names the segment {name!r}, "
+                        f"population has {', '.join(segments) or 'none'}"
+                    )
+            if incentive.only.category is not None and incentive.only.category not in categories:
+                raise ValueError(
+                    f"programme.incentives: {incentive.name} names the category {incentive.only.category!r}, "
+                    f"market has {', '.join(categories) or 'none'}"
+                )
+        return self

@@ -1,0 +1,69 @@
+"""Where and how long a programme runs: market, economics, horizon."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from sim.population import Part, Share
+from sim.programme import Money
+
+
+class Category(Part):
+    """A category of goods and its share of purchases."""
+
+    name: str
+    share: Share
+
+
+class Market(Part):
+    """What is the same for every design."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
+    """ISO 4217 code; amounts are kept in hundredths"""
+    price_inflation: Annotated[float, Field(gt=-0.5, lt=5)] = 0.0
+    """relative change of list prices per year, smooth"""
+    categories: list[Category] = []
+    """shares must add to 1; a purchase belongs to one category"""
+
+    @model_validator(mode="after")
+    def _shares(self) -> Market:
+        total = sum(c.share for c in self.categories)
+        if self.categories and abs(total - 1) > 1e-9:
+            raise ValueError(f"the shares of the categories add to {total:g}, they must add to 1")
+        return self
+
+
+class Economics(Part):
+    """What things cost the company."""
+
+    gross_margin: Share = 0.4
+    """gross margin before any benefit, share of list value"""
+    message_cost: Money = 0.0
+    """one message, currency units"""
+    delivery_cost: Money = 0.0
+    """delivery cost of an average purchase that free delivery moves to the programme, currency units"""
+    cost_per_point: Money = 0.0
+    """expected cost of a point, currency units; used to count points against budgets, never as a benefit cost"""
+    set_up_cost: Money = 0.0
+    """once, at the launch"""
+    running_cost_per_month: Money = 0.0
+    """technology and staff of the programme"""
+    discount_rate: Annotated[float, Field(ge=0, lt=1)] = 0.08
+    """per year, for lifetime value and present values"""
+
+
+class Horizon(Part):
+    """The period that is simulated."""
+
+    start: dt.date = dt.date(2027, 1, 1)
+    """day 0; must be the first of a month"""
+    months: Annotated[int, Field(ge=1, le=120)] = 24
+
+    @model_validator(mode="after")
+    def _first(self) -> Horizon:
+        if self.start.day != 1:
+            raise ValueError(f"start must be the first day of a month, found {self.start}")
+        return self
