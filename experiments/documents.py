@@ -1,0 +1,460 @@
+"""The JSON documents that the steps of an experiment hand to each other, sealed by a digest."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sim.errors import InputError
+
+UNSTATED = "unstated"
+"""what a hand-made document that does not say how it capped or estimated carries in those fields"""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Scale = Literal["absolute", "relative"]
+Fact = str | int | float | bool | None
+
+
+class Record(BaseModel):
+    """Base of every part of a document: unknown keys are errors, values are frozen, text is not a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Estimate(Record):
+    """One effect: `arm` less `control` on one metric; for everybody or a segment, the window or a week."""
+
+    metric: str
+    arm: str
+    control: str
+    segment: str | None = None
+    """as `variable=value`; none = everybody"""
+    week: Annotated[int, Field(ge=1)] | None = None
+    """week of the window, from 1; none = the whole window"""
+    effect: Finite
+    """in `unit`: a difference (absolute), or difference / |level of the control arm| (relative; .05 = +5 %)"""
+    se: NotNegative
+    """standard error of `effect`, same unit"""
+    n: dict[str, Annotated[int, Field(ge=0)]]
+    """members behind the row, by arm"""
+    scale: Scale = "absolute"
+    unit: str = ""
+    """unit of the effect, such as `currency units a member`"""
+    low: Finite | None = None
+    """lower end of the interval at the plan's level (repeated or anytime-valid where it is sequential)"""
+    high: Finite | None = None
+    """upper end of the same interval"""
+    df: NotNegative | None = None
+    """degrees of freedom of the t reference; none = normal"""
+    p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """two-sided p-value of no effect, before any multiplicity adjustment"""
+    base: Finite | None = None
+    """level of the control arm, in the metric's unit"""
+    relative: Finite | None = None
+    """effect / |base|; none where refused because the base is within 3 standard errors of 0"""
+    relative_low: Finite | None = None
+    relative_high: Finite | None = None
+    shrunk: Finite | None = None
+    """segment rows: the effect drawn towards the mean of the segments (empirical Bayes)"""
+    shrunk_se: NotNegative | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, str | None, int | None]:
+        """(metric, arm, control, segment, week): the same in a prediction and a read-out."""
+        return (self.metric, self.arm, self.control, self.segment, self.week)
+
+    @property
+    def overall(self) -> bool:
+        """True for a row about everybody and the whole window."""
+        return self.segment is None and self.week is None
+
+
+class Estimand(Record):
+    """What a metric's effect is an effect on; two documents can be compared only where these agree."""
+
+    metric: str
+    population: str
+    window_start: dt.date
+    """first day counted"""
+    window_end: dt.date
+    """last day counted"""
+    capping: str = UNSTATED
+    """`none`, or how values were winsorised"""
+    estimator: str = UNSTATED
+    """such as `difference in means` or `ratio of means`, with the adjustment"""
+    scale: Scale = "absolute"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Estimand:
+        if self.window_end < self.window_start:
+            raise ValueError(f"window_end {self.window_end} is before window_start {self.window_start}")
+        return self
+
+
+class Gate(Record):
+    """One check of the data that must hold before a verdict means anything."""
+
+    name: str
+    passed: bool
+    blocks: bool = True
+    """a failed gate that blocks leaves no verdict; the others are warnings"""
+    segment: str | None = None
+    statistic: Finite | None = None
+    p: Annotated[float, Field(ge=0, le=1)] | None = None
+    threshold: Finite | None = None
+    """the gate fails where `p` is below it"""
+    sentence: str
+    """what was found, for the reader"""
+
+
+class Decision(Record):
+    """A verdict on one metric of one arm, or (metric none) on the arm as a whole."""
+
+    metric: str | None = None
+    arm: str
+    verdict: str
+    rule: str
+    """the rule of the plan that led to it"""
+    sentence: str
+    p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """the p-value that the rule used, adjusted for multiplicity where the plan says so"""
+
+
+class ParameterDraws(Record):
+    """Parameters behind each simulated experiment: M draws of P named parameters."""
+
+    names: list[str]
+    values: list[list[Finite]]
+    """M rows of P numbers, in the order of `names`"""
+
+    @model_validator(mode="after")
+    def _shaped(self) -> ParameterDraws:
+        _check_rows(self.values, len(self.names), "parameter_draws.values", "names")
+        return self
+
+
+class Document(Record):
+    """Base of the documents: kind, version of the format, digest. `kind_name` is what `kind` must say."""
+
+    kind_name: ClassVar[str] = ""
+    version: Literal[1] = 1
+    """version of this format"""
+    digest: str | None = None
+    """sha256 over the canonical JSON of everything else; none = hand-made, not sealed"""
+
+    def sealed(self) -> Self:
+        """The same document with its digest set."""
+        return self.model_copy(update={"digest": digest_of(self.model_dump(mode="json"))})
+
+    def to_json(self) -> str:
+        """The document as JSON text, sealed, keys in the order of the format."""
+        return json.dumps(self.sealed().model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
+
+class Readout(Document):
+    """The live result: effects, what they are effects on, gates and decisions."""
+
+    kind_name: ClassVar[str] = "readout"
+    kind: Literal["readout"] = "readout"
+    experiment: str
+    arms: Annotated[list[str], Field(min_length=2)]
+    control: str
+    estimands: Annotated[list[Estimand], Field(min_length=1)]
+    """one a metric"""
+    rows: Annotated[list[Estimate], Field(min_length=1)]
+    covariance: list[list[Finite]] | None = None
+    """covariance of the effects of the overall rows (no segment, no week), in the order of the rows"""
+    gates: list[Gate] = []
+    decisions: list[Decision] = []
+    provenance: dict[str, Fact] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Readout:
+        _check_keys(self.rows, self.estimands, self.arms, self.control)
+        if self.covariance is not None:
+            overall = sum(row.overall for row in self.rows)
+            _check_rows(self.covariance, overall, "covariance", "overall rows", square=True)
+        return self
+
+    @property
+    def blocked(self) -> list[Gate]:
+        """The failed gates that leave no verdict."""
+        return [gate for gate in self.gates if gate.blocks and not gate.passed]
+
+    def estimand(self, metric: str) -> Estimand:
+        """The estimand of one metric; KeyError for another."""
+        return _estimand(self.estimands, metric)
+
+
+class Prediction(Document):
+    """What the simulation said, frozen: draws of the effects that the live experiment will estimate."""
+
+    kind_name: ClassVar[str] = "prediction"
+    kind: Literal["prediction"] = "prediction"
+    experiment: str
+    frozen_at: dt.datetime
+    """moment of freezing, with its offset from UTC"""
+    made_after_start: bool
+    """true: frozen after the first day of the window, so no forecast"""
+    scenarios: dict[str, str]
+    """scenario behind each arm: arm -> name"""
+    control: str
+    seed: int
+    software: str
+    """version of loyalsim that simulated it"""
+    n: dict[str, Annotated[int, Field(ge=1)]]
+    """live size, members an arm"""
+    estimands: Annotated[list[Estimand], Field(min_length=1)]
+    rows: Annotated[list[Estimate], Field(min_length=1)]
+    """same keys as the read-out's rows; effect = mean of the draws, se = their spread"""
+    draws: list[list[Finite]]
+    """M rows of K simulated effects, K in the order of `rows`; luck and parameters jointly"""
+    includes_live_noise: bool
+    """true: each draw is the estimate of one simulated experiment of the live size `n`, with its sampling
+    noise; false: the effect itself, without the noise of an experiment"""
+    luck_sd: list[NotNegative] | None = None
+    """K numbers in the order of `rows`: the part of each row's spread that luck alone makes, parameters held"""
+    parameter_draws: ParameterDraws | None = None
+    """the parameters behind each of the M draws"""
+    provenance: dict[str, Fact] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Prediction:
+        _check_keys(self.rows, self.estimands, list(self.scenarios), self.control)
+        _check_rows(self.draws, len(self.rows), "draws", "rows")
+        if not self.draws:
+            raise ValueError("draws is empty; at least one simulated experiment is needed")
+        if self.luck_sd is not None and len(self.luck_sd) != len(self.rows):
+            raise ValueError(
+                f"luck_sd has {len(self.luck_sd)} numbers; it must have {len(self.rows)}, one a row"
+            )
+        if self.parameter_draws is not None and len(self.parameter_draws.values) != len(self.draws):
+            raise ValueError(
+                f"parameter_draws has {len(self.parameter_draws.values)} rows, draws has {len(self.draws)}; "
+                "they must be as many"
+            )
+        if self.frozen_at.tzinfo is None:
+            raise ValueError("frozen_at needs its offset from UTC, such as 2026-01-31T12:00:00+00:00")
+        return self
+
+    def estimand(self, metric: str) -> Estimand:
+        """The estimand of one metric; KeyError for another."""
+        return _estimand(self.estimands, metric)
+
+
+AnyDocument = TypeVar("AnyDocument", bound=Document)
+
+
+def digest_of(content: dict[str, Any]) -> str:
+    """sha256 (hex) over the canonical JSON of `content` less its `digest`: sorted keys, no blanks, UTF-8."""
+    rest = {key: value for key, value in content.items() if key != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_document(path: Path | str, model: type[AnyDocument]) -> AnyDocument:
+    """The document in `path`, checked against its format and its digest.
+
+    A file without digest is taken as hand-made. A hand-made read-out may be short: `rows` of (metric, effect,
+    se, n), `population`, `window` ([first day, last day]) and, if wanted, `capping`, `estimator`, `control`,
+    `covariance`.
+
+    Raises InputError naming file, key, what was found and what is allowed.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{file}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"{file}: cannot be read as text ({problem})") from None
+    try:
+        raw = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except json.JSONDecodeError as problem:
+        raise InputError(f"{file}: line {problem.lineno}: is not JSON ({problem.msg})") from None
+    except ValueError as problem:
+        raise InputError(f"{file}: {problem}") from None
+    if not isinstance(raw, dict):
+        raise InputError(f"{file}: found {_shown(raw)}; a document is a JSON object with keys")
+    kind = raw.get("kind", model.kind_name)
+    if kind != model.kind_name:
+        raise InputError(
+            f"{file}: kind: found {_shown(kind)}; this step needs a {model.kind_name!r} document"
+        )
+    if raw.get("digest") is not None and raw["digest"] != digest_of(raw):
+        raise InputError(
+            f"{file}: digest: the content does not match it, the file was changed after it was written; "
+            "use the original, or remove the digest to have it treated as hand-made"
+        )
+    if model is Readout:
+        raw = _spelled_out(raw, file)
+    try:
+        return model.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        raise InputError(*complaints(error, str(file), model)) from None
+
+
+def complaints(error: ValidationError, file: str, model: type[BaseModel], line: Any = None) -> list[str]:
+    """One sentence a problem: file, line where `line(location)` knows it, key, found, allowed."""
+    sentences = []
+    for problem in error.errors():
+        location = tuple(part for part in problem["loc"] if not str(part).startswith(("function-", "list[")))
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+        number = line(location) if line else None
+        place = file + (f": line {number}" if number else "") + (f": {where}" if where else "")
+        match problem["type"]:
+            case "extra_forbidden":
+                allowed = ", ".join(_fields_at(model, location[:-1]))
+                sentences.append(f"{place}: unknown key" + (f"; allowed: {allowed}" if allowed else ""))
+            case "missing":
+                sentences.append(f"{place}: is missing")
+            case "value_error":
+                sentences.append(f"{place}: {problem['ctx']['error']}")
+            case _:
+                allowed = problem["msg"].replace("Input should be", "must be").replace("should", "must")
+                sentences.append(f"{place}: found {_shown(problem['input'])}; {allowed}")
+    return sentences
+
+
+def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys allowed at a location, found by walking the JSON Schema; empty where it cannot be told."""
+    schema = model.model_json_schema()
+    defs = schema.get("$defs", {})
+    nodes = [schema]
+    for part in location:
+        following = []
+        for node in _resolved(nodes, defs):
+            if isinstance(part, int):
+                following.append(node.get("items", {}))
+            elif part in node.get("properties", {}):
+                following.append(node["properties"][part])
+        nodes = following
+    keys = [key for node in _resolved(nodes, defs) for key in node.get("properties", {})]
+    return list(dict.fromkeys(keys))
+
+
+def _resolved(nodes: list[dict[str, Any]], defs: dict[str, Any]) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for node in nodes:
+        if "$ref" in node:
+            out += _resolved([defs[node["$ref"].split("/")[-1]]], defs)
+        elif "anyOf" in node or "oneOf" in node:
+            out += _resolved(node.get("anyOf", []) + node.get("oneOf", []), defs)
+        else:
+            out.append(node)
+    return out
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"{key}: the key is given twice in one object")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"found {name}; numbers must be finite")
+
+
+def _spelled_out(raw: dict[str, Any], file: Path) -> dict[str, Any]:
+    """A short hand-made read-out with arms, control and estimands filled in; anything else as it is."""
+    rows = raw.get("rows")
+    if "estimands" in raw or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return raw
+    out = {
+        key: value
+        for key, value in raw.items()
+        if key not in ("population", "window", "capping", "estimator")
+    }
+    out.setdefault("experiment", file.stem)
+    counts = [row["n"] for row in rows if isinstance(row.get("n"), dict)]
+    names = list(dict.fromkeys(name for n in counts for name in n))
+    out.setdefault("arms", names)
+    if "control" not in out:
+        if "control" not in out["arms"]:
+            raise InputError(
+                f"{file}: control: is missing; name the control arm, one of {', '.join(out['arms'])}"
+            )
+        out["control"] = "control"
+    window = raw.get("window")
+    if not isinstance(window, list) or len(window) != 2:
+        raise InputError(f"{file}: window: found {_shown(window)}; must be [first day, last day]")
+    if not isinstance(raw.get("population"), str):
+        raise InputError(
+            f"{file}: population: found {_shown(raw.get('population'))}; must say who was counted"
+        )
+    out["rows"] = []
+    for number, row in enumerate(rows):
+        row = {"control": out["control"], **row}
+        if "arm" not in row:
+            others = [name for name in row.get("n", {}) if name != row["control"]]
+            if len(others) != 1:
+                raise InputError(
+                    f"{file}: rows[{number}].arm: is missing; name the arm that the effect is of"
+                )
+            row["arm"] = others[0]
+        out["rows"].append(row)
+    metrics = dict.fromkeys(str(row.get("metric")) for row in rows)
+    scales = {str(row.get("metric")): row.get("scale", "absolute") for row in rows}
+    out["estimands"] = [
+        {
+            "metric": metric,
+            "population": raw["population"],
+            "window_start": window[0],
+            "window_end": window[1],
+            "capping": raw.get("capping", UNSTATED),
+            "estimator": raw.get("estimator", UNSTATED),
+            "scale": scales[metric],
+        }
+        for metric in metrics
+    ]
+    return out
+
+
+def _check_rows(matrix: list[list[float]], width: int, name: str, of: str, square: bool = False) -> None:
+    if square and len(matrix) != width:
+        raise ValueError(f"{name} has {len(matrix)} rows; it must have {width}, one for each of the {of}")
+    for number, row in enumerate(matrix):
+        if len(row) != width:
+            raise ValueError(
+                f"{name}[{number}] has {len(row)} numbers; it must have {width}, one for each of {of}"
+            )
+
+
+def _check_keys(rows: list[Estimate], estimands: list[Estimand], arms: list[str], control: str) -> None:
+    if control not in arms:
+        raise ValueError(f"control is {control!r}; it must be one of {', '.join(arms)}")
+    metrics = [estimand.metric for estimand in estimands]
+    seen: set[tuple[str, str, str, str | None, int | None]] = set()
+    for number, row in enumerate(rows):
+        if row.metric not in metrics:
+            raise ValueError(
+                f"rows[{number}].metric is {row.metric!r}; the estimands are {', '.join(metrics)}"
+            )
+        for role, arm in (("arm", row.arm), ("control", row.control)):
+            if arm not in arms:
+                raise ValueError(f"rows[{number}].{role} is {arm!r}; the arms are {', '.join(arms)}")
+            if arm not in row.n:
+                raise ValueError(f"rows[{number}].n has no count for {arm!r}")
+        if row.key in seen:
+            raise ValueError(f"rows[{number}] is about the same as an earlier row: {row.key}")
+        seen.add(row.key)
+
+
+def _estimand(estimands: list[Estimand], metric: str) -> Estimand:
+    for estimand in estimands:
+        if estimand.metric == metric:
+            return estimand
+    raise KeyError(metric)
