@@ -38,7 +38,7 @@ class Estimate(Record):
     week: Annotated[int, Field(ge=1)] | None = None
     """week of the window, from 1; none = the whole window"""
     effect: Finite
-    """in `unit`: a difference (absolute), or difference / |level of the control arm| (relative; .05 = +5 %)"""
+    """in `unit`: a difference (absolute), or difference / |level of the control| (relative; .05 = +5 %)"""
     se: NotNegative
     """standard error of `effect`, same unit"""
     n: dict[str, Annotated[int, Field(ge=0)]]
@@ -219,7 +219,7 @@ class Prediction(Document):
     """true: each draw is the estimate of one simulated experiment of the live size `n`, with its sampling
     noise; false: the effect itself, without the noise of an experiment"""
     luck_sd: list[NotNegative] | None = None
-    """K numbers in the order of `rows`: the part of each row's spread that luck alone makes, parameters held"""
+    """K numbers, one a row: the part of the spread of its draws that luck alone makes, parameters held"""
     parameter_draws: ParameterDraws | None = None
     """the parameters behind each of the M draws"""
     provenance: dict[str, Fact] = {}
@@ -334,6 +334,8 @@ def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
                 following.append(node.get("items", {}))
             elif part in node.get("properties", {}):
                 following.append(node["properties"][part])
+            elif isinstance(node.get("additionalProperties"), dict):
+                following.append(node["additionalProperties"])
         nodes = following
     keys = [key for node in _resolved(nodes, defs) for key in node.get("properties", {})]
     return list(dict.fromkeys(keys))

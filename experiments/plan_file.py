@@ -1,0 +1,335 @@
+"""EXPERIMENT.yaml: what is tested on whom, what is measured, and what will be concluded from which result."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from experiments.documents import Record, complaints, digest_of
+from experiments.yaml_file import read_yaml
+from sim.errors import InputError
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1)]
+Method = Literal[
+    "fixed", "obrien-fleming", "pocock", "lan-demets-obrien-fleming", "lan-demets-pocock", "anytime"
+]
+
+
+class Arm(Record):
+    """One arm: a share of the units, and the scenario that the simulation runs for it."""
+
+    share: Share
+    """share of the units allocated to this arm; the shares add to 1"""
+    changes: dict[str, Any] = Field(default={})
+    """keys of the base scenario that this arm sets differently"""
+    scenario: Name | None = None
+    """a scenario file of its own instead of changes to the base"""
+
+
+class Condition(Record):
+    """One condition of eligibility on a column of the members' table; all conditions must hold."""
+
+    column: Name
+    one_of: Annotated[list[str], Field(min_length=1)] | None = None
+    at_least: float | dt.date | None = None
+    at_most: float | dt.date | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Condition:
+        if self.one_of is None and self.at_least is None and self.at_most is None:
+            raise ValueError(f"the condition on {self.column} says nothing; give one_of, at_least or at_most")
+        return self
+
+    @property
+    def words(self) -> str:
+        """The condition as a reader would say it."""
+        parts = []
+        if self.one_of is not None:
+            parts.append(f"{self.column} is {' or '.join(self.one_of)}")
+        if self.at_least is not None:
+            parts.append(f"{self.column} at least {self.at_least}")
+        if self.at_most is not None:
+            parts.append(f"{self.column} at most {self.at_most}")
+        return " and ".join(parts)
+
+
+class Planning(Record):
+    """What is expected of a metric before the test, for its size; in the metric's unit."""
+
+    baseline: Annotated[float, Field(allow_inf_nan=False)]
+    """level of the control arm; for a proportion the share"""
+    sd: Positive | None = None
+    """standard deviation over members; for a ratio, of (y - R x) / mean x; a proportion needs none"""
+    minimum_effect: Positive
+    """smallest effect worth finding, absolute"""
+    covariate_correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """correlation of the metric with its covariates; variance falls by its square"""
+    icc: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """intraclass correlation within a cluster"""
+
+
+class Metric(Record):
+    """One metric, how it is estimated, and what is concluded from it."""
+
+    name: Name
+    role: Literal["primary", "guardrail", "secondary"]
+    kind: Literal["mean", "proportion", "ratio", "quantile"] = "mean"
+    column: Name
+    """column of the live data: the value; for a ratio the numerator"""
+    denominator: Name | None = None
+    """ratio: column of the denominator; the metric is sum of column / sum of denominator"""
+    quantile: Share | None = None
+    """quantile: which one, .5 = median"""
+    events: Literal["sum", "count", "any"] = "sum"
+    """event tables: the member's value is the sum of `column`, the number of events, or 1 if any"""
+    better: Literal["higher", "lower"] = "higher"
+    unit: str = ""
+    scale: Literal["absolute", "relative"] = "absolute"
+    """scale of the effect and of all margins: a difference, or a difference / |level of the control|"""
+    measure: str | None = None
+    """name of the simulation's measure of the same quantity; none = the metric's name"""
+    simulation_margin: Positive | None = None
+    """the simulation counts as right where it is within this margin of the live effect"""
+    noninferiority_margin: Positive | None = None
+    """guardrail: the loss that is still acceptable"""
+    equivalence_margin: Positive | None = None
+    """an effect within +- this margin does not matter"""
+    covariates: list[str] = Field(default=[])
+    """pre-period columns; event tables offer `pre_` + column; missing values are imputed with an indicator"""
+    adjustment: Literal["none", "cuped", "lin"] = "none"
+    """how the covariates are used: one coefficient for all arms, or one an arm (Lin 2013)"""
+    winsor: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)] | None = (
+        None
+    )
+    """quantiles of all arms together at which values are cut off below and above; .0 and 1. cut nothing"""
+    caps: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    """values at which the metric is cut off below and above, instead of quantiles"""
+    missing: Literal["refuse", "zero"] = "refuse"
+    """an empty value of the metric is an error, or counts as zero"""
+    weekly: Name | None = None
+    """member tables: columns by week, with {week} for its number, such as spend_w{week}"""
+    weekly_denominator: Name | None = None
+    """the same for the denominator of a ratio"""
+    planning: Planning | None = None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Metric:
+        name = self.name
+        if (self.kind == "ratio") != (self.denominator is not None):
+            raise ValueError(f"metric {name}: a ratio, and only a ratio, needs a denominator")
+        if (self.kind == "quantile") != (self.quantile is not None):
+            raise ValueError(f"metric {name}: kind quantile, and only it, needs the key quantile")
+        if self.role == "guardrail" and self.noninferiority_margin is None:
+            raise ValueError(f"metric {name}: a guardrail needs a noninferiority_margin")
+        if (self.adjustment == "none") == bool(self.covariates):
+            raise ValueError(f"metric {name}: covariates and adjustment (cuped or lin) go together")
+        if self.kind == "quantile" and (self.covariates or self.weekly):
+            raise ValueError(f"metric {name}: a quantile takes no covariates and no weekly columns")
+        if self.kind == "proportion" and (self.winsor or self.caps):
+            raise ValueError(f"metric {name}: a proportion cannot be cut off; remove winsor or caps")
+        if self.winsor and self.caps:
+            raise ValueError(f"metric {name}: give either winsor or caps")
+        for key, pair in (("winsor", self.winsor), ("caps", self.caps)):
+            if pair and not pair[0] < pair[1]:
+                raise ValueError(f"metric {name}: {key} is {pair}; the first must be below the second")
+        for key, pattern in (("weekly", self.weekly), ("weekly_denominator", self.weekly_denominator)):
+            if pattern and "{week}" not in pattern:
+                raise ValueError(f"metric {name}: {key} is {pattern!r}; it needs {{week}} for the number")
+        if self.weekly and (self.kind == "ratio") != (self.weekly_denominator is not None):
+            raise ValueError(
+                f"metric {name}: weekly_denominator goes with weekly for a ratio, and only there"
+            )
+        return self
+
+    @property
+    def capping(self) -> str:
+        """How values are cut off, in words, for the estimand."""
+        if self.winsor:
+            return f"winsorised at quantiles {self.winsor[0]:g} and {self.winsor[1]:g} of all arms"
+        return f"cut off at {self.caps[0]:g} and {self.caps[1]:g}" if self.caps else "none"
+
+
+class Columns(Record):
+    """Names of the columns of the live data that are not metrics."""
+
+    member: Name = "member_id"
+    arm: Name = "arm"
+    cluster: Name | None = None
+    """the cluster (such as the store) of a member; needed for unit cluster"""
+    assigned: Name | None = None
+    """date of assignment"""
+    exposed: Name | None = None
+    """date of first exposure"""
+    date: Name = "date"
+    """event tables: date of the event"""
+
+
+class Sizing(Record):
+    """Who is there to be tested, for power and duration."""
+
+    members: Annotated[int, Field(ge=2)] | None = None
+    """members available at the start, all arms together"""
+    members_per_week: Annotated[float, Field(ge=0)] = 0.0
+    """members who become eligible in each further week"""
+    outcome_days: Annotated[int, Field(ge=1)] = 28
+    """days that a member is followed after entering"""
+    clusters: Annotated[int, Field(ge=2)] | None = None
+    """clusters available, all arms together"""
+    cluster_size: Positive | None = None
+    """members a cluster"""
+
+
+class Rule(Record):
+    """One rule of the plan: `then` is concluded where every stated condition holds. The first that fits counts."""
+
+    then: Name
+    primary: list[Literal["better", "worse", "equivalent", "inconclusive"]] | None = None
+    """verdicts on the primary metric, one of which must hold; none = any"""
+    guardrails: Literal["all held", "any broken", "any open"] | None = None
+    """none = whatever the guardrails say"""
+
+
+DEFAULT_RULES = [
+    Rule(then="do not launch", guardrails="any broken"),
+    Rule(then="launch", primary=["better"], guardrails="all held"),
+    Rule(then="do not launch", primary=["worse"]),
+    Rule(then="no difference that matters", primary=["equivalent"]),
+    Rule(then="undecided"),
+]
+
+
+class Plan(Record):
+    """The plan of one experiment, fixed before it starts."""
+
+    experiment: Name
+    question: str = ""
+    """what the experiment is to decide, for the reader"""
+    population: Name
+    """who is counted, in words; part of every estimand"""
+    base: Name | None = None
+    """scenario file or name that the arms change; needed to predict"""
+    arms: Annotated[dict[str, Arm], Field(min_length=2)]
+    control: Name
+    eligibility: list[Condition] = Field(default=[])
+    unit: Literal["member", "cluster"] = "member"
+    start: dt.date
+    """first day of the window"""
+    end: dt.date
+    """last day of the window"""
+    pre_days: Annotated[int, Field(ge=0)] = 0
+    """event tables: days before exposure whose events make the pre_ covariates"""
+    columns: Columns = Columns()
+    strata: list[str] = Field(default=[])
+    """columns within which units are allocated in exact proportion, and effects post-stratified"""
+    segments: list[str] = Field(default=[])
+    """columns by whose values effects are shown as well; known before assignment"""
+    metrics: Annotated[list[Metric], Field(min_length=1)]
+    alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    """two-sided error of the whole experiment"""
+    power: Annotated[float, Field(ge=0.5, lt=1)] = 0.8
+    sequential: Method = "fixed"
+    looks: list[float | dt.date] = Field(default=[1.0])
+    """planned looks, as shares of the information or as dates; the last is 1 or the end"""
+    multiplicity: Literal["none", "holm", "benjamini-hochberg"] = "holm"
+    """across arms and all metrics that are no guardrails"""
+    cluster_variance: Literal["cr1", "cr2", "aggregated"] = "cr2"
+    """unit cluster: robust by cluster (CR1, CR2), or cluster means as observations"""
+    salt: str = ""
+    """makes the allocation of this experiment differ from others; none = the experiment's name"""
+    sizing: Sizing = Sizing()
+    rules: Annotated[list[Rule], Field(min_length=1)] = DEFAULT_RULES
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Plan:
+        total = sum(arm.share for arm in self.arms.values())
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the shares of the arms add to {total:g}, they must add to 1")
+        if self.control not in self.arms:
+            raise ValueError(f"control is {self.control!r}; it must be one of {', '.join(self.arms)}")
+        if self.end < self.start:
+            raise ValueError(f"end {self.end} is before start {self.start}")
+        names = [metric.name for metric in self.metrics]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two metrics are called {name}")
+        primary = [metric for metric in self.metrics if metric.role == "primary"]
+        if len(primary) != 1:
+            raise ValueError(f"{len(primary)} metrics have the role primary; exactly one must")
+        if primary[0].simulation_margin is None:
+            raise ValueError(f"metric {primary[0].name}: the primary metric needs a simulation_margin")
+        if self.unit == "cluster":
+            if self.columns.cluster is None:
+                raise ValueError("unit is cluster; columns.cluster must name its column")
+            if (
+                any(metric.kind == "quantile" for metric in self.metrics)
+                and self.cluster_variance == "aggregated"
+            ):
+                raise ValueError("quantiles cannot be estimated from cluster means; use cr1 or cr2")
+        self._check_looks()
+        return self
+
+    def _check_looks(self) -> None:
+        if not self.looks:
+            raise ValueError("looks is empty; the last look, 1 or the end, is always planned")
+        if len({isinstance(look, dt.date) for look in self.looks}) > 1:
+            raise ValueError("looks must be all shares of the information or all dates")
+        if any(not a < b for a, b in itertools.pairwise(self.fractions)):
+            raise ValueError("looks must increase")
+        if self.fractions[0] <= 0 or abs(self.fractions[-1] - 1) > 1e-9:
+            raise ValueError(f"looks run to {self.looks[-1]}; the last must be 1, or the end {self.end}")
+        if self.sequential == "fixed" and len(self.looks) > 1:
+            raise ValueError(f"{len(self.looks)} looks need a sequential method; fixed allows the last only")
+
+    @property
+    def fractions(self) -> list[float]:
+        """The planned looks as shares of the information; dates by elapsed days of the window."""
+        days = (self.end - self.start).days + 1
+        return [
+            ((look - self.start).days + 1) / days if isinstance(look, dt.date) else float(look)
+            for look in self.looks
+        ]
+
+    @property
+    def primary(self) -> Metric:
+        """The primary metric."""
+        return next(metric for metric in self.metrics if metric.role == "primary")
+
+    @property
+    def treatments(self) -> list[str]:
+        """The arms other than the control, in the order of the file."""
+        return [name for name in self.arms if name != self.control]
+
+    @property
+    def weeks(self) -> int:
+        """Weeks of the window, a begun one counted."""
+        return (self.end - self.start).days // 7 + 1
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the canonical JSON of the plan, defaults filled in."""
+        return digest_of(self.model_dump(mode="json"))
+
+    def metric(self, name: str) -> Metric:
+        """The metric of this name; KeyError for another."""
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        raise KeyError(name)
+
+
+def load_plan(path: Path | str) -> Plan:
+    """The plan in EXPERIMENT.yaml.
+
+    Raises InputError naming file, line, key, what was found and what is allowed, all problems at once.
+    """
+    content, line = read_yaml(Path(path))
+    try:
+        return Plan.model_validate(content)
+    except ValidationError as error:
+        raise InputError(*complaints(error, str(path), Plan, line)) from None
