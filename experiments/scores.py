@@ -1,8 +1,8 @@
 """How good a forecast was: proper scores, probability integral transform, Monte-Carlo p-value.
 
-A forecast is either an ensemble of M draws of what would be measured, or, with ``noise_sd`` > 0, M draws of the
-true effect, each of which would be measured with normal noise of that standard deviation. The second is scored
-exactly, as a mixture of normals, so that no noise has to be drawn.
+A forecast is either an ensemble of M draws of what would be measured, or, with ``noise_sd`` > 0, M draws of
+the true effect, each of which would be measured with normal noise of that standard deviation. The second is
+scored exactly, as a mixture of normals, so that no noise has to be drawn.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def pit(draws: ArrayLike, y: ArrayLike, u: ArrayLike, noise_sd: ArrayLike = 0.0)
     """Probability integral transform of `y`: its randomised rank among the draws, in (0, 1).
 
     draws: (..., M); y, u, noise_sd: shape (...) or scalars; `u` is uniform on (0, 1) and breaks ties. Uniform
-    when `y` and the draws come from one distribution: exactly for an ensemble of measurements, up to 1 / M for
-    a mixture. Source: Czado, Gneiting, Held (2009), sec. 2.
+    when `y` and the draws come from one distribution: exactly for an ensemble of measurements, up to 1 / M
+    for a mixture. Source: Czado, Gneiting, Held (2009), sec. 2.
     """
     below, equal, members = _ranks(draws, y, noise_sd)
     return np.asarray((below + np.asarray(u, dtype=float) * (equal + 1)) / (members + 1), dtype=float)
