@@ -1,0 +1,237 @@
+"""One candidate model fitted to a panel, and what it then expects of the days after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import gammaincc
+
+from scenarios.calibration.baskets import Baskets, fit_baskets
+from scenarios.calibration.bgnbd import Histories, Model, histories, log_likelihood
+from scenarios.calibration.calendar import WEEKS, Clock, week_of_year
+from scenarios.calibration.lives import present_at_start, purchases, states_anew, states_given
+from scenarios.calibration.panel import Panel
+
+Floats = NDArray[np.float64]
+
+SEASON_DAYS = 364
+MAX_ORDER = 8
+_BOUNDS = {
+    "purchase_rate.mean": (-14.0, 3.0),
+    "purchase_rate.shape": (-5.0, 5.0),
+    "leaving.a": (-7.0, 9.0),
+    "leaving.b": (-7.0, 9.0),
+}
+_LOOSEST = 3.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model, with or without growth and season."""
+
+    model: Model
+    growth: bool = False
+    season: bool = False
+
+    @property
+    def size(self) -> int:
+        """How much the candidate assumes: parameters, with the order and the season counted as one each."""
+        return len(self.model.names) + (self.model.order > 1) + self.growth + self.season
+
+    @property
+    def label(self) -> str:
+        """The candidate in words."""
+        start = "first purchase" if self.model.origin == "first purchase" else "start of the data"
+        words = [
+            f"members counted from their {start}" if start == "first purchase" else f"members counted from the {start}",
+            "leave after purchases" if self.model.leaving else "never leave",
+            "regular gaps of order " + str(self.model.order) if self.model.order > 1 else "random gaps",
+        ]
+        return ", ".join(words + ["growth"] * self.growth + ["season"] * self.season)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A candidate at its maximum of likelihood: `theta` are logs of `candidate.model.names`, per operational day."""
+
+    candidate: Candidate
+    clock: Clock
+    theta: Floats
+    log_likelihood: float
+    data: Histories
+    covariance: Floats | None = None
+    growth_error: float = 0.0
+    weak: tuple[str, ...] = ()
+    """parameters of which the panel says so little that their spread was held at a factor e^3"""
+
+
+def fit_candidate(panel: Panel, candidate: Candidate, near: Floats | None = None) -> Fit:
+    """Fit `candidate` by maximum likelihood; `near` (logs) is where to begin."""
+    clock = Clock(panel.start, panel.days - 1)
+    if candidate.season:
+        plain = _fit(panel, candidate, clock, near)
+        for _ in range(2):
+            clock = replace(plain.clock, season=_season(panel, plain))
+            plain = _fit(panel, candidate, clock, plain.theta)
+        return plain
+    return _fit(panel, candidate, clock, near)
+
+
+def with_posterior(fit: Fit, panel: Panel) -> Fit:
+    """`fit` with the covariance of its logs: the inverse of the observed information.
+
+    Directions in which the likelihood is flat are held at a standard deviation of 3 (a factor of 20), and named.
+    """
+    information = _hessian(fit)
+    values, vectors = np.linalg.eigh(information)
+    least = 1 / _LOOSEST**2
+    weak: list[str] = []
+    for value, vector in zip(values, vectors.T, strict=True):
+        if value < least:
+            weak.append(fit.candidate.model.names[int(np.argmax(np.abs(vector)))])
+    covariance = (vectors / np.maximum(values, least)) @ vectors.T
+    error = 0.0
+    if fit.candidate.growth:
+        step = 0.05
+        curve = [_at_growth(panel, fit, fit.clock.growth + s).log_likelihood for s in (-step, 0.0, step)]
+        bend = (2 * curve[1] - curve[0] - curve[2]) / step**2
+        error = 1 / np.sqrt(bend) if bend > 1 else 1.0
+    return replace(fit, covariance=(covariance + covariance.T) / 2, growth_error=float(error), weak=tuple(sorted(set(weak))))
+
+
+def best_order(panel: Panel, model: Model) -> int:
+    """Order of the gaps that is likeliest, climbing from 1."""
+    best, order = -np.inf, 1
+    near: Floats | None = None
+    for k in range(1, MAX_ORDER + 1):
+        fit = fit_candidate(panel, Candidate(replace(model, order=k)), near)
+        if fit.log_likelihood <= best:
+            break
+        best, order, near = fit.log_likelihood, k, fit.theta
+    return order
+
+
+def elapsed_after(clock: Clock, days: int) -> Floats:
+    """Operational days from the end of the fit to the end of each of the `days` days after it."""
+    return np.cumsum(clock.weights(clock.last + 1, clock.last + days))
+
+
+def expectation(fit: Fit, days: int, rng: np.random.Generator, draws: int = 20) -> tuple[Floats, Floats]:
+    """Expected purchases in, and probability of any purchase in, the `days` days after the fit; one entry a member.
+
+    Averages over draws of each member's state; given the state, purchases are (1 - exp(-rate p t)) / p for leaving
+    probability p (Fader, Hardie, Lee 2005, eq. 9 before mixing).
+    """
+    k = fit.candidate.model.order
+    t = float(elapsed_after(fit.clock, days)[-1])
+    bought = np.zeros(len(fit.data.row))
+    active = np.zeros(len(fit.data.row))
+    for _ in range(draws):
+        state = states_given(fit.candidate.model, fit.theta, fit.data, rng)
+        p = np.maximum(state.leaving, 1e-9)
+        lead = (state.phase - (k - 1) / 2) / k if k > 1 else 0.0
+        bought += state.alive * np.maximum(-np.expm1(-p * state.rate * t) / p + lead * -np.expm1(-state.rate * t), 0.0)
+        active += state.alive * (1 - gammaincc((k - state.phase).astype(float), k * state.rate * t))
+    return bought / draws, active / draws
+
+
+def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -> list[tuple[Floats, Floats, Floats]]:
+    """Panels drawn from the fit, each as (member, day, day of the member's start), without the starting purchases.
+
+    `copies` panels of as many members as were seen, or would have to be present for as many to be seen.
+    """
+    model, elapsed = fit.candidate.model, fit.clock.elapsed(panel.days - 1)
+    age = float(elapsed[-1])
+    result = []
+    born = panel.day[np.flatnonzero(np.diff(panel.member, prepend=-1))]
+    for _ in range(copies):
+        members = present_at_start(model, fit.theta, panel.members, age)
+        start = elapsed[born] if model.origin == "first purchase" else np.zeros(members)
+        whose, when = [np.empty(0, dtype=np.int64)], [np.empty(0)]
+        for who, time in purchases(model, states_anew(model, fit.theta, members, rng), start, age, rng):
+            whose.append(who)
+            when.append(time)
+        day = np.searchsorted(elapsed, np.concatenate(when), side="left")
+        result.append((np.concatenate(whose).astype(float), day.astype(float), start))
+    return result
+
+
+def modelled(panel: Panel, model: Model) -> NDArray[np.bool_]:
+    """Which occasions of `panel` the model explains: all but the purchase that starts a member's clock."""
+    keep = np.ones(len(panel.member), dtype=bool)
+    if model.origin == "first purchase":
+        keep[np.flatnonzero(np.diff(panel.member, prepend=-1))] = False
+    return keep
+
+
+def baskets_of(panel: Panel, fit: Fit) -> Baskets:
+    """Basket fit of `panel`; a first purchase that starts the clock is adjusted to the level of later ones."""
+    return fit_baskets(panel, modelled(panel, fit.candidate.model))
+
+
+def _fit(panel: Panel, candidate: Candidate, clock: Clock, near: Floats | None) -> Fit:
+    plain = _at_clock(panel, candidate, clock, near)
+    if not candidate.growth:
+        return plain
+    result = minimize_scalar(
+        lambda g: -_at_clock(panel, candidate, replace(clock, growth=g), plain.theta).log_likelihood,
+        bounds=(-1.5, 1.5), method="bounded", options={"xatol": 0.005, "maxiter": 20},
+    )
+    return _at_clock(panel, candidate, replace(clock, growth=float(result.x)), plain.theta)
+
+
+def _at_growth(panel: Panel, fit: Fit, growth: float) -> Fit:
+    return _at_clock(panel, fit.candidate, replace(fit.clock, growth=growth), fit.theta)
+
+
+def _at_clock(panel: Panel, candidate: Candidate, clock: Clock, near: Floats | None) -> Fit:
+    model = candidate.model
+    data = histories(panel, model.origin, clock)
+    if near is None:
+        events = float(data.count @ (data.gaps + 1))
+        exposure = float(data.count @ data.age)
+        near = np.log([max(events / exposure, 1e-5), 1.0, 1.0, 10.0][: len(model.names)])
+    bounds = [_BOUNDS[name] for name in model.names]
+    result = minimize(lambda t: -log_likelihood(model, t, data), near, method="L-BFGS-B", bounds=bounds)
+    return Fit(candidate, clock, result.x, -float(result.fun), data)
+
+
+def _hessian(fit: Fit) -> Floats:
+    model, data, theta, step = fit.candidate.model, fit.data, fit.theta, 1e-3
+    size = len(theta)
+    unit = np.eye(size) * step
+
+    def value(shift: Floats) -> float:
+        return -log_likelihood(model, theta + shift, data)
+
+    result = np.empty((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            cross = (
+                value(unit[i] + unit[j]) - value(unit[i] - unit[j]) - value(unit[j] - unit[i]) + value(-unit[i] - unit[j])
+            ) / (4 * step**2)
+            result[i, j] = result[j, i] = cross
+    return result
+
+
+def _season(panel: Panel, fit: Fit, copies: int = 20) -> tuple[float, ...]:
+    """53 factors: purchases over what the fit without season expects, shrunk towards 1 by their Poisson noise."""
+    rng = np.random.default_rng(53)
+    plain = replace(fit, clock=replace(fit.clock, season=None))
+    weeks = week_of_year(panel.start, np.arange(panel.days))
+    expected = np.zeros(WEEKS)
+    for _, day, _ in fitted_days(plain, panel, rng, copies):
+        expected += np.bincount(weeks[day.astype(np.int64)], minlength=WEEKS) / copies
+    actual = np.bincount(weeks[panel.day[modelled(panel, fit.candidate.model)]], minlength=WEEKS)
+    seen = expected > 0
+    total = actual[seen].sum() / expected[seen].sum()
+    ratio = np.divide(actual, expected * total, out=np.ones(WEEKS), where=seen)
+    noise = np.divide(1.0, expected * total, out=np.full(WEEKS, np.inf), where=seen)
+    weight = np.where(seen, expected, 0.0)
+    spread = max(0.0, float((weight * ((ratio - 1) ** 2 - np.where(seen, noise, 0))).sum() / weight.sum()))
+    factor = 1 + (ratio - 1) * spread / (spread + noise) if spread > 0 else np.ones(WEEKS)
+    factor = np.maximum(factor, 0.05)
+    return tuple(float(f) for f in factor / factor.mean())

@@ -1,0 +1,221 @@
+"""A transaction panel, cleaned by stated rules: who bought on which day for how much."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.errors import InputError
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+MIN_MEMBERS = 50
+MIN_REPEATERS = 20
+MIN_DAYS = 28
+_STRAY_GAP_DAYS = 366
+_STRAY_SHARE = 0.001
+_DATE_FORMATS = ("%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One cleaning rule, what it did and to how many rows (or members)."""
+
+    name: str
+    text: str
+    count: int
+    unit: str = "rows"
+    places: tuple[int, ...] = ()
+    """first few lines of the file (the header is line 1) to which it applied"""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Purchase occasions of members over a period of whole days.
+
+    One entry of `member`, `day` and `value` per occasion, sorted by member, then day; a member has at most one
+    occasion a day. `member` counts from 0 without a hole, `day` in days from `start` (day 0), `value` in currency
+    units. The period is the days 0 .. `days` - 1.
+    """
+
+    member: Ints
+    day: Ints
+    value: Floats
+    start: dt.date
+    days: int
+    rules: tuple[Rule, ...] = field(default=())
+
+    @property
+    def members(self) -> int:
+        """Number of members."""
+        return int(self.member[-1]) + 1 if len(self.member) else 0
+
+    @property
+    def end(self) -> dt.date:
+        """Last day of the period."""
+        return self.start + dt.timedelta(days=self.days - 1)
+
+    def before(self, day: int) -> Panel:
+        """What was known at the start of `day`: the occasions before it, of the members seen before it."""
+        keep = self.day < day
+        _, member = np.unique(self.member[keep], return_inverse=True)
+        return replace(self, member=member.astype(np.int64), day=self.day[keep], value=self.value[keep], days=day)
+
+    def after(self, day: int, days: int) -> Panel:
+        """The occasions of `days` days from `day` on, of the members seen before it, numbered as in `before`.
+
+        Days still count from `start`; members without an occasion there are simply absent.
+        """
+        seen = np.unique(self.member[self.day < day])
+        keep = (self.day >= day) & (self.day < day + days) & np.isin(self.member, seen)
+        member = np.searchsorted(seen, self.member[keep])
+        return replace(self, member=member, day=self.day[keep], value=self.value[keep], days=day + days)
+
+    def purchases(self) -> Ints:
+        """Occasions of each member."""
+        return np.bincount(self.member, minlength=self.members)
+
+
+def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str = "data") -> Panel:
+    """The panel in `frame`, one row a purchase, by the rules that the panel then lists with their counts.
+
+    Raises InputError when a column holds next to nothing of its kind, or too little is left to fit.
+    """
+    rules: list[Rule] = []
+    lines = np.arange(2, len(frame) + 2)
+    total = len(frame)
+
+    def drop(bad: NDArray[np.bool_], name: str, text: str) -> None:
+        nonlocal frame, lines
+        rules.append(Rule(name, text, int(bad.sum()), "rows", tuple(int(n) for n in lines[bad][:5])))
+        frame, lines = frame[~bad], lines[~bad]
+
+    drop(frame.duplicated().to_numpy(), "duplicate rows", "rows equal in every column: the first is kept")
+    for role, column in (("member", member), ("date", date), ("value", value)):
+        absent = frame[column].isna() | frame[column].astype(str).str.strip().isin(["", "nan", "NaT", "None"])
+        drop(absent.to_numpy(), f"missing {role}", f"no {role} in column {column!r}: left out")
+    dates = _dates(frame[date], date, where)
+    _mostly(dates.notna().to_numpy(), frame[date], where, date, "dates such as 2017-09-30")
+    drop(dates.isna().to_numpy(), "unreadable date", f"column {date!r} holds no date: left out")
+    dates = dates.loc[frame.index]
+    values = pd.to_numeric(frame[value].astype(str).str.strip() if _is_text(frame[value]) else frame[value], errors="coerce")
+    values = values.astype(float).where(lambda v: np.isfinite(v))
+    _mostly(values.notna().to_numpy(), frame[value], where, value, "numbers such as 12.50")
+    drop(values.isna().to_numpy(), "not a number", f"column {value!r} holds no finite number: left out")
+    values = values.loc[frame.index]
+    refunds = (values < 0).to_numpy()
+    lost = float(values[refunds].sum())
+    drop(refunds, "negative value", f"taken as refunds and left out, not set against purchases (sum {lost:,.2f})")
+    values, dates = values.loc[frame.index], dates.loc[frame.index]
+    if frame.empty:
+        raise InputError(f"{where}: none of its {total} rows is a purchase that can be used; " + _counts(rules))
+    day = (dates - pd.Timestamp("1970-01-01")).dt.days.to_numpy(dtype=np.int64)
+    stray = _stray(day)
+    drop(stray, "stray date", "more than a year away from all the rest, under 0.1 % of rows: left out")
+    day, amount = day[~stray], values.to_numpy(dtype=float)[~stray]
+    rules.append(
+        Rule("zero value", "kept as a purchase, left out when the basket is fitted", int((amount == 0).sum()))
+    )
+    names = frame[member].astype(str).str.strip() if _is_text(frame[member]) else frame[member]
+    codes, _ = pd.factorize(names, sort=True)
+    codes = np.asarray(codes, dtype=np.int64)
+    unordered = int((np.diff(day[np.argsort(codes, kind="stable")])[np.diff(np.sort(codes)) == 0] < 0).sum())
+    rules.append(Rule("unordered dates", "earlier than the member's row before it: sorted", unordered))
+    first = int(day.min())
+    panel = _occasions(codes, day - first, amount, dt.date(1970, 1, 1) + dt.timedelta(days=first))
+    merged = len(codes) - len(panel.member)
+    rules.append(Rule("same day", "a member's rows of one day are one purchase, values added", merged))
+    once = int((panel.purchases() == 1).sum())
+    rules.append(Rule("one purchase only", "kept: they tell how many never come back", once, "members"))
+    return replace(panel, rules=tuple(rules))
+
+
+def check_enough(panel: Panel, where: str) -> None:
+    """Raise InputError when `panel` is too small to fit."""
+    repeaters = int((panel.purchases() > 1).sum())
+    for found, least, what in (
+        (panel.members, MIN_MEMBERS, "members"),
+        (repeaters, MIN_REPEATERS, "members with two purchases or more"),
+        (panel.days, MIN_DAYS, "days"),
+    ):
+        if found < least:
+            raise InputError(f"{where}: has {found} {what} in the period to fit; at least {least} are needed")
+
+
+def holdout_day(panel: Panel, holdout_from: str | dt.date, where: str) -> int:
+    """Day number of the held-out period's first day; InputError when it is no date or leaves nothing to fit or check."""
+    try:
+        start = pd.Timestamp(holdout_from).date() if not isinstance(holdout_from, dt.date) else holdout_from
+        if pd.isna(pd.Timestamp(start)):
+            raise ValueError("no date")
+    except (ValueError, TypeError) as problem:
+        raise InputError(f"--holdout-from: found {holdout_from!r}; give a date such as 2017-10-01") from problem
+    if isinstance(start, dt.datetime):
+        start = start.date()
+    earliest = panel.start + dt.timedelta(days=MIN_DAYS)
+    if not earliest <= start <= panel.end:
+        raise InputError(
+            f"{where}: --holdout-from {start} is outside the data; allowed is {earliest} to {panel.end} "
+            f"(the data run from {panel.start} to {panel.end})"
+        )
+    return (start - panel.start).days
+
+
+def _occasions(codes: Ints, day: Ints, amount: Floats, start: dt.date) -> Panel:
+    span = int(day.max()) + 1
+    key, inverse = np.unique(codes * span + day, return_inverse=True)
+    value = np.bincount(inverse, weights=amount)
+    return Panel(key // span, key % span, value, start, span)
+
+
+def _dates(column: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column.dt.tz_localize(None).dt.floor("D") if column.dt.tz is not None else column.dt.floor("D")
+    text = column.astype(str).str.strip()
+    best = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
+    if best.notna().mean() < 0.5:
+        tries = {f: pd.to_datetime(text, format=f, errors="coerce") for f in _DATE_FORMATS}
+        counts = {f: int(t.notna().sum()) for f, t in tries.items()}
+        top = max(counts, key=lambda f: counts[f])
+        if counts[top] and counts["%d/%m/%Y"] == counts["%m/%d/%Y"] == counts[top]:
+            raise InputError(
+                f"{where}: column {name!r} can be read day first or month first (found {text.iloc[0]!r}); "
+                "write dates as 2017-09-30"
+            )
+        if counts[top] > best.notna().sum():
+            best = tries[top]
+    return best.dt.floor("D")
+
+
+def _mostly(good: NDArray[np.bool_], column: pd.Series[Any], where: str, name: str, kind: str) -> None:
+    if len(good) and good.mean() < 0.5:
+        example = str(column[~good].iloc[0])
+        raise InputError(
+            f"{where}: column {name!r} has {kind} in {int(good.sum())} of {len(good)} rows (found {example!r}); "
+            f"at least half of the rows must have them"
+        )
+
+
+def _stray(day: Ints) -> NDArray[np.bool_]:
+    order = np.argsort(day, kind="stable")
+    gaps = np.flatnonzero(np.diff(day[order]) >= _STRAY_GAP_DAYS)
+    bad = np.zeros(len(day), dtype=bool)
+    for gap in gaps:
+        for part in (order[: gap + 1], order[gap + 1 :]):
+            if len(part) < _STRAY_SHARE * len(day):
+                bad[part] = True
+    return bad
+
+
+def _is_text(column: pd.Series[Any]) -> bool:
+    return not pd.api.types.is_numeric_dtype(column)
+
+
+def _counts(rules: list[Rule]) -> str:
+    return "; ".join(f"{r.name}: {r.count}" for r in rules if r.count) or "no row was left out"
