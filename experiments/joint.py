@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from experiments.scores import energy_score
 
 Floats = NDArray[np.float64]
 
-_Test = tuple[str, int, float, tuple[float, float], float]
+_Test = tuple[Literal["hotelling", "bonferroni"], int, float, tuple[float, float], float]
 
 _BAND_DRAWS = 40_000
 _SMALLEST_EIGENVALUE = 1e-8
@@ -24,7 +24,7 @@ _SMALLEST_EIGENVALUE = 1e-8
 class Joint:
     """Hotelling-type test of all metrics, with bands that hold for all of them at once."""
 
-    method: str
+    method: Literal["hotelling", "bonferroni"]
     """"hotelling", or "bonferroni" where nobody knows how the live effects of the metrics go together"""
     metrics: int
     rank: int
@@ -102,11 +102,6 @@ def joint_test(
         energy=energy,
         energy_skill=1 - energy / reference,
     )
-
-
-def in_words(names: Sequence[str], directions: Sequence[str]) -> str:
-    """One line on which way the simulation is off: "redemption overstated, retention right"."""
-    return ", ".join(f"{name} {word}" for name, word in zip(names, directions, strict=True))
 
 
 def _covariance(

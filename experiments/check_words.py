@@ -1,0 +1,160 @@
+"""What a check found, in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from experiments.check_document import Comparison, JointComparison
+from experiments.discrepancy import Discrepancy, MembersNeeded
+from experiments.documents import Estimate, Prediction, Readout
+from experiments.joint import Joint
+from experiments.parity import Matched, label
+
+
+def comparison_sentence(
+    live: Estimate, found: Discrepancy, margin: float | None, members: int, needed: MembersNeeded | None
+) -> str:
+    """One row: what was predicted, what was seen, and what follows."""
+    unit = f" {live.unit}" if live.unit else ""
+    low, high = found.interval
+    seen = (
+        f"{label(live)}: predicted {found.predicted:+.4g}{unit}, so that a live result between "
+        f"{low:+.4g} and {high:+.4g} was to be expected; observed {found.observed:+.4g}."
+    )
+    if margin is None:
+        word = "differs from" if found.p_difference < found.alpha else "cannot be told from"
+        return (
+            f"{seen} The result {word} the prediction (p = {found.p_difference:.2g}); without a margin this "
+            "is no verdict."
+        )
+    off = f"{abs(found.difference):.4g}{unit}"
+    match found.verdict:
+        case "confirmed":
+            says = f"Confirmed: the simulation is off by less than the margin of {margin:.4g}{unit}."
+        case "refuted":
+            says = f"Refuted: the simulation is off by {off}, more than chance allows."
+        case "different but trivial":
+            says = (
+                f"Different but trivial: off by {off}, beyond chance, but within the margin of {margin:.4g}."
+            )
+        case _:
+            says = (
+                f"Inconclusive: the simulation may be right, and may be off by more than the margin of "
+                f"{margin:.4g}. The smallest margin that would pass is {found.smallest_margin:.4g}{unit}. "
+                + _members(found, margin, members, needed)
+            )
+    return f"{seen} {says}"
+
+
+def joint_sentence(group: str, found: Joint, rows: Sequence[Comparison], alpha: float) -> str:
+    """All rows of a group at once."""
+    if found.method == "bonferroni":
+        how = f"smallest p-value times {found.metrics} (the read-out states no covariance): p = {found.p:.2g}"
+    else:
+        second = f"{found.df[1]:.0f}" if np.isfinite(found.df[1]) else "infinite"
+        how = f"F = {found.statistic:.2f} on {found.df[0]:.0f} and {second} df, p = {found.p:.2g}"
+    says = (
+        "together they differ from the prediction more than chance allows"
+        if found.p < alpha
+        else "together they show no difference beyond chance, which is no proof of agreement"
+    )
+    outside = [_short(row) for row in rows if row.outside_band]
+    named = f"; outside the bands for all at once: {', '.join(outside)}" if outside else ""
+    return f"{group[0].upper()}{group[1:]}: {says} ({how}){named}."
+
+
+def answer(rows: Sequence[Comparison], joints: Sequence[JointComparison], alpha: float) -> str:
+    """The outcome for the reader in a hurry: the direction for each metric, then the joint test."""
+    overall = [row for row in rows if row.segment is None and row.week is None]
+    arms = list(dict.fromkeys(row.arm for row in overall))
+    parts = []
+    for arm in arms:
+        words = ", ".join(f"{row.metric} {row.direction}" for row in overall if row.arm == arm)
+        parts.append(f"{arm}: {words}" if len(arms) > 1 else words)
+    text = "; ".join(parts)
+    together = [joint for joint in joints if joint.group == "all metrics" and joint.rows > 1]
+    if together:
+        verb = "refutes" if together[0].p < alpha else "does not refute"
+        text += f". Taken together, the result {verb} the simulation (p = {together[0].p:.2g})"
+    return text[0].upper() + text[1:] + "."
+
+
+def caveats(
+    prediction: Prediction, readout: Readout, matched: Matched, margins: Mapping[str, float]
+) -> list[str]:
+    """Everything that weakens the check, one sentence each."""
+    out = []
+    if prediction.made_after_start:
+        out.append(
+            f"The prediction was frozen on {prediction.frozen_at.date()}, after the experiment had started: "
+            "it is no forecast, and the track record leaves it out."
+        )
+    if prediction.digest is None:
+        out.append("The prediction is hand-made: it carries no digest that shows it was not changed since.")
+    if prediction.experiment != readout.experiment:
+        out.append(
+            f"The prediction is about {prediction.experiment!r}, the read-out about {readout.experiment!r}."
+        )
+    out += [f"{sentence}." for sentence in matched.unverified]
+    live = [readout.rows[number] for _, number in matched.pairs]
+    if prediction.includes_live_noise and prediction.luck_sd is None:
+        for row in live:
+            for arm, count in row.n.items():
+                planned = prediction.n.get(arm)
+                if row.overall and planned and not 0.9 <= count / planned <= 1.1:
+                    out.append(
+                        f"{row.metric}: {arm} had {count} members live and {planned} in the simulation, "
+                        "whose sampling noise is therefore of another size."
+                    )
+    without = dict.fromkeys(row.metric for row in live if row.week is None and row.metric not in margins)
+    if without:
+        out.append(f"No margin was planned for {', '.join(without)}: no verdict there.")
+    if matched.unmatched:
+        shown = "; ".join(matched.unmatched[:5])
+        more = len(matched.unmatched) - 5
+        out.append(f"Not compared: {shown}" + (f"; and {more} more." if more > 0 else "."))
+    failed = [gate for gate in readout.gates if not gate.passed]
+    out += [f"Warning of the read-out: {gate.sentence}" for gate in failed]
+    return out
+
+
+def plain_direction(found: Discrepancy) -> str:
+    """Direction without a margin: only a difference beyond chance has one."""
+    if found.p_difference >= found.alpha:
+        return "cannot be told"
+    if found.observed * found.predicted < 0 and abs(found.observed) > found.spread.live:
+        return "wrong in sign"
+    return "overstated" if abs(found.predicted) > abs(found.observed) else "understated"
+
+
+def _members(found: Discrepancy, margin: float, members: int, needed: MembersNeeded | None) -> str:
+    if needed is None:
+        return ""
+    if needed.to_confirm is not None:
+        return (
+            f"If the difference stays as it is, about {_count(needed.to_confirm)} members in all "
+            f"({_count(needed.to_confirm - members)} more) would confirm it with probability .8."
+        )
+    if needed.to_refute is not None:
+        return (
+            f"If the difference stays as it is, about {_count(needed.to_refute)} members in all "
+            f"({_count(needed.to_refute - members)} more) would refute it with probability .8."
+        )
+    return (
+        "No number of members would settle it: the simulation's own uncertainty "
+        f"({found.spread.parameters:.4g}) is too large for this margin."
+    )
+
+
+def _count(number: int) -> str:
+    digits = max(0, len(str(number)) - 3)
+    rounded = -(-number // 10**digits) * 10**digits
+    return f"{rounded:,}".replace(",", " ")
+
+
+def _short(row: Comparison) -> str:
+    return " ".join(
+        part for part in (row.metric, row.segment, f"week {row.week}" if row.week else None) if part
+    )
