@@ -186,7 +186,7 @@ class Sizing(Record):
 
 
 class Rule(Record):
-    """One rule of the plan: `then` is concluded where every stated condition holds. The first that fits counts."""
+    """One rule of the plan: `then` is concluded where every condition holds; the first that fits counts."""
 
     then: Name
     primary: list[Literal["better", "worse", "equivalent", "inconclusive"]] | None = None
