@@ -10,83 +10,110 @@ from numpy.typing import NDArray
 from scenarios.calibration.panel import Panel
 
 Floats = NDArray[np.float64]
+_MOST_CORRELATION = 0.9
+_LEAST_TO_COMPARE = 20
 
 
 @dataclass(frozen=True)
 class Baskets:
-    """Log value of a purchase = level + member effect + rest; the spreads are standard deviations of logs.
+    """Log value of a purchase = level + member's effect + rest; the spreads are standard deviations of logs.
 
-    `effect` and `effect_error`: each member's posterior mean and standard deviation (shrunk towards 0 the more, the
-    fewer the purchases); `ratios`: value over expected value of every purchase, zeros included, mean 1 over all
-    value, so that money adds up whatever the true shape of the distribution; `covariance`: of (log of the
-    median, log within, log between).
+    The effect of a member whose purchase rate has normal score z is N(correlation between z, (1 - correlation^2)
+    between^2) a priori. `purchases` and `mean_log` are each member's priced purchases and their mean log over `level`.
+    `ratios` are value over expected value of every purchase (zeros included, mean 1), so that money adds up whatever
+    the shape of the distribution; `scale` brings expected to actual money in the fit, `scale_error` is its relative
+    error; `errors` are standard errors of (log median, log within, log between); `first_factor` is a first purchase
+    over a later one of the same member; `mean` is the mean value of a purchase at the level of later ones.
     """
 
     level: float
     within: float
     between: float
-    effect: Floats
-    effect_error: Floats
+    correlation: float
+    purchases: Floats
+    mean_log: Floats
     ratios: Floats
     scale: float
     scale_error: float
-    covariance: Floats
-    first_factor: float = 1.0
-    """a first purchase over a later one of the same member, where first purchases are told apart"""
-    mean: float = 0.0
-    """mean value of a purchase, first purchases brought to the level of later ones"""
+    errors: tuple[float, float, float]
+    first_factor: float
+    mean: float
 
-    def expected(self) -> Floats:
-        """Expected value of one purchase of each member, in currency units."""
-        return self.scale * np.exp(self.effect + self.effect_error**2 / 2)
+    def effects(self, score: Floats) -> tuple[Floats, Floats]:
+        """Posterior mean and standard deviation of each member's effect, given the normal score of their rate."""
+        prior = self.correlation * self.between * score
+        room = max(self.between**2 * (1 - self.correlation**2), 1e-12)
+        noise = max(self.within**2, 1e-12)
+        pull = room * self.purchases / (room * self.purchases + noise)
+        return prior + pull * (self.mean_log - prior), np.sqrt(room * (1 - pull))
+
+    def expected(self, score: Floats) -> Floats:
+        """Expected value of one purchase of each member, in currency units, given the normal score of their rate."""
+        mean, spread = self.effects(score)
+        return self.scale * np.exp(mean + spread**2 / 2)
+
+    def lognormal_spreads(self) -> tuple[float, float]:
+        """Spreads (within, between) with which a lognormal of this median has the panel's mean value.
+
+        Real values are no exact lognormals; both spreads are scaled alike so that simulated money agrees.
+        """
+        total = self.within**2 + self.between**2
+        factor = np.sqrt(max(2 * np.log(max(self.mean, 1e-9)) - 2 * self.level, 0.02 * total) / total)
+        return float(self.within * factor), float(self.between * factor)
 
 
-def fit_baskets(panel: Panel, later: NDArray[np.bool_] | None = None) -> Baskets:
+def fit_baskets(panel: Panel, later: NDArray[np.bool_], score: Floats) -> Baskets:
     """Variance components by the unbalanced analysis of variance (Searle, Casella, McCulloch 1992, ch. 3).
 
-    Members are pooled with weights n / (1 + n between / within), so that frequent buyers do not settle the median.
-    `later` marks the purchases that the forecast is about; where the others (first purchases) differ in size for the
-    same member, they are brought to the level of the later ones first (Fader, Hardie, Lee 2005b leave them out).
+    `later` marks the purchases that a forecast is about; where the others (first purchases) differ in size for the
+    same member, they are brought to the level of the later ones (Fader, Hardie, Lee 2005b, J. Marketing Research 42,
+    leave them out). `score` is the expected normal score of each member's purchase rate.
     """
-    value = panel.value
-    first_factor = 1.0 if later is None else _first_factor(panel, later)
-    if later is not None and first_factor != 1.0:
-        value = np.where(later, value, value / first_factor)
+    size = panel.members
+    first_factor = _first_factor(panel, later)
+    value = np.where(later, panel.value, panel.value / first_factor)
     priced = value > 0
     member, log = panel.member[priced], np.log(value[priced])
-    count = np.bincount(member, minlength=panel.members).astype(float)
-    total = np.bincount(member, weights=log, minlength=panel.members)
+    count = np.bincount(member, minlength=size).astype(float)
     seen = count > 0
-    mean = np.divide(total, count, out=np.zeros_like(total), where=seen)
+    mean = np.divide(np.bincount(member, weights=log, minlength=size), count, out=np.zeros(size), where=seen)
     groups, n = int(seen.sum()), float(count.sum())
-    within_ss = float(((log - mean[member]) ** 2).sum())
     free = max(n - groups, 1.0)
-    within2 = max(within_ss / free, 1e-6) if n > groups else float(log.var()) or 1e-6
-    grand = float(log.mean())
-    between_ss = float((count * (mean - grand) ** 2)[seen].sum())
+    within2 = max(float(((log - mean[member]) ** 2).sum()) / free, 1e-6) if n > groups else max(float(log.var()), 1e-6)
+    between_mean = float((count * (mean - log.mean()) ** 2)[seen].sum()) / max(groups - 1, 1)
     per_group = (n - float((count**2).sum()) / n) / max(groups - 1, 1)
-    between2 = max(0.0, (between_ss / max(groups - 1, 1) - within2) / per_group)
+    between2 = max(0.0, (between_mean - within2) / per_group)
     weight = np.where(seen, count / (count * between2 + within2), 0.0)
-    level = float((weight * mean).sum() / weight.sum())
-    error2 = 1 / (count / within2 + (1 / between2 if between2 > 1e-9 else 1e9))
-    effect = np.where(seen, error2 * count / within2 * (mean - level), 0.0)
-    guess = np.exp(effect + error2 / 2)[panel.member]
+    level, slope = _line(score, mean, weight)
+    between = float(np.sqrt(between2))
+    correlation = float(np.clip(slope / between, -_MOST_CORRELATION, _MOST_CORRELATION)) if between > 1e-6 else 0.0
+    if correlation == 0.0:
+        level = float(weight @ mean / weight.sum())
+    shrink = between2 * count / (between2 * count + within2)
+    errors = (
+        float(1 / np.sqrt(weight.sum())),
+        float(1 / np.sqrt(2 * free)),
+        float(1 / np.sqrt(2 * max(float((shrink**2).sum()), 1.0))) if between2 > 0 else 0.0,
+    )
+    raw = Baskets(
+        level, float(np.sqrt(within2)), between, correlation, count, np.where(seen, mean - level, 0.0), np.ones(1), 1.0, 0.0,
+        errors, first_factor, float(value.mean()),
+    )  # fmt: skip
+    guess = raw.expected(score)[panel.member]
     scale = float(value.sum() / guess.sum())
     ratios = value / (scale * guess)
-    ratios = ratios / ratios.mean()
-    spread = np.bincount(panel.member, weights=value - scale * guess, minlength=panel.members)
-    scale_error = float(np.sqrt((spread**2).sum()) / value.sum())
-    if between2 > 0:
-        shrink = between2 + within2 / np.maximum(count, 1e-9)
-        information = float((between2 / shrink[seen]) ** 2 @ np.ones(groups))
-        log_between = 1 / (2 * max(information, 1.0))
-    else:
-        log_between = 0.0
-    covariance = np.diag([1 / float(weight.sum()), 1 / (2 * free), log_between])
-    return Baskets(
-        level, float(np.sqrt(within2)), float(np.sqrt(between2)), effect, np.sqrt(error2), ratios, scale, scale_error, covariance,
-        first_factor, float(value.mean())
-    )
+    residual = np.bincount(panel.member, weights=value - scale * guess, minlength=size)
+    values = {**vars(raw), "ratios": ratios / ratios.mean(), "scale": scale}
+    values["scale_error"] = float(np.sqrt((residual**2).sum()) / value.sum())
+    return Baskets(**values)
+
+
+def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
+    total = weight.sum()
+    x_mean, y_mean = float(weight @ x / total), float(weight @ y / total)
+    bend = float(weight @ (x - x_mean) ** 2)
+    slope = float(weight @ ((x - x_mean) * (y - y_mean))) / bend if bend > 1e-9 else 0.0
+    return y_mean - slope * x_mean, slope
 
 
 def _first_factor(panel: Panel, later: NDArray[np.bool_]) -> float:
@@ -95,6 +122,6 @@ def _first_factor(panel: Panel, later: NDArray[np.bool_]) -> float:
     mean = np.bincount(panel.member[later], weights=panel.value[later], minlength=size) / np.maximum(times, 1)
     firsts = np.bincount(panel.member[~later], weights=panel.value[~later], minlength=size)
     both = (times > 0) & (np.bincount(panel.member[~later], minlength=size) > 0)
-    if both.sum() < 20 or mean[both].sum() <= 0:
+    if both.sum() < _LEAST_TO_COMPARE or mean[both].sum() <= 0 or firsts[both].sum() <= 0:
         return 1.0
     return float(np.clip(firsts[both].sum() / mean[both].sum(), 0.2, 5.0))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import gammaincc
+from scipy.special import gammainc, gammaincc, ndtri
 
 from scenarios.calibration.baskets import Baskets, fit_baskets
 from scenarios.calibration.bgnbd import Histories, Model, histories, log_likelihood
@@ -119,23 +119,35 @@ def elapsed_after(clock: Clock, days: int) -> Floats:
     return np.cumsum(clock.weights(clock.last + 1, clock.last + days))
 
 
-def expectation(fit: Fit, days: int, rng: np.random.Generator, draws: int = 20) -> tuple[Floats, Floats]:
-    """Expected purchases in, and probability of any purchase in, the `days` days after the fit; one entry a member.
+def rate_score(fit: Fit, rate: Floats) -> Floats:
+    """Normal score of a purchase rate among the rates of all members of the fitted model."""
+    shape = float(np.exp(fit.theta[1]))
+    share = gammainc(shape, rate * shape / np.exp(fit.theta[0]))
+    return ndtri(np.clip(share, 1e-6, 1 - 1e-6))
+
+
+def expectation(fit: Fit, panel: Panel, days: int, rng: np.random.Generator, draws: int = 20) -> tuple[Floats, ...]:
+    """Expected purchases, probability of any purchase and expected value over the `days` days after the fit, by member.
 
     Averages over draws of each member's state; given the state, purchases are (1 - exp(-rate p t)) / p for leaving
     probability p (Fader, Hardie, Lee 2005, eq. 9 before mixing).
     """
     k = fit.candidate.model.order
     t = float(elapsed_after(fit.clock, days)[-1])
-    bought = np.zeros(len(fit.data.row))
-    active = np.zeros(len(fit.data.row))
-    for _ in range(draws):
-        state = states_given(fit.candidate.model, fit.theta, fit.data, rng)
+    states = [states_given(fit.candidate.model, fit.theta, fit.data, rng) for _ in range(draws)]
+    scores = [rate_score(fit, s.rate) for s in states]
+    baskets = fit_baskets(panel, modelled(panel, fit.candidate.model), np.mean(scores, axis=0))
+    bought, active, value = np.zeros((3, len(fit.data.row)))
+    for state, score in zip(states, scores, strict=True):
         p = np.maximum(state.leaving, 1e-9)
         lead = (state.phase - (k - 1) / 2) / k if k > 1 else 0.0
-        bought += state.alive * np.maximum(-np.expm1(-p * state.rate * t) / p + lead * -np.expm1(-state.rate * t), 0.0)
+        expected = state.alive * np.maximum(
+            -np.expm1(-p * state.rate * t) / p + lead * -np.expm1(-state.rate * t), 0.0
+        )
+        bought += expected
         active += state.alive * (1 - gammaincc((k - state.phase).astype(float), k * state.rate * t))
-    return bought / draws, active / draws
+        value += expected * baskets.expected(score)
+    return bought / draws, active / draws, value / draws
 
 
 def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -> list[tuple[Floats, Floats, Floats]]:
@@ -167,9 +179,11 @@ def modelled(panel: Panel, model: Model) -> NDArray[np.bool_]:
     return keep
 
 
-def baskets_of(panel: Panel, fit: Fit) -> Baskets:
-    """Basket fit of `panel`; a first purchase that starts the clock is adjusted to the level of later ones."""
-    return fit_baskets(panel, modelled(panel, fit.candidate.model))
+def baskets_of(panel: Panel, fit: Fit, rng: np.random.Generator, draws: int = 20) -> Baskets:
+    """Basket fit of `panel`, with each member's purchase rate as `fit` sees it."""
+    states = (states_given(fit.candidate.model, fit.theta, fit.data, rng) for _ in range(draws))
+    score = np.mean([rate_score(fit, s.rate) for s in states], axis=0)
+    return fit_baskets(panel, modelled(panel, fit.candidate.model), score)
 
 
 def _fit(panel: Panel, candidate: Candidate, clock: Clock, near: Floats | None) -> Fit:
