@@ -1,0 +1,254 @@
+"""What we believe after a live test: the parameter draws behind a prediction, reweighted by the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.documents import Estimate, ParameterDraws, Prediction, Readout, digest_of
+from experiments.parity import match
+from experiments.recalibration_document import (
+    Belief,
+    EffectMove,
+    LaunchDecision,
+    Option,
+    ParameterMove,
+    Recalibration,
+)
+from experiments.reweighting import (
+    Culprit,
+    Weights,
+    culprit,
+    emulate,
+    reweight,
+    weighted_moments,
+    weighted_quantile,
+)
+from sim.errors import InputError
+
+Floats = NDArray[np.float64]
+
+LEAST_EFFECTIVE_DRAWS = 100
+"""fewer effective draws describe no posterior"""
+_MONTE_CARLO_ERRORS = 3.0
+
+
+def recalibrate(
+    prediction: Prediction,
+    readout: Readout,
+    decision: str | None = None,
+    decision_values: Mapping[str, Floats] | None = None,
+) -> Recalibration:
+    """Weigh the parameter draws of `prediction` by the likelihood of the live effects on everybody.
+
+    decision: metric whose effect the launch decision rests on; none = the prediction's primary, or its first.
+    decision_values: arm -> (M,) worth of launching it under each draw, instead of that metric's effect.
+    Draws that include sampling noise are first regressed on their parameters, see `reweighting.emulate`.
+    Raises InputError without parameter draws, where the effective draws are below 100, or where no draw
+    explains the result; then it names the parameter that would have to move.
+    """
+    if prediction.parameter_draws is None:
+        raise InputError("the prediction carries no parameter_draws, so there is nothing to recalibrate")
+    matched = match(prediction, readout)
+    pairs = [(ours, live) for ours, live in matched.pairs if readout.rows[live].overall]
+    ours = [pair[0] for pair in pairs]
+    rows = [readout.rows[pair[1]] for pair in pairs]
+    values = np.array(prediction.parameter_draws.values, dtype=float)
+    simulated = np.array(prediction.draws, dtype=float)[:, ours]
+    observed = np.array([row.effect for row in rows])
+    try:
+        effects, covariance, caveats = _noise_free(prediction, readout, values, simulated, pairs)
+        found = reweight(effects, observed, covariance)
+    except ValueError as problem:
+        raise InputError(f"{readout.experiment}: {problem}") from None
+    if found.conflict or found.effective_draws < LEAST_EFFECTIVE_DRAWS:
+        blamed = culprit(values, effects, observed, covariance)
+        raise InputError(_refusal(found, blamed, prediction.parameter_draws, len(values)))
+    worth = decision_values
+    if worth is None:
+        decision, worth = _effect_of(prediction, decision, rows, effects)
+    moves = [_move(name, values[:, k], found) for k, name in enumerate(prediction.parameter_draws.names)]
+    positive = [k for k in range(values.shape[1]) if np.all(values[:, k] > 0)]
+    return Recalibration(
+        experiment=readout.experiment,
+        prediction_digest=digest_of(prediction.model_dump(mode="json")),
+        readout_digest=digest_of(readout.model_dump(mode="json")),
+        draws=len(values),
+        effective_draws=found.effective_draws,
+        parameters=moves,
+        covariance=weighted_moments(values, found.weights)[1].tolist(),
+        log_names=[prediction.parameter_draws.names[k] for k in positive],
+        log_covariance=weighted_moments(np.log(values[:, positive]), found.weights)[1].tolist(),
+        effects=[
+            EffectMove(
+                metric=row.metric,
+                arm=row.arm,
+                unit=row.unit,
+                observed=row.effect,
+                observed_se=row.se,
+                before=_belief(effects[:, k]),
+                after=_belief(effects[:, k], found.weights),
+            )
+            for k, row in enumerate(rows)
+        ],
+        decision=launch_decision(worth, found.weights, decision or "worth of launching", prediction.control),
+        weights=found.weights.tolist(),
+        caveats=caveats + [f"{sentence}." for sentence in matched.refused + matched.unverified],
+        provenance={
+            "prediction frozen at": prediction.frozen_at.isoformat(),
+            "simulated by": f"loyalsim {prediction.software}",
+            "seed": prediction.seed,
+        },
+    )
+
+
+def launch_decision(
+    worth: Mapping[str, Floats], weights: Floats, value: str, control: str = "control"
+) -> LaunchDecision:
+    """Which arm to launch before and after: the largest expected worth, the control counting 0.
+
+    worth: arm -> (M,) worth beyond the control's, larger is better; weights: (M,); value: `worth` in words.
+    """
+    names = [control, *worth]
+    table = np.column_stack([np.zeros(len(weights)), *worth.values()])
+    best = table.argmax(axis=1)
+    equal = np.full(len(weights), 1 / len(weights))
+    options = [
+        Option(
+            arm=name,
+            before=_belief(table[:, k]),
+            after=_belief(table[:, k], weights),
+            best_before=float(equal @ (best == k)),
+            best_after=float(weights @ (best == k)),
+        )
+        for k, name in enumerate(names)
+    ]
+    before = max(options, key=lambda option: option.before.mean)
+    after = max(options, key=lambda option: option.after.mean)
+    changed = before.arm != after.arm
+    verb = "The decision changes" if changed else "The decision stands"
+    sentence = (
+        f"{verb}: before the test {before.arm} was worth most (the best with probability "
+        f"{before.best_before:.2f}); now {after.arm} is (probability {after.best_after:.2f})."
+    )
+    return LaunchDecision(
+        value=value,
+        options=options,
+        choice_before=before.arm,
+        choice_after=after.arm,
+        changed=changed,
+        sentence=sentence,
+    )
+
+
+def _noise_free(
+    prediction: Prediction, readout: Readout, values: Floats, simulated: Floats, pairs: list[tuple[int, int]]
+) -> tuple[Floats, Floats, list[str]]:
+    """Effects implied by each draw's parameters, covariance of the live effects around them, caveats."""
+    rows = [readout.rows[live] for _, live in pairs]
+    se = np.array([row.se for row in rows])
+    caveats = []
+    emulator = emulate(values, simulated) if prediction.includes_live_noise else None
+    if readout.covariance is not None:
+        overall = [number for number, row in enumerate(readout.rows) if row.overall]
+        order = [overall.index(live) for _, live in pairs]
+        covariance = np.array(readout.covariance, dtype=float)[np.ix_(order, order)]
+    elif emulator is not None:
+        sd = np.sqrt(np.diag(emulator.noise))
+        covariance = emulator.noise * np.outer(se / sd, se / sd)
+        if len(rows) > 1:
+            caveats.append("The read-out states no covariance: the simulated one of the noise was used.")
+    else:
+        covariance = np.diag(se**2)
+        if len(rows) > 1:
+            caveats.append(
+                "The read-out states no covariance: the metrics were taken as independent, which makes the "
+                "result look more certain than it is where they move together."
+            )
+    if emulator is None:
+        return simulated, covariance, caveats
+    extra = emulator.leverage * emulator.noise
+    if prediction.luck_sd is not None:
+        luck = np.array([prediction.luck_sd[ours] for ours, _ in pairs])
+        extra = extra + np.diag(np.clip(np.diag(emulator.noise) - luck**2, 0, None))
+    shares = ", ".join(
+        f"{row.metric} of {row.arm} {share:.0%}" for row, share in zip(rows, emulator.explained, strict=True)
+    )
+    caveats.append(
+        "The draws include sampling noise, which a regression on the parameters took out; the parameters "
+        f"explain of the variance of the draws: {shares}."
+    )
+    return emulator.effects, covariance + extra, caveats
+
+
+def _effect_of(
+    prediction: Prediction, decision: str | None, rows: list[Estimate], effects: Floats
+) -> tuple[str, dict[str, Floats]]:
+    stated = prediction.provenance.get("primary")
+    metric = decision or (stated if isinstance(stated, str) else rows[0].metric)
+    sign = -1.0 if prediction.provenance.get(f"better.{metric}") == "lower" else 1.0
+    worth = {row.arm: sign * effects[:, k] for k, row in enumerate(rows) if row.metric == metric}
+    if not worth:
+        known = ", ".join(dict.fromkeys(row.metric for row in rows))
+        raise InputError(f"the decision rests on {metric!r}; both documents have effects on {known}")
+    return f"effect on {metric}" + (" (lower is better)" if sign < 0 else ""), worth
+
+
+def _move(name: str, values: Floats, found: Weights) -> ParameterMove:
+    before, after = _belief(values), _belief(values, found.weights)
+    error = float(np.sqrt(np.sum((found.weights * (values - after.mean)) ** 2)))
+    spread_error = 1 / np.sqrt(2 * found.effective_draws)
+    ratio = after.sd / before.sd if before.sd > 0 else 1.0
+    logs = np.log(values) if np.all(values > 0) else None
+    return ParameterMove(
+        name=name,
+        before=before,
+        after=after,
+        shift=(after.mean - before.mean) / before.sd if before.sd > 0 else 0.0,
+        monte_carlo_error=error,
+        moved=bool(
+            abs(after.mean - before.mean) > _MONTE_CARLO_ERRORS * error
+            or abs(ratio - 1) > _MONTE_CARLO_ERRORS * spread_error
+        )
+        and before.sd > 0,
+        log_mean=None if logs is None else float(found.weights @ logs),
+        log_sd=None if logs is None else _belief(logs, found.weights).sd,
+    )
+
+
+def _belief(values: Floats, weights: Floats | None = None) -> Belief:
+    w = np.full(len(values), 1 / len(values)) if weights is None else weights
+    mean, covariance = weighted_moments(values[:, None], w)
+    return Belief(
+        mean=float(mean[0]),
+        sd=float(np.sqrt(covariance[0, 0])),
+        low=weighted_quantile(values, w, 0.05),
+        high=weighted_quantile(values, w, 0.95),
+    )
+
+
+def _refusal(found: Weights, blamed: Culprit | None, parameters: ParameterDraws, draws: int) -> str:
+    if blamed is None:
+        move = "no parameter moves these effects, so that the model itself would have to change"
+    else:
+        name = parameters.names[blamed.parameter]
+        move = (
+            f"{name} would have to move by {blamed.standard_deviations:+.1f} of its prior standard "
+            f"deviations, to {blamed.value:.4g}"
+        )
+        if not blamed.suffices:
+            move += ", and that alone would not explain it"
+    if found.conflict:
+        return (
+            "recalibration is refused: prediction and result conflict beyond what any of the "
+            f"{draws} draws explains (distance {found.best_misfit:.1f}, allowed {found.threshold:.1f}); "
+            f"{move}"
+        )
+    wanted = int(np.ceil(draws * LEAST_EFFECTIVE_DRAWS / found.effective_draws / 100) * 100)
+    return (
+        f"recalibration is refused: only {found.effective_draws:.0f} of {draws} draws effectively explain "
+        f"the result, {LEAST_EFFECTIVE_DRAWS} are needed; predict again with about {wanted} draws, or with a "
+        f"wider prior ({move})"
+    )
