@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+from scipy.special import betaln, ndtr
+from scipy.stats import t as student
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,22 @@ def crps_gaussian(y: ArrayLike, mean: ArrayLike, sd: ArrayLike) -> Floats:
     z = difference / scale
     score = scale * (z * (2 * ndtr(z) - 1) + 2 * _density(z) - 1 / np.sqrt(np.pi))
     return np.asarray(np.where(spread > 0, score, np.abs(difference)), dtype=float)
+
+
+def crps_student(y: ArrayLike, mean: ArrayLike, scale: ArrayLike, df: float) -> Floats:
+    """CRPS of a forecast mean + scale * t with `df` > 1 degrees of freedom (inf: normal); `scale` > 0.
+
+    Source: Jordan, Krueger, Lerch (2019), appendix A.
+    """
+    if not df > 1:
+        raise ValueError("a t forecast has a score only with more than 1 degree of freedom")
+    if df > 1e6:
+        return crps_gaussian(y, mean, scale)
+    z = (np.asarray(y, dtype=float) - mean) / np.asarray(scale, dtype=float)
+    ratio = np.exp(betaln(0.5, df - 0.5) - 2 * betaln(0.5, df / 2))
+    density = student.pdf(z, df)
+    score = z * (2 * student.cdf(z, df) - 1) + 2 * density * (df + z * z) / (df - 1)
+    return np.asarray(scale * (score - 2 * np.sqrt(df) / (df - 1) * ratio), dtype=float)
 
 
 def crps_ensemble(draws: ArrayLike, y: ArrayLike, fair: bool = False, noise_sd: ArrayLike = 0.0) -> Floats:

@@ -7,6 +7,7 @@ from scipy import integrate, stats
 from experiments.scores import (
     crps_ensemble,
     crps_gaussian,
+    crps_student,
     energy_score,
     monte_carlo_p,
     pit,
@@ -26,6 +27,14 @@ def test_gaussian_crps_is_the_integral_of_the_squared_difference_of_distribution
     below, _ = integrate.quad(lambda t: stats.norm.cdf(t, 2, 3) ** 2, -60, 5)
     above, _ = integrate.quad(lambda t: stats.norm.sf(t, 2, 3) ** 2, 5, 60)
     assert crps_gaussian(5, 2, 3) == pytest.approx(below + above, rel=1e-8)
+
+
+@pytest.mark.parametrize("df", [3, 8.5])
+def test_student_crps_is_the_integral_of_the_squared_difference_of_distributions(df):
+    below, _ = integrate.quad(lambda t: stats.t.cdf(t, df, 2, 3) ** 2, -np.inf, 5)
+    above, _ = integrate.quad(lambda t: stats.t.sf(t, df, 2, 3) ** 2, 5, np.inf)
+    assert crps_student(5, 2, 3, df) == pytest.approx(below + above, rel=1e-6)
+    assert crps_student(5, 2, 3, np.inf) == pytest.approx(1.8073240729, abs=1e-10)
 
 
 def test_ensemble_crps_known_values():
