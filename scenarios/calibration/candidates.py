@@ -16,6 +16,7 @@ from scenarios.calibration.lives import present_at_start, purchases, states_anew
 from scenarios.calibration.panel import Panel
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 SEASON_DAYS = 364
 MAX_ORDER = 8
@@ -150,10 +151,11 @@ def expectation(fit: Fit, panel: Panel, days: int, rng: np.random.Generator, dra
     return bought / draws, active / draws, value / draws
 
 
-def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -> list[tuple[Floats, Floats, Floats]]:
-    """Panels drawn from the fit, each as (member, day, day of the member's start), without the starting purchases.
+def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -> list[tuple[Ints, Ints]]:
+    """Panels drawn from the fit, each as (member, day) of its purchases, without those that start a member's clock.
 
-    `copies` panels of as many members as were seen, or would have to be present for as many to be seen.
+    `copies` panels of as many members as were seen (with the same starts), or, where the clock starts with the data,
+    of as many as must have been present for as many to be seen.
     """
     model, elapsed = fit.candidate.model, fit.clock.elapsed(panel.days - 1)
     age = float(elapsed[-1])
@@ -167,7 +169,7 @@ def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -
             whose.append(who)
             when.append(time)
         day = np.searchsorted(elapsed, np.concatenate(when), side="left")
-        result.append((np.concatenate(whose).astype(float), day.astype(float), start))
+        result.append((np.concatenate(whose), day.astype(np.int64)))
     return result
 
 
@@ -237,8 +239,8 @@ def _season(panel: Panel, fit: Fit, copies: int = 20) -> tuple[float, ...]:
     plain = replace(fit, clock=replace(fit.clock, season=None))
     weeks = week_of_year(panel.start, np.arange(panel.days))
     expected = np.zeros(WEEKS)
-    for _, day, _ in fitted_days(plain, panel, rng, copies):
-        expected += np.bincount(weeks[day.astype(np.int64)], minlength=WEEKS) / copies
+    for _, day in fitted_days(plain, panel, rng, copies):
+        expected += np.bincount(weeks[day], minlength=WEEKS) / copies
     actual = np.bincount(weeks[panel.day[modelled(panel, fit.candidate.model)]], minlength=WEEKS)
     seen = expected > 0
     total = actual[seen].sum() / expected[seen].sum()

@@ -20,6 +20,7 @@ from scenarios.calibration.candidates import (
 )
 from scenarios.calibration.forecast import MEASURES, ModelError, actual, draw_futures
 from scenarios.calibration.panel import Panel
+from scenarios.calibration.shocks import Shocks
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -148,7 +149,7 @@ def _model_error(
     for before, _ in splits:
         rng = np.random.default_rng([seed, 2])
         fit = with_posterior(fit_candidate(before, candidate), before)
-        futures = draw_futures(fit, baskets_of(before, fit, rng), window, _INNER_DRAWS, rng)
+        futures = draw_futures(fit, baskets_of(before, fit, rng), Shocks(0.0, 0.0), window, _INNER_DRAWS, rng)
         explained.append(np.log(np.maximum(futures.totals, 0.5)).var(axis=0))
     beyond = np.maximum((errors**2).mean(axis=0) - np.mean(explained, axis=0), 0.0)
     growth = np.sqrt(max(horizon / window, 1.0))

@@ -11,6 +11,7 @@ from scenarios.calibration.baskets import Baskets
 from scenarios.calibration.candidates import Fit, elapsed_after, rate_score
 from scenarios.calibration.lives import purchases, states_given
 from scenarios.calibration.panel import Panel
+from scenarios.calibration.shocks import Shocks
 
 Floats = NDArray[np.float64]
 
@@ -44,27 +45,28 @@ def actual(panel: Panel) -> dict[str, float]:
 
 
 def draw_futures(
-    fit: Fit, baskets: Baskets, days: int, draws: int, rng: np.random.Generator, parameters: bool = True
+    fit: Fit, baskets: Baskets, shocks: Shocks, days: int, draws: int, rng: np.random.Generator
 ) -> Draws:
-    """`draws` futures of `days` days after `fit`, each with its own parameters (from the posterior) and luck.
+    """`draws` futures of `days` days after `fit`, each with its own parameters (from the posterior), shocks and luck.
 
     Each member's rate, leaving and basket are drawn given their own history, then their purchases one after another.
     """
     model, members = fit.candidate.model, len(fit.data.row)
     totals = np.zeros((draws, len(MEASURES)))
     weekly = np.zeros((draws, -(-days // 7)))
-    root = _root(fit.covariance) if parameters and fit.covariance is not None else None
+    root = _root(fit.covariance) if fit.covariance is not None else None
+    ahead = shocks.ahead(fit, days)
     for d in range(draws):
         theta, clock = fit.theta, fit.clock
         if root is not None:
             theta = theta + root @ rng.standard_normal(len(theta))
         if root is not None and fit.candidate.growth:
             clock = replace(clock, growth=clock.growth + fit.growth_error * rng.standard_normal())
-        ends = elapsed_after(clock, days)
+        ends = elapsed_after(clock, days) * _shock(ahead.rate, rng)
         state = states_given(model, theta, fit.data, rng)
         mean, spread = baskets.effects(rate_score(replace(fit, theta=theta), state.rate))
         price = baskets.scale * np.exp(mean + spread * rng.standard_normal(members))
-        price *= np.exp(baskets.scale_error * rng.standard_normal()) if parameters else 1.0
+        price *= _shock(float(np.hypot(baskets.scale_error, ahead.basket)), rng)
         first = True
         for who, time in purchases(model, state, 0.0, float(ends[-1]), rng):
             totals[d, 0] += len(who)
@@ -102,6 +104,10 @@ def weekly_band(futures: Draws, spread: float, freedom: int, rng: np.random.Gene
     band = [np.quantile(with_error(week, spread, freedom, rng), _tails()) for week in futures.weekly.T]
     low, high = np.array(band).T
     return mean, low, high
+
+
+def _shock(spread: float, rng: np.random.Generator) -> float:
+    return float(np.exp(spread * rng.standard_normal() - spread**2 / 2))
 
 
 def _tails() -> list[float]:

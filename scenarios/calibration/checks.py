@@ -1,0 +1,60 @@
+"""Fitted beside actual: how many purchases members make, and how many days lie between two of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.calibration.candidates import Fit, fitted_days
+from scenarios.calibration.panel import Panel
+
+Ints = NDArray[np.int64]
+
+_FREQUENCY_EDGES = (1, 2, 3, 4, 5, 6, 8, 11, 16, 21, 31, 41, 61, 81, 121, 201)
+_GAP_EDGES = (1, 2, 3, 4, 5, 6, 7, 8, 11, 15, 22, 29, 43, 61, 91, 121, 181, 271, 366)
+
+
+def distributions(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int = 10) -> dict[str, Any]:
+    """Members by number of purchases in the fit, and gaps by length in days: labels, actual and fitted counts."""
+    births = np.flatnonzero(np.diff(panel.member, prepend=-1))
+    most = int(panel.purchases().max())
+    frequency_edges = _edges(_FREQUENCY_EDGES, most)
+    gap_edges = _edges(_GAP_EDGES, panel.days - 1)
+    counts, gaps = np.zeros(len(frequency_edges) - 1), np.zeros(len(gap_edges) - 1)
+    for member, day in fitted_days(fit, panel, rng, copies):
+        if fit.candidate.model.origin == "first purchase":
+            member = np.concatenate([np.arange(panel.members), member])
+            day = np.concatenate([panel.day[births], day])
+        bought = np.bincount(member)
+        counts += np.histogram(np.clip(bought[bought > 0], 1, most), frequency_edges)[0] / copies
+        gaps += np.histogram(np.clip(_gaps(member, day), 1, panel.days - 1), gap_edges)[0] / copies
+    return {
+        "frequency": {
+            "labels": _labels(frequency_edges),
+            "actual": np.histogram(panel.purchases(), frequency_edges)[0].tolist(),
+            "fitted": counts.round(1).tolist(),
+        },
+        "gaps": {
+            "labels": _labels(gap_edges),
+            "actual": np.histogram(_gaps(panel.member, panel.day), gap_edges)[0].tolist(),
+            "fitted": gaps.round(1).tolist(),
+        },
+    }
+
+
+def _gaps(member: Ints, day: Ints) -> Ints:
+    order = np.lexsort((day, member))
+    same = np.diff(member[order]) == 0
+    gaps: Ints = np.diff(day[order])[same]
+    return gaps
+
+
+def _edges(edges: tuple[int, ...], most: int) -> list[int]:
+    kept = [e for e in edges if e <= most]
+    return [*kept, most + 1]
+
+
+def _labels(edges: list[int]) -> list[str]:
+    return [str(a) if b == a + 1 else f"{a}–{b - 1}" for a, b in zip(edges[:-1], edges[1:], strict=True)]

@@ -1,0 +1,123 @@
+"""What a fit says about itself, as plain data: parameters with intervals, candidates with scores, the textbook model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scenarios.calibration.bgnbd import Model
+from scenarios.calibration.candidates import Candidate, Fit, fit_candidate
+from scenarios.calibration.choice import Choice
+from scenarios.calibration.forecast import MEASURES
+from scenarios.calibration.panel import Panel
+
+_Z80 = 1.2815515655446004
+_MEANING = {
+    "purchase_rate.mean": ("purchases a day", "mean purchase rate of an active member"),
+    "purchase_rate.shape": ("", "how alike members' rates are: small is very unequal"),
+    "leaving.a": ("", "first parameter of the beta distribution of leaving after a purchase"),
+    "leaving.b": ("", "second parameter of the beta distribution of leaving after a purchase"),
+    "basket.median": ("currency units", "median value of a purchase of the median member"),
+    "basket.sigma": ("log units", "spread of a member's own purchases"),
+    "basket.sigma_between": ("log units", "spread between members"),
+}
+
+
+def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any]]:
+    """Each parameter that the posterior names, with an 80 % interval, its unit and its meaning; then the fixed ones."""
+    posterior = data["posterior"]
+    result: dict[str, dict[str, Any]] = {}
+    for i, name in enumerate(posterior["parameters"]):
+        part, leaf = name.split(".")
+        value, error = float(data[part][leaf]), float(np.sqrt(posterior["covariance"][i][i]))
+        unit, meaning = _MEANING[name]
+        result[name] = {
+            "value": value,
+            "low": float(f"{value * np.exp(-_Z80 * error):.6g}"),
+            "high": float(f"{value * np.exp(_Z80 * error):.6g}"),
+            "unit": unit,
+            "meaning": meaning,
+        }
+
+    def fixed(name: str, value: float, unit: str, meaning: str, error: float = 0.0) -> None:
+        result[name] = {
+            "value": value,
+            "low": float(f"{value - _Z80 * error:.6g}"),
+            "high": float(f"{value + _Z80 * error:.6g}"),
+            "unit": unit,
+            "meaning": meaning,
+        }
+
+    fixed("basket.rate_correlation", data["basket"]["rate_correlation"], "", "whether frequent buyers buy more at a time")
+    fixed("regularity", data["regularity"], "", "order of the gaps: 1 = random, more = more regular")
+    if not fit.candidate.model.leaving:
+        fixed("leaving.probability", 0.0, "a purchase", "chance of leaving after a purchase")
+    error = fit.growth_error * (1 + data["growth"])
+    fixed("growth", data["growth"], "a year", "change of every member's purchase rate", error)
+    return result
+
+
+def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
+    """All candidates with their scores on the inner splits, the one chosen, and why in words."""
+    rows = [
+        {
+            "label": s.candidate.label,
+            "origin": s.candidate.model.origin,
+            "leaving": s.candidate.model.leaving,
+            "order": s.candidate.model.order,
+            "growth": s.candidate.growth,
+            "season": s.candidate.season,
+            "assumes": s.candidate.size,
+            "miss": round(s.miss, 5),
+            "errors": {m: [round(float(e), 5) for e in s.errors[:, i]] for i, m in enumerate(MEASURES)},
+            "deviance_a_member": round(s.deviance, 5),
+            "chosen": s.candidate.model == choice.chosen.model and s.candidate.growth == choice.chosen.growth
+            and (s.candidate.season or not any(t.candidate.season for t in choice.scores) or not choice.chosen.season),
+        }
+        for s in choice.scores
+    ]
+    least = min(choice.scores, key=lambda s: s.miss)
+    own = next(r for r in rows if r["chosen"])
+    reason = (
+        f"{len(choice.scores)} models were each fitted to the first {', '.join(str(o) for o in choice.origins)} days and "
+        f"forecast the {choice.window} days after; the root mean square error of total purchases and active members of the "
+        f"model chosen was {100 * float(str(own['miss'])):.1f} %"
+    )
+    if least.candidate.label == own["label"]:
+        reason += ", the lowest of all."
+    else:
+        reason += (
+            f"; the lowest was {100 * least.miss:.1f} %, a difference that luck alone would make "
+            f"(up to {100 * choice.tolerance:.1f} %), and the model chosen assumes less."
+        )
+    return {
+        "model": choice.chosen.label,
+        "reason": reason,
+        "season": choice.season_reason,
+        "inner_fit_days": list(choice.origins),
+        "inner_forecast_days": choice.window,
+        "tolerance": round(choice.tolerance, 5),
+        "log_likelihood": round(fit.log_likelihood, 2),
+        "candidates": rows,
+    }
+
+
+def textbook_summary(panel: Panel) -> dict[str, float]:
+    """The BG/NBD model of Fader, Hardie, Lee (2005) on the same data, whatever was chosen: r, alpha, a, b.
+
+    `alpha_weeks` and `log_likelihood_weeks` are in the paper's unit of time.
+    """
+    fit = fit_candidate(panel, Candidate(Model("first purchase", True, 1)))
+    mean, shape, a, b = np.exp(fit.theta)
+    gaps = float(fit.data.count @ fit.data.gaps)
+    values = {
+        "r": shape,
+        "alpha_days": shape / mean,
+        "alpha_weeks": shape / mean / 7,
+        "a": a,
+        "b": b,
+        "log_likelihood_days": fit.log_likelihood,
+        "log_likelihood_weeks": fit.log_likelihood + gaps * np.log(7),
+    }
+    return {name: float(f"{value:.8g}") for name, value in values.items()}
