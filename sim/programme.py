@@ -15,12 +15,15 @@ Base = Literal["list", "paid"]
 
 
 class Earning(Part):
-    """How a purchase turns into points: floor(amount x points_per_unit x tier x incentives)."""
+    """How a purchase turns into points: amount x points_per_unit x tier x incentives, made whole."""
 
-    points_per_unit: Annotated[float, Field(ge=0, le=10_000)] = 1.0
-    """points for each currency unit"""
+    points_per_unit: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    """points for each currency unit, in steps of 0.001"""
+    rounding: Literal["down", "nearest"] = "down"
+    """how the points of a purchase are made whole"""
     base: Base = "paid"
-    """the amount that earns: list value, or what is paid after every discount, coupon and voucher"""
+    """the amount that earns: list value, or what is paid after tier price, incentives and coupons (points redeemed as a
+    voucher are a way of paying and earn too)"""
     pending_days: Annotated[int, Field(ge=0, le=60)] = 0
     """whole days until points can be spent; their validity runs from then on"""
     cap_per_month: Annotated[int, Field(ge=1)] | None = None

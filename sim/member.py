@@ -1,0 +1,83 @@
+"""The state of a member, field by field. Times are days since the start of the run; money is in minor units."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NEVER = 1e18  # a moment that does not come
+LONG_AGO = -1e18  # a moment that never was
+
+MEMBER = np.dtype(
+    [
+        # the clock of their life
+        ("t_base", "f8"),  # next candidate of the baseline stream
+        ("t_extra", "f8"),  # next candidate above the baseline
+        ("due", "f8"),  # next moment at which the programme does something with them
+        ("t_seen", "f8"),  # last candidate of the baseline stream
+        # what they are
+        ("key", "i8"),  # address of their luck
+        ("rate", "f8"),  # purchases a day at season factor 1
+        ("leave", "f8"),  # probability of lapsing at a purchase of the baseline stream
+        ("mu", "f8"),  # log of their median basket, currency units
+        ("resp", "f8"),  # responsiveness to benefits, 1 = average buyer
+        ("usual", "f8"),  # minor units they usually spend a day, list value
+        ("segment", "i8"),
+        ("cohort", "i8"),  # 0 = there at the start, k = joined in month k - 1
+        ("joined", "f8"),  # when they joined the programme
+        ("enrolled", "i8"),  # 1 once they have joined
+        ("birth_month", "i8"),
+        ("birth_day", "i8"),
+        ("aware", "i8"),  # knows what the programme offers
+        ("flexible", "i8"),  # can shift purchases before points lapse
+        ("muted", "i8"),  # has withdrawn consent to messages
+        # where they stand with the shop
+        ("n_base", "i8"),  # ordinal of the next baseline candidate
+        ("n_extra", "i8"),
+        ("alive", "i8"),  # 1 = active customer, 0 = lapsed
+        ("alive0", "i8"),  # the same had there been no programme
+        ("last_buy", "f8"),
+        ("first_buy", "f8"),  # first purchase in the run
+        ("second_gap", "f8"),  # days from it to the second purchase in the run
+        ("month_bought", "i8"),  # month of the last purchase, -1 before the first
+        # where they stand with the programme
+        ("tier", "i8"),
+        ("tier0", "i8"),  # in the month from which migration is counted, -1 before
+        ("failed", "i8"),  # month end at which they were first found not to qualify, -1 = they do
+        ("spend_q", "i8"),  # qualifying figures in the window
+        ("points_q", "i8"),
+        ("count_q", "i8"),
+        ("balance", "i8"),  # points that can be spent = sum of the open lots
+        ("pending", "i8"),  # points that cannot yet
+        ("pend_day", "f8"),  # when the first of them can
+        ("oldest", "i8"),  # month of the oldest open lot
+        ("longer", "i8"),  # months added to the life of their points
+        ("capped", "i8"),  # points earned by purchases in month_bought, for the cap
+        ("redeemed", "i8"),  # redemptions in the run
+        ("buys", "i8"),  # purchases in the run
+        ("card_until", "f8"),
+        # what they carry in mind
+        ("reward_at", "f8"),  # last redemption
+        ("demoted_at", "f8"),
+        ("benefit", "f8"),  # minor units of benefit of late, decaying
+        ("benefit_at", "f8"),
+        ("pulled", "f8"),  # induced purchases of late, decaying
+        ("pulled_at", "f8"),
+        ("sent", "f8"),  # messages of late, decaying
+        ("sent_at", "f8"),
+        ("pull", "f8"),  # value of open coupons as a log price cut
+        ("pull_until", "f8"),
+    ]
+)
+
+QUALIFYING = np.dtype([("spend", "i8"), ("points", "i8"), ("count", "i8")])  # one month of a rolling window
+
+WALLET = np.dtype(
+    [  # one member, one incentive
+        ("given", "i8"),  # grants so far
+        ("acc", "i8"),  # minor units or purchases in the present window of a ladder or sprint
+        ("period", "i8"),  # which window that is
+        ("until", "f8"),  # open coupon valid until; 0 = none
+        ("next", "f8"),  # next moment of a timed trigger
+        ("mark", "f8"),  # lapse date that was last announced
+    ]
+)

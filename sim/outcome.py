@@ -1,0 +1,132 @@
+"""What a run leaves behind: exact integer tallies, from which every measure is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+
+from sim import tally
+from sim.clock import ProgrammeClock
+from sim.errors import InputError
+from sim.production import CHUNK, Crew
+from sim.scenario import Scenario
+from sim.state import Chunk
+from sim.tables import BOUND, Tables, compile_tables
+from sim.typing import Array, Ints
+
+
+@dataclass
+class Outcome:
+    """Sums over all members of one run."""
+
+    scenario: Scenario
+    tables: Tables
+    cube: Ints
+    """(months, tiers, segments, tallies), see sim.tally"""
+    survival: Ints
+    """(cohorts, months, 2) members not lapsed at month end, with the programme and without; cohort 0 was there at the start"""
+    migration: Ints
+    """(tiers, tiers) members from the tier in the middle of the run to the tier at its end"""
+    repurchase: Ints
+    """(2,) members whose first purchase in the run is at least 30 days before its end; of those, a second within 30 days"""
+    members: Array | None = None
+    """(n,) final state of every member (sim.member.MEMBER), where it was asked for"""
+    watch: Ints | None = None
+    """(n, periods, watched) what single members did in each watched period (sim.state.WATCHED)"""
+
+    @property
+    def n(self) -> int:
+        """Members who were there at the start."""
+        return int(self.tables.p["n_start"][0])
+
+    def total(self, name: str) -> int:
+        """A tally over the whole run."""
+        return int(self.cube[..., tally.NAMES.index(name)].sum())
+
+    def by_month(self, name: str) -> Ints:
+        """(months,) of a tally."""
+        return np.asarray(self.cube[..., tally.NAMES.index(name)].sum(axis=(1, 2)))
+
+
+@dataclass
+class _Sums:
+    """Gathers finished chunks; integers, so the order does not matter."""
+
+    tables: Tables
+    keep: bool
+    cube: Ints = field(init=False)
+    survival: Ints = field(init=False)
+    migration: Ints = field(init=False)
+    repurchase: Ints = field(init=False)
+    kept: dict[int, tuple[Array, Ints]] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        t = self.tables
+        months, tiers = len(t.months), len(t.tiers)
+        self.cube = np.zeros((months * tiers * len(t.segments), tally.SIZE), np.int64)
+        self.survival = np.zeros((months + 1, months, 2), np.int64)
+        self.migration = np.zeros((tiers, tiers), np.int64)
+        self.repurchase = np.zeros(2, np.int64)
+
+    def add(self, first: int, chunk: Chunk) -> None:
+        m, tiers = chunk.members, len(self.tables.tiers)
+        both = m[m["tier0"] >= 0]
+        pairs = np.bincount(both["tier0"] * tiers + both["tier"], minlength=tiers * tiers).reshape(tiers, tiers)
+        seen = m["first_buy"] <= float(self.tables.p["end"][0]) - 30.0
+        again = seen & (m["second_gap"] <= 30.0)
+        with self.lock:
+            self.cube += chunk.cube
+            self.survival += chunk.survival
+            self.migration += pairs
+            self.repurchase += (int(seen.sum()), int(again.sum()))
+            if self.keep:
+                self.kept[first] = (m, chunk.watch)
+
+
+def simulate(
+    scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None,
+    score: dict[str, float] | None = None, threads: int | None = None, chunk: int = CHUNK,
+    meetings: Sequence[float] = (), keep: bool = False, watch: tuple[float, float, int] = (0.0, 1.0, 0),
+) -> Outcome:  # fmt: skip
+    """Run a scenario with the production driver.
+
+    members: number at the start (default: the population's); seed: luck; draw: number of the parameter draw (None: the means);
+    score: normal scores that replace the draw's for single effect parameters; threads: default all cores; chunk, meetings: how
+    the work is cut, which changes no result; keep: return the final state of every member; watch: (first day, days a period,
+    periods) for which single members are recorded (implies keep).
+
+    Raises InputError where a response exceeds the engine's bound.
+    """
+    t = compile_tables(scenario, members=members, seed=seed, draw=draw, score=score, watch=watch)
+    sums = _Sums(t, keep or watch[2] > 0)
+    stays = bool(meetings) or bool((t.incentives["budget"] > 0).any())
+    crew = Crew(t, threads=threads, chunk=chunk, stays=stays, done=sums.add)
+    ProgrammeClock(crew, meetings).run()
+    return outcome_of(scenario, t, sums)
+
+
+def outcome_of(scenario: Scenario, t: Tables, sums: _Sums) -> Outcome:
+    """The outcome of finished chunks; refuses a run in which a response exceeded the bound."""
+    cube = sums.cube.reshape(len(t.months), len(t.tiers), len(t.segments), tally.SIZE)
+    over = int(cube[..., tally.OVER_BOUND].sum())
+    if over:
+        raise InputError(
+            f"scenario {scenario.name}: behaviour.effects: together the effects multiply a member's purchase rate by more "
+            f"than {BOUND:g} at {over} moments; the engine allows up to {BOUND:g}: lower the strengths or the discounts"
+        )
+    kept = [sums.kept[first] for first in sorted(sums.kept)]
+    watched = bool(kept) and t.p["watch_periods"][0] > 0
+    return Outcome(
+        scenario=scenario,
+        tables=t,
+        cube=cube,
+        survival=sums.survival,
+        migration=sums.migration,
+        repurchase=sums.repurchase,
+        members=np.concatenate([m for m, _ in kept]) if kept else None,
+        watch=np.concatenate([w for _, w in kept]) if watched else None,
+    )

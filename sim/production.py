@@ -1,0 +1,154 @@
+"""The production driver: the rules compiled, chunks of members on all cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from sim.compiled import borrowed, kernel, rule
+from sim.rules.life import be_born, happen, next_event
+from sim.rules.monthend import end_month
+from sim.state import Chunk, empty_chunk
+from sim.tables import Tables
+
+CHUNK = 2048
+"""Members in a chunk. No result depends on it; the size lets a chunk's state live in a core's cache."""
+
+
+@rule
+def _borrow_chunk(s):
+    return Chunk(
+        borrowed(s.members), borrowed(s.lots), borrowed(s.pend), borrowed(s.quals), borrowed(s.wallet), borrowed(s.cube),
+        borrowed(s.survival), borrowed(s.watch), borrowed(s.spent_at), borrowed(s.spent), borrowed(s.n_spent),
+    )  # fmt: skip
+
+
+@rule
+def _borrow_tables(t):
+    return Tables(
+        borrowed(t.p), borrowed(t.b), borrowed(t.tiers), borrowed(t.rewards), borrowed(t.incentives), borrowed(t.days),
+        borrowed(t.months), borrowed(t.day_of_op), borrowed(t.moments), borrowed(t.rates), borrowed(t.leaving),
+        borrowed(t.segments), borrowed(t.categories), borrowed(t.closes), borrowed(t.closes_for),
+    )  # fmt: skip
+
+
+@kernel
+def _populate(s, t, first_key):
+    s = _borrow_chunk(s)
+    t = _borrow_tables(t)
+    for i in range(s.members.shape[0]):
+        be_born(s.members[i], i, s, t, first_key + i)
+
+
+@kernel
+def _advance(s, t, since, until):
+    s = _borrow_chunk(s)
+    t = _borrow_tables(t)
+    first = t.days[int(since)].month
+    for i in range(s.members.shape[0]):
+        m = s.members[i]
+        month = first
+        while month < t.months.shape[0] and t.months[month].start < until:
+            end = min(until, t.months[month].end)
+            while next_event(m) <= end:
+                happen(m, i, s, t, month)
+            if end == t.months[month].end and m.joined <= end:
+                end_month(m, i, s, t, month)
+            month += 1
+
+
+class Crew:
+    """All members of one run, in chunks.
+
+    stays: keep every chunk's state between calls of `advance`. Without it there can be one call only, to the end of the run,
+    and a chunk is handed to `done` and dropped as soon as it is finished, so that memory does not grow with the members.
+    """
+
+    def __init__(
+        self, t: Tables, *, threads: int | None = None, chunk: int = CHUNK, stays: bool = False,
+        done: Callable[[int, Chunk], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.t = t
+        self.total = int(t.p["n_start"][0] + t.p["new_per_month"][0] * len(t.months))
+        self.firsts = range(0, self.total, chunk)
+        self.size = chunk
+        self.threads = threads or os.cpu_count() or 1
+        self.now = 0.0
+        self.stays = stays
+        self.done = done
+        self.budgeted = bool((t.incentives["budget"] > 0).any())
+        self.chunks: list[Chunk] = list(self._map(self._make, self.firsts)) if stays else []
+
+    def advance(self, until: float) -> None:
+        """Let every member live up to and including the moment `until` (a whole day)."""
+        if until <= self.now:
+            return
+        if self.stays:
+            self._map(lambda chunk: _advance(chunk, self.t, self.now, until), self.chunks)
+        else:
+            self._map(lambda first: self._whole_life(first, until), self.firsts)
+        self.now = until
+
+    def snapshot(self) -> tuple[float, list[Chunk]]:
+        """What `restore` needs."""
+        return self.now, [chunk.copy() for chunk in self.chunks]
+
+    def restore(self, snapshot: tuple[float, list[Chunk]]) -> None:
+        """Back to the snapshot; it can be used again. Room for budgeted grants that grew meanwhile stays."""
+        self.now = snapshot[0]
+        for chunk, old in zip(self.chunks, snapshot[1], strict=True):
+            chunk.restore(old)
+
+    def grants(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(moments, rows of member number, incentive, minor units) of budgeted grants since the last `forget`.
+
+        None when a chunk had no room to note them all; it then has more, and the window must be run again.
+        """
+        full = False
+        for k, chunk in enumerate(self.chunks):
+            n = int(chunk.n_spent[0])
+            if n > len(chunk.spent_at):
+                full = True
+                self.chunks[k] = chunk._replace(spent_at=np.zeros(2 * n), spent=np.zeros((2 * n, 3), np.int64))
+        if full:
+            return None
+        moments, rows = [], []
+        for first, chunk in zip(self.firsts, self.chunks, strict=True):
+            n = int(chunk.n_spent[0])
+            moments.append(chunk.spent_at[:n].copy())
+            found = chunk.spent[:n].copy()
+            found[:, 0] += first
+            rows.append(found)
+        return np.concatenate(moments), np.concatenate(rows)
+
+    def forget(self) -> None:
+        """Start a new window of budgeted grants."""
+        for chunk in self.chunks:
+            chunk.n_spent[0] = 0
+
+    def finish(self) -> None:
+        """Hand over the chunks that stayed."""
+        if self.stays and self.done is not None:
+            for first, chunk in zip(self.firsts, self.chunks, strict=True):
+                self.done(first, chunk)
+
+    def _make(self, first: int) -> Chunk:
+        n = min(self.size, self.total - first)
+        chunk = empty_chunk(self.t, n, capacity=2 * n if self.budgeted else 0)
+        _populate(chunk, self.t, first)
+        return chunk
+
+    def _whole_life(self, first: int, until: float) -> None:
+        chunk = self._make(first)
+        _advance(chunk, self.t, 0.0, until)
+        if self.done is not None:
+            self.done(first, chunk)
+
+    def _map(self, work, items):  # type: ignore[no-untyped-def]
+        if self.threads == 1 or len(items) < 2:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(work, items))

@@ -1,0 +1,110 @@
+"""The reference driver: the rules as they stand, one SimPy process a member on one global clock.
+
+The oracle of the tests, the debugger, and the place to read how the model works: slow, and simple enough to be believed. It
+shares the rules and the random words with production, and nothing of how members are driven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import simpy
+
+from sim.clock import ACCOUNTING, CAMPAIGN, EXPIRY, LIVES, REVIEW, SNAPSHOT, Clock
+from sim.outcome import Outcome, _Sums, outcome_of
+from sim.rules.life import be_born, cell_of, happen, next_event
+from sim.rules.monthend import account, campaign, lapse_points, review_tier
+from sim.scenario import Scenario
+from sim.state import Chunk, empty_chunk
+from sim.tables import Tables, compile_tables
+
+
+class Reference:
+    """One run; `chunk` holds all members and can be looked at while the clock runs."""
+
+    def __init__(self, t: Tables) -> None:
+        self.t = Tables(*(_named(a) for a in t))
+        n = int(t.p["n_start"][0] + t.p["new_per_month"][0] * len(t.months))
+        self.plain = empty_chunk(t, n, capacity=64)
+        self.chunk = Chunk(*(_named(a) for a in self.plain))
+        self.clock = Clock()
+        self.left = {int(j): int(t.incentives["budget"][j]) for j in np.flatnonzero(t.incentives["budget"] > 0)}
+        self.month = 0
+        self.month_turns = self.clock.event()
+        for i in range(n):
+            be_born(self.chunk.members[i], i, self.chunk, self.t, i)
+            self.clock.process(self._life(i))
+        self.clock.process(self._programme())
+
+    def run(self) -> None:
+        """To the end of the run."""
+        with np.errstate(all="ignore"):
+            self.clock.run()
+
+    def _life(self, i: int) -> Generator[simpy.Event, Any, None]:
+        m = self.chunk.members[i]
+        end = float(self.t.p[0].end)
+        while self.clock.now < end:
+            moment = float(next_event(m))
+            if moment > end:
+                yield self.month_turns  # what the month end does may give them something to wait for
+                continue
+            turned = self.month_turns
+            mine = self.clock.at(moment, LIVES, i)
+            yield mine | turned
+            if mine.processed and moment == float(next_event(m)):
+                self._within_budget(i, lambda: happen(m, i, self.chunk, self.t, self.month))
+
+    def _programme(self) -> Generator[simpy.Event, Any, None]:
+        members = range(len(self.chunk.members))
+        for k, month in enumerate(self.t.months):
+            for kind, rule in ((REVIEW, review_tier), (EXPIRY, lapse_points), (CAMPAIGN, campaign), (ACCOUNTING, account)):
+                yield self.clock.at(float(month.end), kind)
+                for i in members:
+                    m = self.chunk.members[i]
+                    if m.joined <= month.end:
+                        cell = cell_of(m, self.t, k)
+                        self._within_budget(i, lambda r=rule, m=m, i=i, c=cell: r(m, i, self.chunk, self.t, k, c))  # type: ignore[misc]
+            yield self.clock.at(float(month.end), SNAPSHOT)
+            self.month += 1
+            turned, self.month_turns = self.month_turns, self.clock.event()
+            turned.succeed()
+
+    def _within_budget(self, i: int, act: Any) -> None:
+        """Do something for member `i`; if a grant does not fit its budget, close it and do it again without."""
+        if not self.left:
+            act()
+            return
+        before = self.plain.copy()
+        while True:
+            act()
+            spent: dict[int, int] = {}
+            n = int(self.plain.n_spent[0])
+            for moment, (_, j, amount) in zip(self.plain.spent_at[:n], self.plain.spent[:n], strict=True):
+                spent[int(j)] = spent.get(int(j), 0) + int(amount)
+                if spent[int(j)] > self.left[int(j)]:
+                    self.t.closes[int(j)], self.t.closes_for[int(j)] = moment, i
+                    self.plain.restore(before)
+                    break
+            else:
+                break
+        for j, amount in spent.items():
+            self.left[j] -= amount
+        self.plain.n_spent[0] = 0
+
+
+def _named(array: Any) -> Any:
+    """Fields by attribute, as rules read them."""
+    return array.view(np.recarray) if array.dtype.names else array
+
+
+def simulate_reference(scenario: Scenario, *, members: int, seed: int = 0, draw: int | None = None) -> Outcome:
+    """Run a scenario with the reference driver; arguments as in sim.outcome.simulate. Every member's state is kept."""
+    t = compile_tables(scenario, members=members, seed=seed, draw=draw)
+    run = Reference(t)
+    run.run()
+    sums = _Sums(t, keep=True)
+    sums.add(0, run.plain)
+    return outcome_of(scenario, t, sums)

@@ -1,0 +1,123 @@
+"""Points: exact integers in lots by month of credit, spent first in, first out. balance = sum of the open lots, always."""
+
+from __future__ import annotations
+
+from sim import tally
+from sim.compiled import rule
+from sim.member import NEVER
+from sim.tables import NEVER_LAPSE, ON_DATE, ROLLING
+
+
+@rule
+def credit(m, i, s, t, points, month):
+    """Open or enlarge the lot of `month`."""
+    if points > 0:
+        if m.balance == 0:
+            m.oldest = month
+        s.lots[i, month % t.p[0].slots] += points
+        m.balance += points
+
+
+@rule
+def earn(m, i, s, t, points, now, month, cell):
+    """Points earned at `now`: credited at once, or pending for whole days."""
+    s.cube[cell, tally.POINTS_ISSUED] += points
+    days = t.p[0].pending_days
+    if days == 0:
+        credit(m, i, s, t, points, month)
+    elif points > 0:
+        due = int(now) + days
+        s.pend[i, due % (days + 1)] += points
+        if m.pending == 0:
+            m.pend_day = due
+        m.pending += points
+
+
+@rule
+def mature(m, i, s, t, now, month):
+    """Credit the pending points whose day has come."""
+    days = t.p[0].pending_days
+    while m.pending > 0 and m.pend_day <= now:
+        slot = int(m.pend_day) % (days + 1)
+        points = s.pend[i, slot]
+        s.pend[i, slot] = 0
+        m.pending -= points
+        credit(m, i, s, t, points, month)
+        m.pend_day += 1.0
+    if m.pending == 0:
+        m.pend_day = NEVER
+    else:
+        while s.pend[i, int(m.pend_day) % (days + 1)] == 0:
+            m.pend_day += 1.0
+
+
+@rule
+def burn(m, i, s, t, points):
+    """Take `points` (at most the balance) from the oldest lots."""
+    m.balance -= points
+    slots = t.p[0].slots
+    while points > 0:
+        slot = m.oldest % slots
+        taken = min(points, s.lots[i, slot])
+        s.lots[i, slot] -= taken
+        points -= taken
+        if s.lots[i, slot] == 0 and m.balance > 0:
+            m.oldest += 1
+
+
+@rule
+def lapse_month(m, t):
+    """Month at whose end the oldest open lot lapses, by the calendar; -1 = it does not within the run."""
+    p = t.p[0]
+    if m.balance == 0 or p.expiry == NEVER_LAPSE:
+        return -1
+    month = m.oldest + p.expiry_months + m.longer
+    if p.expiry == ROLLING:
+        return month if month < len(t.months) else -1
+    if p.expiry == ON_DATE:
+        while month < len(t.months):
+            if t.months[month].points_lapse == 1:
+                return month
+            month += 1
+    return -1
+
+
+@rule
+def lapse_at(m, t):
+    """Moment at which points of the member lapse next, if they do nothing."""
+    p = t.p[0]
+    if m.balance == 0 or p.expiry == NEVER_LAPSE:
+        return NEVER
+    if p.expiry == ROLLING or p.expiry == ON_DATE:
+        month = lapse_month(m, t)
+        return t.months[month].end if month >= 0 else NEVER
+    return max(m.last_buy, m.joined) + 30.0 * p.expiry_months
+
+
+@rule
+def lapse_lots(m, i, s, t, month, cell):
+    """At the end of `month`: lots whose time is up leave the balance."""
+    slots = t.p[0].slots
+    while m.balance > 0:
+        if lapse_month(m, t) != month:
+            break
+        slot = m.oldest % slots
+        gone = s.lots[i, slot]
+        s.lots[i, slot] = 0
+        m.balance -= gone
+        s.cube[cell, tally.POINTS_EXPIRED] += gone
+        while m.balance > 0 and s.lots[i, m.oldest % slots] == 0:
+            m.oldest += 1
+
+
+@rule
+def lapse_all(m, i, s, t, cell):
+    """Every point, the pending ones too, leaves the member."""
+    for k in range(t.p[0].slots):
+        s.lots[i, k] = 0
+    for k in range(t.p[0].pending_days + 1):
+        s.pend[i, k] = 0
+    s.cube[cell, tally.POINTS_EXPIRED] += m.balance + m.pending
+    m.balance = 0
+    m.pending = 0
+    m.pend_day = NEVER

@@ -1,0 +1,67 @@
+"""What happens to a member at a month end, in this order: review, lapse of points, campaign, accounting; then windows roll."""
+
+from __future__ import annotations
+
+from sim import tally
+from sim.compiled import rule
+from sim.rules.ledger import lapse_lots
+from sim.rules.life import cell_of
+from sim.rules.response import feels
+from sim.rules.tiers import review, roll
+from sim.rules.wallet import plan, tasks, watched
+from sim.state import W_COST
+from sim.tables import INACTIVE, NEVER_LAPSE
+
+
+@rule
+def review_tier(m, i, s, t, month, cell):
+    """Tiers are reviewed."""
+    if t.months[month].review == 1 and len(t.tiers) > 1:
+        review(m, s, t, t.months[month].end, month, cell)
+
+
+@rule
+def lapse_points(m, i, s, t, month, cell):
+    """Lots whose time is up lapse."""
+    if m.balance > 0 and t.p[0].expiry != NEVER_LAPSE and t.p[0].expiry != INACTIVE:
+        lapse_lots(m, i, s, t, month, cell)
+
+
+@rule
+def campaign(m, i, s, t, month, cell):
+    """Tasks done in the month and soft benefits of the tier."""
+    end = t.months[month].end
+    if t.p[0].has_incentives == 1:
+        tasks(m, i, s, t, end, month, cell)
+    tier = t.tiers[m.tier]
+    if m.alive == 1 and (tier.care_cost > 0 or tier.care_value > 0.0):
+        s.cube[cell, tally.CARE_COST] += tier.care_cost
+        watched(s, t, i, end - 0.5, W_COST, tier.care_cost)
+        feels(m, t, tier.care_value, end)
+
+
+@rule
+def account(m, i, s, t, month, cell):
+    """The month is closed for the member."""
+    s.cube[cell, tally.MEMBERS] += 1
+    s.cube[cell, tally.ALIVE] += m.alive
+    s.cube[cell, tally.ALIVE0] += m.alive0
+    s.cube[cell, tally.OUTSTANDING] += m.balance
+    s.cube[cell, tally.PENDING] += m.pending
+    s.survival[m.cohort, month, 0] += m.alive
+    s.survival[m.cohort, month, 1] += m.alive0
+    if month == t.p[0].migration_month:
+        m.tier0 = m.tier
+    if len(t.tiers) > 1:
+        roll(m, i, s, t, month)
+    if t.p[0].has_due == 1:
+        plan(m, i, s, t, t.months[month].end)
+
+
+@rule
+def end_month(m, i, s, t, month):
+    """All of it for one member."""
+    review_tier(m, i, s, t, month, cell_of(m, t, month))
+    lapse_points(m, i, s, t, month, cell_of(m, t, month))
+    campaign(m, i, s, t, month, cell_of(m, t, month))
+    account(m, i, s, t, month, cell_of(m, t, month))

@@ -1,0 +1,262 @@
+"""One purchase: price, coupons, redemption, points, tiers, incentives; every benefit is a tally entry."""
+
+from __future__ import annotations
+
+import math
+
+from sim import tally
+from sim.compiled import rare, rule
+from sim.member import NEVER
+from sim.rules.ledger import burn, earn
+from sim.rules.response import feels, is_on, period_of, redeeming, takes_part
+from sim.rules.tiers import qualify, qualify_points, reached
+from sim.rules.wallet import bought, grant, lift, see_coupons, watched
+from sim.rules.words import normal, uniforms
+from sim.state import W_COST, W_LIST, W_PAID, W_POINTS, W_PURCHASES, W_REDEMPTIONS
+from sim.tables import (
+    COUNT_IN_WINDOW,
+    FIRST_PURCHASE,
+    LONGER_VALIDITY,
+    PURCHASE,
+    SPEND_IN_WINDOW,
+    TIER_UPGRADE,
+    VOUCHER,
+)
+
+
+@rule
+def list_value(m, t, u, log_more, now):
+    """List value of a basket in minor units, at least 1; `log_more` is what the programme adds to its log."""
+    p = t.p[0]
+    log_value = m.mu + p.sigma * normal(u) + p.inflation * now + log_more
+    return max(1, int(math.floor(math.exp(log_value) * 100.0 + 0.5)))
+
+
+@rule
+def share_of(amount, ten_thousandths):
+    """`amount` x `ten_thousandths` / 10,000, rounded half up."""
+    return (amount * ten_thousandths + 5000) // 10000
+
+
+@rare
+def category_of(m, t, ordinal, stream):
+    """The category of a purchase."""
+    _, _, u, _ = uniforms(t.p[0].seed, m.key, ordinal, stream, 1)
+    k = 0
+    while k + 1 < len(t.categories) and u >= t.categories[k]:
+        k += 1
+    return k
+
+
+@rule
+def fits(t, j, value, category):
+    """Whether a purchase meets the conditions on it."""
+    x = t.incentives[j]
+    return value >= x.min_basket and (x.category < 0 or x.category == category)
+
+
+@rare
+def best_lasting(m, t, now, day, value, category, price):
+    """(earning in thousandths, price in minor units, free delivery) of all that is on: the best of each group, groups
+    combined; groups take off the price in the order of the table."""
+    earning = 1000
+    delivery = 0
+    n = len(t.incentives)
+    for j in range(n):
+        if not (is_on(m, t, j, now, day) and fits(t, j, value, category)):
+            continue
+        x = t.incentives[j]
+        delivery = max(delivery, x.free_delivery)
+        # the first of a group that is on speaks for the group
+        best_earning = x.earning
+        best_price = x.price
+        first = True
+        for k in range(n):
+            if k != j and t.incentives[k].group == x.group:
+                if is_on(m, t, k, now, day) and fits(t, k, value, category):
+                    if k < j:
+                        first = False
+                    best_earning = max(best_earning, t.incentives[k].earning)
+                    best_price = min(best_price, t.incentives[k].price)
+        if first:
+            earning = earning * best_earning // 1000
+            price = share_of(price, best_price)
+    return earning, price, delivery
+
+
+@rare
+def use_coupons(m, i, s, t, price, now, cell):
+    """Use the best usable coupon of each group; returns the money taken off."""
+    off = 0
+    n = len(t.incentives)
+    for j in range(n):
+        x = t.incentives[j]
+        if x.coupon == 0 or s.wallet[i, j].until <= now or price < x.coupon_min:
+            continue
+        best = True
+        for k in range(n):
+            y = t.incentives[k]
+            if k != j and y.group == x.group and y.coupon > 0 and s.wallet[i, k].until > now and price >= y.coupon_min:
+                if y.coupon > x.coupon or (y.coupon == x.coupon and k < j):
+                    best = False
+        if best:
+            off += min(x.coupon, price - off)
+            s.cube[cell, tally.COUPONS_USED] += 1
+            s.wallet[i, j].until = -1.0  # used: shut for this purchase's other groups too
+    return off
+
+
+@rare
+def redeem(m, i, s, t, price, now, month, cell):
+    """Redeem the dearest reward that the balance affords and that makes sense; (money taken off, cost of goods)."""
+    k = len(t.rewards) - 1
+    while k >= 0:
+        x = t.rewards[k]
+        useless = (x.kind == TIER_UPGRADE and m.tier + 1 >= len(t.tiers)) or (
+            x.kind == LONGER_VALIDITY and m.longer > 0
+        )
+        if m.balance >= x.points and not useless:
+            break
+        k -= 1
+    if k < 0:
+        return 0, 0
+    x = t.rewards[k]
+    burn(m, i, s, t, x.points)
+    s.cube[cell, tally.REDEMPTIONS] += 1
+    s.cube[cell, tally.POINTS_REDEEMED] += x.points
+    watched(s, t, i, now, W_REDEMPTIONS, 1)
+    watched(s, t, i, now, W_POINTS, x.points)
+    if m.redeemed == 0:
+        s.cube[cell, tally.FIRST_REDEEMERS] += 1
+    m.redeemed += 1
+    m.reward_at = now
+    if x.kind == VOUCHER:
+        off = min(x.value, price)
+        s.cube[cell, tally.VOUCHER_VALUE] += off
+        return off, 0
+    s.cube[cell, tally.REWARD_COST] += x.cost
+    feels(m, t, x.value, now)
+    if x.kind == TIER_UPGRADE:
+        lift(m, i, s, t, m.tier + 1, now, month, cell)
+    elif x.kind == LONGER_VALIDITY:
+        m.longer = x.months
+    return 0, x.cost
+
+
+@rare
+def triggered(m, i, s, t, paid, value, category, first, now, month, cell):
+    """Incentives that a purchase triggers, in the order of the table."""
+    for j in range(len(t.incentives)):
+        x = t.incentives[j]
+        if x.event == PURCHASE:
+            if fits(t, j, value, category) and x.lasting == 0:
+                grant(m, i, s, t, j, now, month, cell)
+        elif x.event == FIRST_PURCHASE:
+            if first and fits(t, j, value, category):
+                grant(m, i, s, t, j, now, month, cell)
+        elif x.event == SPEND_IN_WINDOW or x.event == COUNT_IN_WINDOW:
+            if not (fits(t, j, value, category) and takes_part(m, t, j, now)):
+                continue
+            w = s.wallet[i, j]
+            period = period_of(t, x.window, month)
+            if w.period != period:
+                w.period = period
+                w.acc = 0
+            before = w.acc
+            if x.event == COUNT_IN_WINDOW:
+                w.acc += 1
+            else:
+                w.acc += paid if x.on_paid == 1 else value
+            if before < x.reach <= w.acc:
+                grant(m, i, s, t, j, now, month, cell)
+
+
+@rule
+def rise(m, i, s, t, now, month, cell):
+    """Lift the member at once to what they have reached."""
+    earned = reached(m, t)
+    if earned > m.tier:
+        lift(m, i, s, t, earned, now, month, cell)
+
+
+@rule
+def purchase(m, i, s, t, value, u_redeem, ordinal, stream, now, month, cell):
+    """A purchase of list value `value` (minor units) at `now`; returns the benefit cost handed over at it.
+
+    Order: tier price, incentives, coupons; the purchase counts towards tiers; points are earned at the tier it may have
+    led to; then points, these included, may be redeemed. A voucher is a way of paying and earns like money.
+    """
+    p = t.p[0]
+    day = t.days[int(now)]
+    first = m.buys == 0
+    tier = t.tiers[m.tier]
+    category = category_of(m, t, ordinal, stream) if len(t.categories) > 1 else 0
+
+    price = share_of(value, tier.price)
+    s.cube[cell, tally.TIER_DISCOUNT] += value - price
+    earning = 1000
+    delivered = tier.free_delivery
+    off = 0
+    if p.has_incentives == 1:
+        if p.has_lasting == 1:
+            earning, cut_price, free = best_lasting(m, t, now, day, value, category, price)
+            s.cube[cell, tally.INCENTIVE_DISCOUNT] += price - cut_price
+            price = cut_price
+            delivered = max(delivered, free)
+        if m.aware == 1 and now < m.pull_until < NEVER:
+            off = use_coupons(m, i, s, t, price, now, cell)
+            s.cube[cell, tally.COUPON_VALUE] += off
+            see_coupons(m, i, s, t, now)
+    due = price - off
+    delivery = p.delivery_cost if delivered > 0 else 0
+    s.cube[cell, tally.DELIVERY_COST] += delivery
+
+    if m.month_bought != month:
+        s.cube[cell, tally.ACTIVE] += 1
+        m.month_bought = month
+        m.capped = 0
+    if m.buys == 0:
+        m.first_buy = now
+    elif m.buys == 1:
+        m.second_gap = now - m.first_buy
+    m.buys += 1
+    m.last_buy = now
+    if p.card_days > 0.0:
+        m.card_until = now + p.card_days
+
+    if len(t.tiers) > 1:
+        qualify(m, i, s, t, due if p.qualify_paid == 1 else value, month)
+        if p.at_once == 1 and m.tier + 1 < len(t.tiers):
+            rise(m, i, s, t, now, month, cell)
+    cost = value - due + delivery
+    paid = due
+    if p.has_points == 1:
+        base = due if p.earn_paid == 1 else value
+        micro = p.points_milli * t.tiers[m.tier].earning * earning // 1000
+        points = (base * micro + p.round_points) // 100000000
+        if p.cap > 0:
+            points = min(points, p.cap - m.capped)
+            m.capped += points
+        earn(m, i, s, t, points, now, month, cell)
+        if p.counts_points == 1:
+            qualify_points(m, i, s, t, points, month)
+            if p.at_once == 1 and m.tier + 1 < len(t.tiers):
+                rise(m, i, s, t, now, month, cell)
+        if len(t.rewards) > 0 and m.balance >= t.rewards[0].points and u_redeem < redeeming(m, t, now, month):
+            off, goods = redeem(m, i, s, t, due, now, month, cell)
+            paid -= off
+            cost += off + goods
+    if value > paid:
+        feels(m, t, value - paid, now)
+    s.cube[cell, tally.PURCHASES] += 1
+    s.cube[cell, tally.LIST_VALUE] += value
+    s.cube[cell, tally.PAID] += paid
+    if p.watch_periods > 0:
+        watched(s, t, i, now, W_PURCHASES, 1)
+        watched(s, t, i, now, W_PAID, paid)
+        watched(s, t, i, now, W_LIST, value)
+        watched(s, t, i, now, W_COST, cost)
+    if p.has_incentives == 1:
+        triggered(m, i, s, t, due, value, category, first, now, month, cell)
+        bought(m, i, s, t, now)
+    return cost

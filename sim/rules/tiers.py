@@ -1,0 +1,92 @@
+"""Moving between tiers."""
+
+from __future__ import annotations
+
+from sim import tally
+from sim.compiled import rule
+from sim.member import LONG_AGO
+from sim.tables import BLOCKS, FULL, ROLLING_WINDOW, STAY
+
+
+@rule
+def reached(m, t):
+    """The highest tier whose every requirement the qualifying figures meet."""
+    k = len(t.tiers) - 1
+    while k > 0:
+        x = t.tiers[k]
+        if (
+            (x.spend < 0 or m.spend_q >= x.spend)
+            and (x.points < 0 or m.points_q >= x.points)
+            and (x.purchases < 0 or m.count_q >= x.purchases)
+        ):
+            return k
+        k -= 1
+    return 0
+
+
+@rule
+def qualify(m, i, s, t, amount, month):
+    """Count a purchase towards tiers: its amount and itself."""
+    p = t.p[0]
+    m.spend_q += amount
+    m.count_q += 1
+    if p.window == ROLLING_WINDOW:
+        slot = s.quals[i, month % p.window_months]
+        slot.spend += amount
+        slot.count += 1
+
+
+@rule
+def qualify_points(m, i, s, t, points, month):
+    """Count the points of a purchase towards tiers."""
+    p = t.p[0]
+    m.points_q += points
+    if p.window == ROLLING_WINDOW:
+        s.quals[i, month % p.window_months].points += points
+
+
+@rule
+def promote(m, s, tier, cell):
+    """Lift the member to a higher tier."""
+    m.tier = tier
+    m.failed = -1
+    m.demoted_at = LONG_AGO
+    s.cube[cell, tally.UPGRADES] += 1
+
+
+@rule
+def review(m, s, t, now, month, cell):
+    """Tier review at a month end: up where qualified, down as the programme says, after grace."""
+    p = t.p[0]
+    earned = reached(m, t)
+    if earned > m.tier:
+        promote(m, s, earned, cell)
+    elif earned == m.tier:
+        m.failed = -1
+    elif p.downgrade != STAY:
+        if m.failed < 0:
+            m.failed = month
+        if month - m.failed >= p.grace:
+            m.tier = earned if p.downgrade == FULL else m.tier - 1
+            m.failed = -1
+            m.demoted_at = now
+            s.cube[cell, tally.DOWNGRADES] += 1
+
+
+@rule
+def roll(m, i, s, t, month):
+    """After the close of `month`: what falls out of the qualification window."""
+    p = t.p[0]
+    if p.window == BLOCKS:
+        if t.months[month].block_ends == 1:
+            m.spend_q = 0
+            m.points_q = 0
+            m.count_q = 0
+    elif p.window == ROLLING_WINDOW:
+        slot = s.quals[i, (month + 1) % p.window_months]
+        m.spend_q -= slot.spend
+        m.points_q -= slot.points
+        m.count_q -= slot.count
+        slot.spend = 0
+        slot.points = 0
+        slot.count = 0

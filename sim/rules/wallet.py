@@ -1,0 +1,258 @@
+"""The incentive table at work: moments, messages, grants, coupons."""
+
+from __future__ import annotations
+
+import math
+
+from sim import tally
+from sim.compiled import rare, rule
+from sim.member import NEVER
+from sim.rules.ledger import credit, lapse_at
+from sim.rules.response import faded, feels, takes_part
+from sim.rules.tiers import promote
+from sim.rules.words import MOMENT, MONTH, uniforms
+from sim.state import W_COST, W_MESSAGES
+from sim.tables import ANNIVERSARY, BIRTHDAY, CALENDAR, INACTIVITY, POINTS_EXPIRING, SIGN_UP, TASK, TIER_REACHED
+
+
+@rule
+def period_at(t, now):
+    """The watched period in which `now` lies, -1 for none."""
+    p = t.p[0]
+    if p.watch_periods == 0 or now < p.watch_from:
+        return -1
+    k = int((now - p.watch_from) / p.watch_days)
+    return k if k < p.watch_periods else -1
+
+
+@rule
+def watched(s, t, i, now, column, amount):
+    """Note what a single member did, where single members are watched."""
+    k = period_at(t, now)
+    if k >= 0:
+        s.watch[i, k, column] += amount
+
+
+@rule
+def spend_budget(s, i, j, amount, now):
+    """Note a grant of a budgeted incentive; the clock adds them up at the next meeting point."""
+    k = s.n_spent[0]
+    if k < len(s.spent_at):
+        s.spent_at[k] = now
+        s.spent[k, 0] = i
+        s.spent[k, 1] = j
+        s.spent[k, 2] = amount
+    s.n_spent[0] = k + 1
+
+
+@rare
+def see_coupons(m, i, s, t, now):
+    """What the open coupons look like to the member: the best of them as a log price cut on a usual basket."""
+    m.pull = 0.0
+    m.pull_until = NEVER
+    basket = math.exp(m.mu) * 100.0
+    for j in range(len(t.incentives)):
+        x = t.incentives[j]
+        if x.coupon > 0 and s.wallet[i, j].until > now:
+            whole = max(basket, float(max(x.coupon_min, x.coupon)))
+            m.pull = max(m.pull, -math.log(1.0 - min(0.9, x.coupon / whole)))
+            m.pull_until = min(m.pull_until, s.wallet[i, j].until)
+
+
+@rule
+def may_have(m, i, s, t, j, now):
+    """Whether incentive `j` is open to the member and their limit is not used up."""
+    x = t.incentives[j]
+    return takes_part(m, t, j, now) and (x.limit == 0 or s.wallet[i, j].given < x.limit)
+
+
+@rare
+def hand_over(m, i, s, t, j, now, month, cell):
+    """Points, coupon and gift of incentive `j`, and the note for its budget."""
+    x = t.incentives[j]
+    w = s.wallet[i, j]
+    w.given += 1
+    if x.points > 0:
+        credit(m, i, s, t, x.points, month)
+        s.cube[cell, tally.POINTS_ISSUED] += x.points
+        s.cube[cell, tally.POINTS_BONUS] += x.points
+    if x.coupon > 0:
+        w.until = now + x.coupon_days
+        s.cube[cell, tally.COUPONS_ISSUED] += 1
+        see_coupons(m, i, s, t, now)
+    if x.gift_cost > 0 or x.gift_value > 0:
+        s.cube[cell, tally.GIFT_COST] += x.gift_cost
+        watched(s, t, i, now, W_COST, x.gift_cost)
+        feels(m, t, x.gift_value, now)
+    if x.budget > 0:
+        amount = x.coupon + x.gift_cost + int(math.floor(x.points * t.p[0].point_cost + 0.5))
+        spend_budget(s, i, j, amount, now)
+
+
+@rare
+def lift(m, i, s, t, tier, now, month, cell):
+    """Promote, and hand over what waits at the tiers passed; a lift among those gifts has no effect."""
+    before = m.tier
+    promote(m, s, tier, cell)
+    for j in range(len(t.incentives)):
+        x = t.incentives[j]
+        if x.event == TIER_REACHED and before < x.tier <= tier and may_have(m, i, s, t, j, now):
+            hand_over(m, i, s, t, j, now, month, cell)
+
+
+@rare
+def grant(m, i, s, t, j, now, month, cell):
+    """Give what incentive `j` gives, if the member may have it; True if so."""
+    if not may_have(m, i, s, t, j, now):
+        return False
+    hand_over(m, i, s, t, j, now, month, cell)
+    if t.incentives[j].lifts_to > m.tier:
+        lift(m, i, s, t, t.incentives[j].lifts_to, now, month, cell)
+    return True
+
+
+@rare
+def send(m, i, s, t, j, now, cell):
+    """One message of incentive `j`: heard by members who consent, lapsed or not."""
+    if m.muted == 1:
+        return
+    b = t.b[0]
+    p = t.p[0]
+    learn, opt, back, wake = uniforms(p.seed, m.key, int(now) * 64 + j, MOMENT, 0)
+    s.cube[cell, tally.MESSAGES] += 1
+    s.cube[cell, tally.MESSAGE_COST] += p.message_cost
+    watched(s, t, i, now, W_MESSAGES, 1)
+    watched(s, t, i, now, W_COST, p.message_cost)
+    heard = faded(m.sent, m.sent_at, now, b.messages_days) + 1.0
+    m.sent = heard
+    m.sent_at = now
+    if m.aware == 0 and learn < b.awareness_learns:
+        m.aware = 1
+    if opt < b.messages_opt_out * heard:
+        m.muted = 1
+        s.cube[cell, tally.OPT_OUTS] += 1
+    if t.incentives[j].event == INACTIVITY:
+        if m.alive == 0 and back < b.win_back_returns:
+            m.alive = 1
+            s.cube[cell, tally.RETURNS] += 1
+        elif m.alive == 1 and wake < b.win_back_wakes:
+            m.alive = 0
+            s.cube[cell, tally.LAPSES] += 1
+
+
+@rare
+def birthday_after(m, t, now, before):
+    """Next moment `before` days ahead of the member's birthday, later than `now`."""
+    month = t.days[min(max(int(now), 0), len(t.days) - 1)].month
+    for k in range(month, len(t.months)):
+        if t.months[k].number == m.birth_month:
+            moment = t.months[k].start + m.birth_day - 1 - before
+            if moment > now:
+                return moment
+    return NEVER
+
+
+@rule
+def next_moment(m, i, s, t, j, now):
+    """When the timed trigger of incentive `j` comes next, after `now`."""
+    x = t.incentives[j]
+    if x.event == CALENDAR:
+        day = int(math.floor(now)) + 1
+        return t.moments[j, day] if 0 <= day < len(t.days) else NEVER
+    if x.event == BIRTHDAY:
+        return birthday_after(m, t, now, x.before)
+    if x.event == INACTIVITY:
+        moment = m.last_buy + x.days
+        return max(moment, m.joined) if moment > now else NEVER
+    if x.event == ANNIVERSARY:
+        return m.joined + 365.0 * (math.floor((now - m.joined) / 365.0) + 1.0)
+    if x.event == POINTS_EXPIRING:
+        lapse = lapse_at(m, t)
+        if lapse >= NEVER or lapse == s.wallet[i, j].mark:
+            return NEVER
+        return max(lapse - x.days, now)
+    return NEVER
+
+
+@rule
+def plan(m, i, s, t, now):
+    """Set the moments that depend on purchases and points, and the member's next due moment."""
+    p = t.p[0]
+    due = m.pend_day
+    if p.card_days > 0.0:
+        due = min(due, m.card_until)
+    if p.expiry == 3 and m.balance > 0:
+        due = min(due, lapse_at(m, t))
+    if p.has_incentives == 1:
+        due = min(due, m.pull_until)
+        if p.has_timed == 1:
+            for j in range(len(t.incentives)):
+                x = t.incentives[j]
+                if x.timed == 1:
+                    if x.event == POINTS_EXPIRING:
+                        s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
+                    due = min(due, s.wallet[i, j].next)
+    m.due = due
+
+
+@rule
+def bought(m, i, s, t, now):
+    """A purchase restarts the clock of inactivity."""
+    if t.p[0].has_timed == 1:
+        for j in range(len(t.incentives)):
+            x = t.incentives[j]
+            if x.timed == 1 and x.event == INACTIVITY:
+                s.wallet[i, j].next = now + x.days
+
+
+@rare
+def moments(m, i, s, t, now, month, cell):
+    """Everything of the incentive table that falls due at `now`, in the order of the table."""
+    if t.p[0].has_timed == 1:
+        for j in range(len(t.incentives)):
+            x = t.incentives[j]
+            if x.timed == 1 and s.wallet[i, j].next <= now:
+                if x.event == POINTS_EXPIRING:
+                    s.wallet[i, j].mark = lapse_at(m, t)
+                if grant(m, i, s, t, j, now, month, cell) and x.message == 1:
+                    send(m, i, s, t, j, now, cell)
+                s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
+    if m.pull_until <= now:
+        see_coupons(m, i, s, t, now)
+
+
+@rare
+def sign_up(m, i, s, t, now, month, cell):
+    """Joining the programme: what it gives at once, and the first moments of every timed trigger."""
+    s.cube[cell, tally.JOINED] += 1
+    for j in range(len(t.incentives)):
+        x = t.incentives[j]
+        if x.event == SIGN_UP:
+            if grant(m, i, s, t, j, now, month, cell) and x.message == 1:
+                send(m, i, s, t, j, now, cell)
+        if x.timed == 1:
+            if x.event == INACTIVITY:
+                s.wallet[i, j].next = max(m.last_buy + x.days, now)
+            elif x.event == CALENDAR:
+                s.wallet[i, j].next = t.moments[j, int(math.ceil(now))]
+            else:
+                s.wallet[i, j].next = next_moment(m, i, s, t, j, now - 1e-9)
+
+
+@rare
+def tasks(m, i, s, t, now, month, cell):
+    """At a month end: the tasks that an active member did in the month, as one Poisson number an incentive."""
+    if m.alive == 0:
+        return
+    for j in range(len(t.incentives)):
+        x = t.incentives[j]
+        if x.event == TASK:
+            u, _, _, _ = uniforms(t.p[0].seed, m.key, month * 64 + j, MONTH, 0)
+            chance = math.exp(-x.per_month)
+            total = chance
+            k = 0
+            while u > total and k < 100:
+                k += 1
+                chance *= x.per_month / k
+                total += chance
+                grant(m, i, s, t, j, now, month, cell)

@@ -1,0 +1,72 @@
+"""The arrays of one chunk of members."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sim import tally
+from sim.member import MEMBER, QUALIFYING, WALLET
+from sim.tables import Tables
+from sim.typing import Array, Floats, Ints
+
+
+class Chunk(NamedTuple):
+    """State and tallies of `n` members; rules read and write it by name."""
+
+    members: Array
+    """(n,) of MEMBER"""
+    lots: Ints
+    """(n, slots) open points by month of credit modulo slots"""
+    pend: Ints
+    """(n, pending_days + 1) pending points by due day modulo that"""
+    quals: Array
+    """(n, months of a rolling window or 1) of QUALIFYING, by month modulo that"""
+    wallet: Array
+    """(n, incentives or 1) of WALLET"""
+    cube: Ints
+    """(months * tiers * segments, tallies)"""
+    survival: Ints
+    """(cohorts, months, 2) members not lapsed at month end: with the programme, without"""
+    watch: Ints
+    """(n or 0, periods, watched) what single members did in each watched period; see WATCHED"""
+    spent_at: Floats
+    """(capacity,) grants of budgeted incentives since the last meeting point: moment"""
+    spent: Ints
+    """(capacity, 3) of the same: place of the member, incentive, minor units"""
+    n_spent: Ints
+    """(1,) how many; above the capacity nothing more is noted, and the window is run again with more room"""
+
+    def copy(self) -> Chunk:
+        """A snapshot."""
+        return Chunk(*(a.copy() for a in self))
+
+    def restore(self, snapshot: Chunk) -> None:
+        """Put everything back as it was at the snapshot, in place; the notes of budgeted grants start afresh."""
+        for name, mine, theirs in zip(self._fields, self, snapshot, strict=True):
+            if name not in ("spent", "spent_at"):
+                mine[...] = theirs
+
+
+WATCHED = ("purchases", "paid", "list_value", "benefit_cost", "redemptions", "points_redeemed", "messages")
+(W_PURCHASES, W_PAID, W_LIST, W_COST, W_REDEMPTIONS, W_POINTS, W_MESSAGES) = range(len(WATCHED))
+
+
+def empty_chunk(t: Tables, n: int, capacity: int = 0) -> Chunk:
+    """Room for `n` members under the tables `t`, with space for `capacity` budgeted grants."""
+    p = t.p[0]
+    rolling = int(p["window_months"]) if p["window"] == 2 else 1
+    return Chunk(
+        members=np.zeros(n, MEMBER),
+        lots=np.zeros((n, int(p["slots"])), np.int64),
+        pend=np.zeros((n, int(p["pending_days"]) + 1), np.int64),
+        quals=np.zeros((n, rolling), QUALIFYING),
+        wallet=np.zeros((n, max(1, len(t.incentives))), WALLET),
+        cube=np.zeros((len(t.months) * len(t.tiers) * len(t.segments), tally.SIZE), np.int64),
+        survival=np.zeros((len(t.months) + 1, len(t.months), 2), np.int64),
+        watch=np.zeros((n if p["watch_periods"] else 0, max(1, int(p["watch_periods"])), len(WATCHED)), np.int64),
+        spent_at=np.zeros(capacity, np.float64),
+        spent=np.zeros((capacity, 3), np.int64),
+        n_spent=np.zeros(1, np.int64),
+    )

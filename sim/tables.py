@@ -1,0 +1,339 @@
+"""A scenario as the engine reads it: NumPy records, money in minor units, prices in ten-thousandths, times in days."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from sim.behaviour import Behaviour
+from sim.calendar import DAY, MONTH, Calendar
+from sim.effects import EFFECTS
+from sim.errors import InputError
+from sim.member import NEVER
+from sim.population import Population
+from sim.programme import Give, Incentive, Programme
+from sim.scenario import Scenario
+from sim.typing import Array, Floats, Ints
+
+RULES = np.dtype(
+    [
+        ("seed", "i8"), ("end", "f8"), ("steady", "i8"), ("op_end", "f8"),
+        ("n_start", "i8"), ("new_per_month", "i8"), ("buys_on_joining", "i8"),
+        ("regular", "i8"), ("mean_rate", "f8"), ("return_rate", "f8"), ("may_return", "i8"),
+        ("ln_median", "f8"), ("sigma", "f8"), ("sigma_between", "f8"), ("rate_correlation", "f8"),
+        ("history_from", "f8"), ("history_to", "f8"), ("inflation", "f8"),
+        ("has_points", "i8"), ("points_milli", "i8"), ("round_points", "i8"), ("counts_points", "i8"), ("earn_paid", "i8"), ("pending_days", "i8"), ("cap", "i8"),
+        ("window", "i8"), ("window_months", "i8"), ("qualify_paid", "i8"), ("at_once", "i8"),
+        ("downgrade", "i8"), ("grace", "i8"),
+        ("expiry", "i8"), ("expiry_months", "i8"), ("expiry_month", "i8"), ("slots", "i8"), ("card_days", "f8"),
+        ("redeem", "f8"), ("delivery_cost", "i8"), ("message_cost", "i8"), ("point_cost", "f8"),
+        ("has_incentives", "i8"), ("has_lasting", "i8"), ("has_timed", "i8"), ("has_goals", "i8"),
+        ("migration_month", "i8"),  # tier migration runs from the end of this month to the end of the run
+        ("watch_from", "f8"), ("watch_days", "f8"), ("watch_periods", "i8"),
+        ("has_due", "i8"),  # 1 = something can fall due between month ends
+        ("calm", "i8"),  # 1 = no effect acts: purchases and leaving are the baseline's
+    ]
+)  # fmt: skip
+
+TIER = np.dtype(
+    [
+        ("spend", "i8"), ("points", "i8"), ("purchases", "i8"),  # -1 = not asked
+        ("price", "i8"), ("log_cut", "f8"), ("earning", "i8"), ("free_delivery", "i8"),
+        ("care_cost", "i8"), ("care_value", "f8"),
+    ]
+)  # fmt: skip
+
+REWARD = np.dtype([("points", "i8"), ("kind", "i8"), ("value", "i8"), ("cost", "i8"), ("months", "i8")])
+GOODS, SERVICE, VOUCHER, TIER_UPGRADE, LONGER_VALIDITY = range(5)
+REWARD_KINDS = ("goods", "service", "voucher", "tier_upgrade", "longer_validity")
+
+INCENTIVE = np.dtype(
+    [
+        ("event", "i8"), ("window", "i8"), ("reach", "i8"), ("on_paid", "i8"), ("days", "f8"), ("before", "f8"),
+        ("tier", "i8"), ("per_month", "f8"), ("tiers", "i8"), ("segments", "i8"), ("category", "i8"),
+        ("min_basket", "i8"), ("points", "i8"), ("coupon", "i8"), ("coupon_min", "i8"), ("coupon_days", "f8"),
+        ("gift_cost", "i8"), ("gift_value", "i8"), ("lifts_to", "i8"),
+        ("lasting", "i8"), ("earning", "i8"), ("price", "i8"), ("log_cut", "f8"), ("free_delivery", "i8"),
+        ("message", "i8"), ("budget", "i8"), ("limit", "i8"), ("group", "i8"), ("valid_from", "f8"),
+        ("valid_until", "f8"), ("timed", "i8"), ("goal", "i8"),
+    ]
+)  # fmt: skip
+EVENTS = (
+    "sign_up", "first_purchase", "purchase", "spend_in_window", "count_in_window", "calendar", "birthday", "inactivity",
+    "anniversary", "tier_reached", "task", "points_expiring",
+)  # fmt: skip
+(
+    SIGN_UP, FIRST_PURCHASE, PURCHASE, SPEND_IN_WINDOW, COUNT_IN_WINDOW, CALENDAR, BIRTHDAY, INACTIVITY, ANNIVERSARY,
+    TIER_REACHED, TASK, POINTS_EXPIRING,
+) = range(len(EVENTS))  # fmt: skip
+TIMED = (CALENDAR, BIRTHDAY, INACTIVITY, ANNIVERSARY, POINTS_EXPIRING)
+
+EXPIRIES = ("never", "rolling", "fixed_date", "inactivity")
+NEVER_LAPSE, ROLLING, ON_DATE, INACTIVE = range(4)
+CUMULATIVE, BLOCKS, ROLLING_WINDOW = range(3)
+STAY, ONE_STEP, FULL = range(3)
+
+BEHAVIOUR = np.dtype([(f"{e.name}_{q.name}", "f8") for e in EFFECTS for q in e.parameters])
+MOVES_RATES = (
+    "price_response_rate", "price_response_basket", "goal_gradient_strength", "points_pressure_strength",
+    "tier_status_strength", "member_day_strength", "reward_afterglow_strength", "demotion_strength", "demotion_leaving",
+    "expiry_pressure_strength", "retention_strength", "win_back_returns", "win_back_wakes", "messages_response",
+)  # fmt: skip
+SEGMENT = np.dtype([("upto", "f8"), ("rate", "f8"), ("basket", "f8")])
+
+BOUND = 4.0
+"""No response may exceed this multiple of the baseline rate. A convention of the engine and not of a scenario, so that
+every scenario meets the same candidates."""
+SCORES = np.linspace(-8.0, 8.0, 4097)
+"""Normal scores at which the heterogeneity quantiles are tabulated; between them logs are interpolated."""
+
+
+class Tables(NamedTuple):
+    """Everything that a rule may read."""
+
+    p: Array
+    """(1,) of RULES"""
+    b: Array
+    """(1,) of BEHAVIOUR"""
+    tiers: Array
+    rewards: Array
+    """by points, ascending"""
+    incentives: Array
+    days: Array
+    """(days + 1,) of calendar.DAY"""
+    months: Array
+    day_of_op: Ints
+    """day in which each whole unit of operational time falls"""
+    moments: Floats
+    """(incentives, days + 1) next moment at or after a day of a calendar trigger"""
+    rates: Floats
+    """log quantiles of the purchase rate at SCORES"""
+    leaving: Floats
+    """log quantiles of the leaving probability at SCORES"""
+    segments: Array
+    categories: Floats
+    """cumulative shares"""
+    closes: Floats
+    """(incentives,) moment at which a budget closed the incentive"""
+    closes_for: Ints
+    """(incentives,) member at whom it did: of those served at that very moment, lower numbers still were"""
+
+
+def minor(amount: float) -> int:
+    """Currency units as minor units, rounded half up."""
+    return math.floor(amount * 100 + 0.5)
+
+
+def compile_tables(
+    scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None,
+    score: dict[str, float] | None = None, cohorts: bool = False, watch: tuple[float, float, int] = (0.0, 1.0, 0),
+) -> Tables:  # fmt: skip
+    """Tables of a scenario.
+
+    members: number at the start; seed: run seed; draw: number of the parameter draw, None for the means; score: normal
+    scores of single effect parameters; cohorts: keep points by month of credit though they never expire; watch: first
+    day, days a period and number of periods for which single members are recorded.
+    """
+    population = scenario.population
+    if draw is not None:
+        population = population.drawn(np.random.Generator(np.random.Philox([draw, 7])))
+    n = members or population.members
+    calendar = Calendar(scenario.horizon, population, scenario.programme)
+    programme, behaviour = scenario.programme, scenario.behaviour
+    p = np.zeros(1, RULES)
+    r = p[0]
+    r["seed"], r["end"] = seed & 0xFFFFFFFF, calendar.end
+    r["steady"], r["op_end"] = calendar.steady, calendar.op_end
+    _population(r, population, n)
+    _programme(r, programme, calendar, cohorts)
+    economics = scenario.economics
+    r["inflation"] = math.log1p(scenario.market.price_inflation) / 365.0
+    r["redeem"] = behaviour.redeeming.probability
+    r["delivery_cost"], r["message_cost"] = minor(economics.delivery_cost), minor(economics.message_cost)
+    r["point_cost"] = economics.cost_per_point * 100
+    r["migration_month"] = len(calendar.months) // 2 - 1
+    r["watch_from"], r["watch_days"], r["watch_periods"] = watch
+    incentives = _incentives(scenario, calendar)
+    r["has_incentives"] = len(incentives) > 0
+    r["has_lasting"], r["has_timed"] = incentives["lasting"].any(), incentives["timed"].any()
+    r["has_goals"] = incentives["goal"].any()
+    winning_back = bool((incentives["event"] == INACTIVITY).any())
+    b = _behaviour(behaviour, draw, score)
+    r["may_return"] = population.leaving.return_rate > 0 or (winning_back and b["win_back_returns"][0] > 0)
+    r["calm"] = all(b[name][0] == 0.0 for name in MOVES_RATES)
+    r["has_due"] = bool(len(incentives)) or r["pending_days"] > 0 or r["expiry"] == INACTIVE or r["card_days"] > 0
+    return Tables(
+        p=p,
+        b=b,
+        tiers=_tiers(programme),
+        rewards=_rewards(programme),
+        incentives=incentives,
+        days=calendar.days,
+        months=calendar.months,
+        day_of_op=calendar.day_of_op,
+        moments=calendar.moments,
+        rates=_log_gamma_quantiles(population.purchase_rate.shape, population.purchase_rate.mean),
+        leaving=_log_leaving_quantiles(population),
+        segments=_segments(population),
+        categories=np.cumsum([c.share for c in scenario.market.categories] or [1.0]),
+        closes=np.full(max(1, len(incentives)), NEVER),
+        closes_for=np.zeros(max(1, len(incentives)), np.int64),
+    )
+
+
+def _population(r: Any, population: Population, n: int) -> None:
+    r["n_start"] = n
+    r["new_per_month"] = math.floor(n * population.new_members_per_month + 0.5)
+    r["buys_on_joining"] = population.first_purchase_on_joining
+    r["regular"] = population.regularity
+    r["mean_rate"] = population.purchase_rate.mean
+    r["return_rate"] = population.leaving.return_rate
+    basket = population.basket
+    r["ln_median"], r["sigma"] = math.log(basket.median), basket.sigma
+    r["sigma_between"], r["rate_correlation"] = basket.sigma_between, basket.rate_correlation
+    r["history_from"], r["history_to"] = population.history_days
+
+
+def _programme(r: Any, programme: Programme, calendar: Calendar, cohorts: bool) -> None:
+    earning, expiry, q = programme.earning, programme.expiry, programme.qualification
+    r["earn_paid"] = 1
+    if earning is not None:
+        r["has_points"], r["points_milli"] = 1, math.floor(earning.points_per_unit * 1000 + 0.5)
+        r["round_points"] = 50_000_000 if earning.rounding == "nearest" else 0
+        r["earn_paid"], r["pending_days"] = earning.base == "paid", earning.pending_days
+        r["cap"] = earning.cap_per_month or 0
+    r["window"] = ("cumulative", "calendar", "rolling").index(q.window)
+    r["window_months"] = q.months
+    r["counts_points"] = any(tier.requires.points is not None for tier in programme.tiers)
+    r["qualify_paid"], r["at_once"] = q.base == "paid", q.upgrade == "at_once"
+    r["downgrade"], r["grace"] = ("never", "one_step", "full").index(q.downgrade), q.grace_months
+    r["expiry"] = EXPIRIES.index(expiry.rule)
+    r["expiry_months"], r["expiry_month"] = expiry.months, expiry.month
+    longest = max((reward.months for reward in programme.rewards), default=0)
+    horizon = len(calendar.months) + 1
+    needed = {"never": 1, "inactivity": 1, "rolling": expiry.months + 1, "fixed_date": expiry.months + 13}[expiry.rule]
+    r["slots"] = horizon if cohorts else min(horizon, needed + longest)
+    r["card_days"] = 30.0 * programme.card_valid_months if programme.card_valid_months else 0.0
+
+
+def _tiers(programme: Programme) -> Array:
+    found = np.zeros(len(programme.tiers), TIER)
+    for row, tier in zip(found, programme.tiers, strict=True):
+        row["spend"] = -1 if tier.requires.spend is None else minor(tier.requires.spend)
+        row["points"] = -1 if tier.requires.points is None else tier.requires.points
+        row["purchases"] = -1 if tier.requires.purchases is None else tier.requires.purchases
+        row["price"], row["log_cut"] = math.floor(tier.price * 10_000 + 0.5), -math.log(tier.price)
+        row["earning"], row["free_delivery"] = math.floor(tier.earning * 1000 + 0.5), tier.free_delivery
+        row["care_cost"], row["care_value"] = minor(tier.care_cost_per_month), tier.care_value_per_month * 100
+    return found
+
+
+def _rewards(programme: Programme) -> Array:
+    found = np.zeros(len(programme.rewards), REWARD)
+    ranked = sorted(programme.rewards, key=lambda reward: reward.points)
+    for row, reward in zip(found, ranked, strict=True):
+        row["points"], row["kind"], row["months"] = reward.points, REWARD_KINDS.index(reward.kind), reward.months
+        row["value"] = minor(reward.value)
+        row["cost"] = minor(reward.value if reward.kind == "voucher" else reward.cost)
+    return found
+
+
+def _incentives(scenario: Scenario, calendar: Calendar) -> Array:
+    programme = scenario.programme
+    found = np.zeros(len(programme.incentives), INCENTIVE)
+    groups: dict[str, int] = {}
+    for row, incentive in zip(found, programme.incentives, strict=True):
+        own = incentive.group if incentive.group is not None else f"\0{incentive.name}"
+        row["group"] = groups.setdefault(own, len(groups))
+        _incentive(row, incentive, scenario, calendar)
+    return found
+
+
+def _incentive(row: Any, incentive: Incentive, scenario: Scenario, calendar: Calendar) -> None:
+    when, only, give, during = incentive.when, incentive.only, incentive.give, incentive.during
+    tiers = [t.name for t in scenario.programme.tiers]
+    segments = [s.name for s in scenario.population.segments]
+    row["event"] = EVENTS.index(when.event)
+    row["window"] = ("month", "quarter", "year", "programme").index(when.window)
+    reach = when.reach or 0.0
+    row["reach"] = minor(reach) if when.event == "spend_in_window" else int(reach)
+    row["on_paid"], row["days"], row["before"] = when.base == "paid", when.days or 0, when.days_before
+    row["tier"] = tiers.index(when.tier) if when.tier is not None else -1
+    row["per_month"] = when.per_month or 0.0
+    row["tiers"] = _mask(only.tiers, tiers)
+    row["segments"] = _mask(only.segments, segments or ["all"])
+    categories = [c.name for c in scenario.market.categories]
+    row["category"] = categories.index(only.category) if only.category is not None else -1
+    row["min_basket"] = minor(only.min_basket)
+    row["points"] = give.points
+    if give.coupon:
+        row["coupon"], row["coupon_min"] = minor(give.coupon.value), minor(give.coupon.min_spend)
+        row["coupon_days"] = give.coupon.days
+    if give.gift:
+        row["gift_cost"], row["gift_value"] = minor(give.gift.cost), minor(give.gift.value)
+    row["lifts_to"] = tiers.index(give.tier) if give.tier is not None else -1
+    row["lasting"] = (during.earning, during.price, during.free_delivery) != (1.0, 1.0, False)
+    row["earning"], row["price"] = math.floor(during.earning * 1000 + 0.5), math.floor(during.price * 10_000 + 0.5)
+    row["log_cut"], row["free_delivery"] = -math.log(during.price), during.free_delivery
+    row["message"] = incentive.message
+    row["budget"], row["limit"] = minor(incentive.budget or 0.0), incentive.limit or 0
+    row["valid_from"] = calendar.day(incentive.valid_from) if incentive.valid_from else -NEVER
+    row["valid_until"] = calendar.day(incentive.valid_until) + 1.0 if incentive.valid_until else NEVER
+    row["timed"] = EVENTS.index(when.event) in TIMED and (incentive.message or give != Give())
+    row["goal"] = when.event in ("spend_in_window", "count_in_window")
+
+
+def _mask(chosen: list[str], names: list[str]) -> int:
+    return sum(1 << names.index(name) for name in (chosen or names))
+
+
+def _behaviour(behaviour: Behaviour, draw: int | None, score: dict[str, float] | None) -> Array:
+    found = np.zeros(1, BEHAVIOUR)
+    values = behaviour.values(draw, score)
+    for name, value in values.items():
+        found[name.replace(".", "_")] = value
+    return found
+
+
+def _segments(population: Population) -> Array:
+    found = np.zeros(max(1, len(population.segments)), SEGMENT)
+    found["upto"], found["rate"], found["basket"] = 1.0, 1.0, 1.0
+    for k, segment in enumerate(population.segments):
+        found[k] = (sum(s.share for s in population.segments[: k + 1]), segment.rate, segment.basket)
+    found["upto"][-1] = 1.0
+    return found
+
+
+def _log_gamma_quantiles(shape: float, mean: float) -> Floats:
+    """Log quantiles of Gamma(shape, mean / shape); in the far lower tail F(x) = x^shape / Gamma(shape + 1)."""
+    upper = SCORES > 0
+    x = np.where(
+        upper,
+        special.gammainccinv(shape, special.ndtr(-SCORES)),
+        special.gammaincinv(shape, special.ndtr(SCORES)),
+    )
+    tail = (special.log_ndtr(SCORES) + special.gammaln(shape + 1)) / shape
+    log_x = np.where(x > 1e-200, np.log(np.maximum(x, 1e-300)), tail)
+    return np.asarray(np.maximum(log_x, -600.0) + math.log(mean / shape))
+
+
+def _log_leaving_quantiles(population: Population) -> Floats:
+    leaving = population.leaving
+    if leaving.probability is not None:
+        return np.full(len(SCORES), math.log(leaving.probability) if leaving.probability else -700.0)
+    if leaving.a is None or leaving.b is None:
+        raise InputError("population.leaving: give either probability, or a and b")
+    a, b = leaving.a, leaving.b
+    upper = SCORES > 0
+    x = np.where(
+        upper, 1.0 - special.betaincinv(b, a, special.ndtr(-SCORES)), special.betaincinv(a, b, special.ndtr(SCORES))
+    )
+    tail = (special.log_ndtr(SCORES) + math.log(a) + special.betaln(a, b)) / a
+    log_x = np.where(x > 1e-200, np.log(np.maximum(x, 1e-300)), tail)
+    return np.asarray(np.maximum(log_x, -700.0))
+
+
+__all__ = ["BOUND", "DAY", "MONTH", "Tables", "compile_tables", "minor"]

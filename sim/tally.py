@@ -1,0 +1,83 @@
+"""What the engine counts: one integer a (month, tier, segment, tally). Money in minor units.
+
+The engine adds to these and to nothing else; every published measure is computed from them in sim/measures.py.
+"""
+
+from __future__ import annotations
+
+TALLIES = {
+    "joined": "members who joined the programme",
+    "purchases": "purchases",
+    "list_value": "of purchases, before any benefit",
+    "paid": "for purchases, after every discount, coupon and voucher",
+    "tier_discount": "tier_discount",
+    "incentive_discount": "incentive_discount",
+    "coupon_value": "taken off by coupons",
+    "voucher_value": "taken off by redeemed vouchers",
+    "reward_cost": "goods and services redeemed",
+    "gift_cost": "gift_cost",
+    "delivery_cost": "free delivery",
+    "care_cost": "soft benefits",
+    "message_cost": "message_cost",
+    "messages": "messages",
+    "opt_outs": "opt_outs",
+    "coupons_issued": "coupons_issued",
+    "coupons_used": "coupons_used",
+    "points_issued": "points_issued",
+    "points_bonus": "of those, not earned by the value of a purchase",
+    "points_redeemed": "points_redeemed",
+    "points_expired": "points_expired",
+    "redemptions": "redemptions",
+    "first_redeemers": "members at their first redemption in the run",
+    "active": "members at their first purchase of the month",
+    "lapses": "lapses",
+    "returns": "returns",
+    "upgrades": "upgrades",
+    "downgrades": "downgrades",
+    "base_purchases": "of the same members had there been no programme",
+    "base_list": "base_list",
+    "both_purchases": "made with and without the programme",
+    "both_list": "both_list",
+    "both_base_list": "both_base_list",
+    "both_cost": "benefits handed over at those purchases",
+    "gained_list": "made only with the programme, member active without it too",
+    "gained_purchases": "gained_purchases",
+    "lost_list": "made only without, member active with it too",
+    "kept_list": "made with the programme by members who would have lapsed without it",
+    "kept_purchases": "kept_purchases",
+    "gone_list": "made without by members who have lapsed with it",
+    "members": "at month end",
+    "alive": "of those, not lapsed",
+    "alive0": "of those, not lapsed had there been no programme",
+    "outstanding": "points at month end, spendable",
+    "pending": "points at month end, not yet spendable",
+    "over_bound": "responses above the bound; any fails the run",
+}
+"""Name and meaning, in the order of the constants below."""
+
+NAMES = tuple(TALLIES)
+SIZE = len(NAMES)
+
+# fmt: off
+(
+    JOINED, PURCHASES, LIST_VALUE, PAID, TIER_DISCOUNT, INCENTIVE_DISCOUNT, COUPON_VALUE, VOUCHER_VALUE,
+    REWARD_COST, GIFT_COST, DELIVERY_COST, CARE_COST, MESSAGE_COST, MESSAGES, OPT_OUTS, COUPONS_ISSUED,
+    COUPONS_USED, POINTS_ISSUED, POINTS_BONUS, POINTS_REDEEMED, POINTS_EXPIRED, REDEMPTIONS,
+    FIRST_REDEEMERS, ACTIVE, LAPSES, RETURNS, UPGRADES, DOWNGRADES, BASE_PURCHASES, BASE_LIST,
+    BOTH_PURCHASES, BOTH_LIST, BOTH_BASE_LIST, BOTH_COST, GAINED_LIST, GAINED_PURCHASES, LOST_LIST,
+    KEPT_LIST, KEPT_PURCHASES, GONE_LIST, MEMBERS, ALIVE, ALIVE0, OUTSTANDING, PENDING, OVER_BOUND,
+) = range(SIZE)
+# fmt: on
+
+COST_LINES = (
+    "tier_discount",
+    "incentive_discount",
+    "coupon_value",
+    "voucher_value",
+    "reward_cost",
+    "gift_cost",
+    "delivery_cost",
+    "care_cost",
+    "message_cost",
+)
+"""Benefit cost by line; the fixed cost of the programme comes on top."""
