@@ -22,7 +22,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Colours that the colour-blind tell apart (Okabe, Ito 2008), the strongest on white first, yellow last."""
 
 TEMPLATES = Path(__file__).parent / "templates"
-THIN_SPACE = "\u2009"
+THIN_SPACE = "\u202f"
 MINUS = "\u2212"
 
 _STYLE: Any = {
@@ -93,7 +93,7 @@ def render(template: str, **context: Any) -> str:
 
 
 def integer(value: float) -> str:
-    """`value` rounded to a whole number, thousands set off by thin spaces: 12 345."""
+    """`value` rounded to a whole number, thousands set off by narrow spaces that do not break."""
     return _missing(value) or _signed(f"{value:,.0f}")
 
 

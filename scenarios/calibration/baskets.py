@@ -79,14 +79,20 @@ def fit_baskets(panel: Panel, later: NDArray[np.bool_], score: Floats) -> Basket
     mean = np.divide(np.bincount(member, weights=log, minlength=size), count, out=np.zeros(size), where=seen)
     groups, n = int(seen.sum()), float(count.sum())
     free = max(n - groups, 1.0)
-    within2 = max(float(((log - mean[member]) ** 2).sum()) / free, 1e-6) if n > groups else max(float(log.var()), 1e-6)
+    within2 = (
+        max(float(((log - mean[member]) ** 2).sum()) / free, 1e-6)
+        if n > groups
+        else max(float(log.var()), 1e-6)
+    )
     between_mean = float((count * (mean - log.mean()) ** 2)[seen].sum()) / max(groups - 1, 1)
     per_group = (n - float((count**2).sum()) / n) / max(groups - 1, 1)
     between2 = max(0.0, (between_mean - within2) / per_group)
     weight = np.where(seen, count / (count * between2 + within2), 0.0)
     level, slope = _line(score, mean, weight)
     between = float(np.sqrt(between2))
-    correlation = float(np.clip(slope / between, -_MOST_CORRELATION, _MOST_CORRELATION)) if between > 1e-6 else 0.0
+    correlation = (
+        float(np.clip(slope / between, -_MOST_CORRELATION, _MOST_CORRELATION)) if between > 1e-6 else 0.0
+    )
     if correlation == 0.0:
         level = float(weight @ mean / weight.sum())
     shrink = between2 * count / (between2 * count + within2)

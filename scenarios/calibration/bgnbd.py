@@ -77,7 +77,11 @@ def histories(panel: Panel, origin: Origin, clock: Clock) -> Histories:
     table = np.column_stack([counts - 1.0, first - zero, final - zero, elapsed[-1] - zero])
     unique, row, count = np.unique(table.round(9), axis=0, return_inverse=True, return_counts=True)
     return Histories(
-        *unique.T, count.astype(float), row.reshape(-1).astype(np.int64), log_gaps, float(np.log(weight[panel.day][modelled]).sum())
+        *unique.T,
+        count.astype(float),
+        row.reshape(-1).astype(np.int64),
+        log_gaps,
+        float(np.log(weight[panel.day][modelled]).sum()),
     )
 
 
@@ -108,20 +112,31 @@ def parts(model: Model, theta: Floats, data: Histories) -> Parts:
         a, b = np.exp(theta[2]), np.exp(theta[3])
         stay = betaln(a, b + chances) - betaln(a, b)
         with np.errstate(invalid="ignore", divide="ignore"):
-            lose = np.where(chances > 0, betaln(a + 1, b + np.maximum(chances, 1) - 1) - betaln(a, b), -np.inf)
+            lose = np.where(
+                chances > 0, betaln(a + 1, b + np.maximum(chances, 1) - 1) - betaln(a, b), -np.inf
+            )
     with np.errstate(divide="ignore"):
         log_open = np.log(data.age - data.recency)
         log_wait = np.log(data.wait)
     columns, shapes, scales, phases, alive = [], [], [], [], []
     base = shape * np.log(alpha) - gammaln(shape)
     for first in range(1, k + 1) if start else (0,):
-        lead = (first - 1) * log_wait - gammaln(first) - log_k if first > 1 else np.zeros(len(data.gaps)) - (log_k if start else 0)
+        lead = (
+            (first - 1) * log_wait - gammaln(first) - log_k
+            if first > 1
+            else np.zeros(len(data.gaps)) - (log_k if start else 0)
+        )
         for phase, lives in [(j, True) for j in range(k)] + ([(0, False)] if model.leaving else []):
             stages = k * data.gaps + first + phase
             scale = alpha + k * (data.age if lives else data.recency)
             opened = phase * log_open - gammaln(phase + 1) if phase else 0.0
             columns.append(
-                base + lead + opened + stages * log_k + gammaln(shape + stages) - (shape + stages) * np.log(scale)
+                base
+                + lead
+                + opened
+                + stages * log_k
+                + gammaln(shape + stages)
+                - (shape + stages) * np.log(scale)
                 + (stay if lives else lose)
             )
             shapes.append(shape + stages)
@@ -129,7 +144,11 @@ def parts(model: Model, theta: Floats, data: Histories) -> Parts:
             phases.append(phase)
             alive.append(lives)
     return Parts(
-        np.column_stack(columns), np.column_stack(shapes), np.column_stack(scales) / k * k, np.array(phases), np.array(alive)
+        np.column_stack(columns),
+        np.column_stack(shapes),
+        np.column_stack(scales) / k * k,
+        np.array(phases),
+        np.array(alive),
     )
 
 
@@ -153,7 +172,12 @@ def unseen(model: Model, theta: Floats, age: float) -> float:
     alpha = shape / np.exp(theta[0])
     j = np.arange(k)
     log = (
-        np.log((k - j) / k) + j * np.log(k * age) - gammaln(j + 1)
-        + gammaln(shape + j) - gammaln(shape) + shape * np.log(alpha) - (shape + j) * np.log(alpha + k * age)
+        np.log((k - j) / k)
+        + j * np.log(k * age)
+        - gammaln(j + 1)
+        + gammaln(shape + j)
+        - gammaln(shape)
+        + shape * np.log(alpha)
+        - (shape + j) * np.log(alpha + k * age)
     )
     return float(np.exp(logsumexp(log)))

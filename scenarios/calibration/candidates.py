@@ -45,11 +45,12 @@ class Candidate:
     @property
     def label(self) -> str:
         """The candidate in words."""
-        start = "first purchase" if self.model.origin == "first purchase" else "start of the data"
         words = [
-            f"members counted from their {start}" if start == "first purchase" else f"members counted from the {start}",
-            "leave after purchases" if self.model.leaving else "never leave",
-            "regular gaps of order " + str(self.model.order) if self.model.order > 1 else "random gaps",
+            f"members counted from their {self.model.origin}"
+            if self.model.origin == "first purchase"
+            else "members counted from the start of the data",
+            "leaving" if self.model.leaving else "no leaving",
+            f"regular gaps of order {self.model.order}" if self.model.order > 1 else "random gaps",
         ]
         return ", ".join(words + ["growth"] * self.growth + ["season"] * self.season)
 
@@ -100,7 +101,12 @@ def with_posterior(fit: Fit, panel: Panel) -> Fit:
         curve = [_at_growth(panel, fit, fit.clock.growth + s).log_likelihood for s in (-step, 0.0, step)]
         bend = (2 * curve[1] - curve[0] - curve[2]) / step**2
         error = 1 / np.sqrt(bend) if bend > 1 else 1.0
-    return replace(fit, covariance=(covariance + covariance.T) / 2, growth_error=float(error), weak=tuple(sorted(set(weak))))
+    return replace(
+        fit,
+        covariance=(covariance + covariance.T) / 2,
+        growth_error=float(error),
+        weak=tuple(sorted(set(weak))),
+    )
 
 
 def best_order(panel: Panel, model: Model) -> int:
@@ -127,7 +133,9 @@ def rate_score(fit: Fit, rate: Floats) -> Floats:
     return ndtri(np.clip(share, 1e-6, 1 - 1e-6))
 
 
-def expectation(fit: Fit, panel: Panel, days: int, rng: np.random.Generator, draws: int = 20) -> tuple[Floats, ...]:
+def expectation(
+    fit: Fit, panel: Panel, days: int, rng: np.random.Generator, draws: int = 20
+) -> tuple[Floats, ...]:
     """Expected purchases, probability of any purchase and expected value over the `days` days after the fit, by member.
 
     Averages over draws of each member's state; given the state, purchases are (1 - exp(-rate p t)) / p for leaving
@@ -194,7 +202,9 @@ def _fit(panel: Panel, candidate: Candidate, clock: Clock, near: Floats | None) 
         return plain
     result = minimize_scalar(
         lambda g: -_at_clock(panel, candidate, replace(clock, growth=g), plain.theta).log_likelihood,
-        bounds=(-1.5, 1.5), method="bounded", options={"xatol": 0.005, "maxiter": 20},
+        bounds=(-1.5, 1.5),
+        method="bounded",
+        options={"xatol": 0.005, "maxiter": 20},
     )
     return _at_clock(panel, candidate, replace(clock, growth=float(result.x)), plain.theta)
 
@@ -227,7 +237,10 @@ def _hessian(fit: Fit) -> Floats:
     for i in range(size):
         for j in range(i + 1):
             cross = (
-                value(unit[i] + unit[j]) - value(unit[i] - unit[j]) - value(unit[j] - unit[i]) + value(-unit[i] - unit[j])
+                value(unit[i] + unit[j])
+                - value(unit[i] - unit[j])
+                - value(unit[j] - unit[i])
+                + value(-unit[i] - unit[j])
             ) / (4 * step**2)
             result[i, j] = result[j, i] = cross
     return result

@@ -89,7 +89,9 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     best = _best(scores, luck / 2)
     progress("trying: growth")
     scores.append(_score(Candidate(best.model, growth=True), splits, window, seed))
-    season_reason = f"the fit period of {panel.days} days is shorter than {SEASON_DAYS} days, a season cannot be seen"
+    season_reason = (
+        f"the fit period of {panel.days} days is shorter than {SEASON_DAYS} days, a season cannot be seen"
+    )
     season = False
     if panel.days >= SEASON_DAYS:
         best = _best(scores, luck / 2)
@@ -130,7 +132,9 @@ def _score(candidate: Candidate, splits: list[tuple[Panel, Panel]], window: int,
         bought, active, value = expectation(fit, before, window, np.random.default_rng([seed, 1]))
         truth = actual(after)
         forecast = (bought.sum(), active.sum(), value.sum())
-        errors.append([np.log(max(truth[m], 0.5) / max(f, 0.5)) for m, f in zip(MEASURES, forecast, strict=True)])
+        errors.append(
+            [np.log(max(truth[m], 0.5) / max(f, 0.5)) for m, f in zip(MEASURES, forecast, strict=True)]
+        )
         seen = np.bincount(after.member, minlength=before.members).astype(float)
         mean = np.maximum(bought, 1e-6)
         gain = np.where(seen > 0, seen * np.log(np.maximum(seen, 1) / mean), 0.0)
@@ -139,7 +143,12 @@ def _score(candidate: Candidate, splits: list[tuple[Panel, Panel]], window: int,
 
 
 def _model_error(
-    candidate: Candidate, errors: Floats, splits: list[tuple[Panel, Panel]], window: int, horizon: int, seed: int
+    candidate: Candidate,
+    errors: Floats,
+    splits: list[tuple[Panel, Panel]],
+    window: int,
+    horizon: int,
+    seed: int,
 ) -> ModelError:
     """Mean square of past log errors less what luck and parameters explain, grown with the square root of time.
 
@@ -153,4 +162,6 @@ def _model_error(
         explained.append(np.log(np.maximum(futures.totals, 0.5)).var(axis=0))
     beyond = np.maximum((errors**2).mean(axis=0) - np.mean(explained, axis=0), 0.0)
     growth = np.sqrt(max(horizon / window, 1.0))
-    return ModelError({m: float(np.sqrt(b) * growth) for m, b in zip(MEASURES, beyond, strict=True)}, len(splits))
+    return ModelError(
+        {m: float(np.sqrt(b) * growth) for m, b in zip(MEASURES, beyond, strict=True)}, len(splits)
+    )

@@ -34,13 +34,32 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
             f"(80 % interval {p['low']:.0f} to {p['high']:.0f}); these days are in no number below"
         )
     rate, basket = data["purchase_rate"], data["basket"]
-    lines += ["", *_comment("members at the start of a run: as many as the panel has; --members overrides it")]
+    lines += [
+        "",
+        *_comment("members at the start of a run: as many as the panel has; --members overrides it"),
+    ]
     lines += [f"members: {data['members']}"]
-    lines += ["", *_comment("purchases a day of an active member: gamma over members, at the level of the last day fitted")]
-    lines += ["purchase_rate:", f"  mean: {_n(rate['mean'])}   # one purchase every {1 / rate['mean']:.1f} days"]
+    lines += [
+        "",
+        *_comment(
+            "purchases a day of an active member: gamma over members, at the level of the last day fitted"
+        ),
+    ]
+    lines += [
+        "purchase_rate:",
+        f"  mean: {_n(rate['mean'])}   # one purchase every {1 / rate['mean']:.1f} days",
+    ]
     lines += [f"  shape: {_n(rate['shape'])}   # small = very unequal members"]
-    lines += ["", "# gaps between purchases: 1 = at random, more = more regular", f"regularity: {data['regularity']}"]
-    lines += ["", *_comment("chance of leaving after a purchase" + _leaving_note(data["leaving"])), "leaving:"]
+    lines += [
+        "",
+        "# gaps between purchases: 1 = at random, more = more regular",
+        f"regularity: {data['regularity']}",
+    ]
+    lines += [
+        "",
+        *_comment("chance of leaving after a purchase" + _leaving_note(data["leaving"])),
+        "leaving:",
+    ]
     lines += [f"  {key}: {_n(value)}" for key, value in data["leaving"].items()]
     lines += [
         "  return_rate: 0.0   # a day; not estimated: a member who comes back counts as one who was away long",
@@ -68,12 +87,23 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
         lines += _flow([_n(f) for f in data["season"]])
     lines += ["", "# relative change of every member's purchase rate a year, from the start of a run on"]
     lines += [f"growth: {_n(data['growth'])}"]
-    lines += ["", *_comment("days since members present at the start became customers (or came into view), from .. to")]
+    lines += [
+        "",
+        *_comment("days since members present at the start became customers (or came into view), from .. to"),
+    ]
     lines += [f"history_days: [{', '.join(_n(d) for d in data['history_days'])}]"]
-    lines += ["", *_comment("who joins: share of the members a month, from the last third of the fitted period")]
+    lines += [
+        "",
+        *_comment("who joins: share of the members a month, from the last third of the fitted period"),
+    ]
     lines += [f"new_members_per_month: {_n(data['new_members_per_month'])}"]
     lines += [f"first_purchase_on_joining: {'true' if data['first_purchase_on_joining'] else 'false'}"]
-    lines += ["", *_comment("what the data leave open: covariance of the natural logs of these parameters, one row each")]
+    lines += [
+        "",
+        *_comment(
+            "what the data leave open: covariance of the natural logs of these parameters, one row each"
+        ),
+    ]
     lines += ["posterior:", "  parameters:"]
     lines += [f"    - {name}" for name in data["posterior"]["parameters"]]
     lines += ["  covariance:"]

@@ -62,7 +62,9 @@ def calibrate(
     period lies outside the data, or too few members or days are left.
     """
     frame, digest = read_table(Path(path), (member, date, value))
-    return _calibrate(frame, Path(path).name, str(path), digest, member, date, value, holdout_from, seed, progress)
+    return _calibrate(
+        frame, Path(path).name, str(path), digest, member, date, value, holdout_from, seed, progress
+    )
 
 
 def calibrate_frame(
@@ -130,7 +132,10 @@ def _calibrate(
     report: dict[str, Any] = {
         "source": source,
         "period": period,
-        "rules": [{"name": r.name, "text": r.text, "count": r.count, "unit": r.unit, "lines": list(r.places)} for r in panel.rules],
+        "rules": [
+            {"name": r.name, "text": r.text, "count": r.count, "unit": r.unit, "lines": list(r.places)}
+            for r in panel.rules
+        ],
         "parameters": parameter_summary(data, fit),
         "choice": choice_summary(choice, fit),
         "textbook": textbook_summary(known),
@@ -151,7 +156,10 @@ def _holdout(
     after = panel.after(cut, horizon)
     truth = actual(after)
     forecast = summarise(futures, choice.error, rng)
-    measures = {m: {**{k: round(v, 2) for k, v in forecast[m].items()}, "actual": round(truth[m], 2)} for m in MEASURES}
+    measures = {
+        m: {**{k: round(v, 2) for k, v in forecast[m].items()}, "actual": round(truth[m], 2)}
+        for m in MEASURES
+    }
     return {
         "from": (panel.start + dt.timedelta(days=cut)).isoformat(),
         "to": panel.end.isoformat(),

@@ -87,7 +87,9 @@ def summarise(futures: Draws, error: ModelError, rng: np.random.Generator) -> di
     return result
 
 
-def with_error(total: Floats, spread: float, freedom: int, rng: np.random.Generator, copies: int = 50) -> Floats:
+def with_error(
+    total: Floats, spread: float, freedom: int, rng: np.random.Generator, copies: int = 50
+) -> Floats:
     """`total` (one a draw), each `copies` times with a common shock of `spread` in logs, t with `freedom` degrees.
 
     The spread is itself known from a few past forecasts only, hence Student's distribution.
@@ -98,7 +100,9 @@ def with_error(total: Floats, spread: float, freedom: int, rng: np.random.Genera
     return (total * np.exp(shock)).ravel()
 
 
-def weekly_band(futures: Draws, spread: float, freedom: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+def weekly_band(
+    futures: Draws, spread: float, freedom: int, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
     """Mean, low and high of purchases in each week; `spread` is the spread of a single week's log beyond luck."""
     mean = futures.weekly.mean(axis=0)
     band = [np.quantile(with_error(week, spread, freedom, rng), _tails()) for week in futures.weekly.T]

@@ -65,7 +65,9 @@ class Panel:
         """What was known at the start of `day`: the occasions before it, of the members seen before it."""
         keep = self.day < day
         _, member = np.unique(self.member[keep], return_inverse=True)
-        return replace(self, member=member.astype(np.int64), day=self.day[keep], value=self.value[keep], days=day)
+        return replace(
+            self, member=member.astype(np.int64), day=self.day[keep], value=self.value[keep], days=day
+        )
 
     def after(self, day: int, days: int) -> Panel:
         """The occasions of `days` days from `day` on, of the members seen before it, numbered as in `before`.
@@ -104,17 +106,25 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
     _mostly(dates.notna().to_numpy(), frame[date], where, date, "dates such as 2017-09-30")
     drop(dates.isna().to_numpy(), "unreadable date", f"column {date!r} holds no date: left out")
     dates = dates.loc[frame.index]
-    values = pd.to_numeric(frame[value].astype(str).str.strip() if _is_text(frame[value]) else frame[value], errors="coerce")
+    values = pd.to_numeric(
+        frame[value].astype(str).str.strip() if _is_text(frame[value]) else frame[value], errors="coerce"
+    )
     values = values.astype(float).where(lambda v: np.isfinite(v))
     _mostly(values.notna().to_numpy(), frame[value], where, value, "numbers such as 12.50")
     drop(values.isna().to_numpy(), "not a number", f"column {value!r} holds no finite number: left out")
     values = values.loc[frame.index]
     refunds = (values < 0).to_numpy()
     lost = float(values[refunds].sum())
-    drop(refunds, "negative value", f"taken as refunds and left out, not set against purchases (sum {lost:,.2f})")
+    drop(
+        refunds,
+        "negative value",
+        f"taken as refunds and left out, not set against purchases (sum {lost:,.2f})",
+    )
     values, dates = values.loc[frame.index], dates.loc[frame.index]
     if frame.empty:
-        raise InputError(f"{where}: none of its {total} rows is a purchase that can be used; " + _counts(rules))
+        raise InputError(
+            f"{where}: none of its {total} rows is a purchase that can be used; " + _counts(rules)
+        )
     day = (dates - pd.Timestamp("1970-01-01")).dt.days.to_numpy(dtype=np.int64)
     stray = _stray(day)
     drop(stray, "stray date", "more than a year away from all the rest, under 0.1 % of rows: left out")
@@ -155,7 +165,9 @@ def holdout_day(panel: Panel, holdout_from: str | dt.date, where: str) -> int:
         if pd.isna(pd.Timestamp(start)):
             raise ValueError("no date")
     except (ValueError, TypeError) as problem:
-        raise InputError(f"--holdout-from: found {holdout_from!r}; give a date such as 2017-10-01") from problem
+        raise InputError(
+            f"--holdout-from: found {holdout_from!r}; give a date such as 2017-10-01"
+        ) from problem
     if isinstance(start, dt.datetime):
         start = start.date()
     earliest = panel.start + dt.timedelta(days=MIN_DAYS)

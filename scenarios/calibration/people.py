@@ -88,5 +88,3 @@ def _posterior(fit: Fit, baskets: Baskets, between: float) -> dict[str, Any]:
     covariance[:own, :own] = fit.covariance
     covariance[range(own, size), range(own, size)] = np.square(errors)
     return {"parameters": names, "covariance": [[_round(float(c), 10) for c in row] for row in covariance]}
-
-

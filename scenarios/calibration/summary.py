@@ -49,7 +49,12 @@ def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any
             "meaning": meaning,
         }
 
-    fixed("basket.rate_correlation", data["basket"]["rate_correlation"], "", "whether frequent buyers buy more at a time")
+    fixed(
+        "basket.rate_correlation",
+        data["basket"]["rate_correlation"],
+        "",
+        "whether frequent buyers buy more at a time",
+    )
     fixed("regularity", data["regularity"], "", "order of the gaps: 1 = random, more = more regular")
     if not fit.candidate.model.leaving:
         fixed("leaving.probability", 0.0, "a purchase", "chance of leaving after a purchase")
@@ -72,8 +77,13 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
             "miss": round(s.miss, 5),
             "errors": {m: [round(float(e), 5) for e in s.errors[:, i]] for i, m in enumerate(MEASURES)},
             "deviance_a_member": round(s.deviance, 5),
-            "chosen": s.candidate.model == choice.chosen.model and s.candidate.growth == choice.chosen.growth
-            and (s.candidate.season or not any(t.candidate.season for t in choice.scores) or not choice.chosen.season),
+            "chosen": s.candidate.model == choice.chosen.model
+            and s.candidate.growth == choice.chosen.growth
+            and (
+                s.candidate.season
+                or not any(t.candidate.season for t in choice.scores)
+                or not choice.chosen.season
+            ),
         }
         for s in choice.scores
     ]

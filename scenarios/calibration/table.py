@@ -29,7 +29,9 @@ def read_table(path: Path, columns: tuple[str, ...]) -> tuple[pd.DataFrame, str]
         stream.seek(0)
         parquet = stream.read(4) == b"PAR1"
     if path.suffix.lower() in _PARQUET and not parquet:
-        raise InputError(f"{path}: is named as Parquet but does not begin with PAR1; give a whole Parquet file or a CSV")
+        raise InputError(
+            f"{path}: is named as Parquet but does not begin with PAR1; give a whole Parquet file or a CSV"
+        )
     frame = _read_parquet(path) if parquet else _read_csv(path)
     check_columns(frame, columns, str(path))
     if frame.empty:
@@ -51,7 +53,9 @@ def check_columns(frame: pd.DataFrame, columns: tuple[str, ...], where: str) -> 
         listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
         problems.append(f"{where}: has no column {column!r}{guess}; its columns are {listed}")
     if len(set(columns)) < len(columns):
-        problems.append(f"{where}: member, date and value must be three different columns, found {', '.join(columns)}")
+        problems.append(
+            f"{where}: member, date and value must be three different columns, found {', '.join(columns)}"
+        )
     if problems:
         raise InputError(*problems)
 
@@ -68,9 +72,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
         head = pd.read_csv(path, sep="\0", header=None, nrows=1, dtype=str, engine="c", encoding="utf-8-sig")
         first = str(head.iat[0, 0])
         sep = max((",", ";", "\t", "|"), key=first.count)
-        frame = pd.read_csv(path, sep=sep, dtype=str, encoding="utf-8-sig", skipinitialspace=True, index_col=False)
+        frame = pd.read_csv(
+            path, sep=sep, dtype=str, encoding="utf-8-sig", skipinitialspace=True, index_col=False
+        )
     except UnicodeDecodeError as problem:
-        raise InputError(f"{path}: is not UTF-8 text ({problem.reason} at byte {problem.start}); save it as UTF-8") from problem
+        raise InputError(
+            f"{path}: is not UTF-8 text ({problem.reason} at byte {problem.start}); save it as UTF-8"
+        ) from problem
     except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError, ValueError) as problem:
         raise InputError(f"{path}: is no readable CSV file ({_first_line(problem)})") from problem
     frame.columns = frame.columns.str.strip()
