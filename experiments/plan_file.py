@@ -25,7 +25,7 @@ class Arm(Record):
     """One arm: a share of the units, and the scenario that the simulation runs for it."""
 
     share: Share
-    """share of the units allocated to this arm; the shares add to 1"""
+    """share of the units allocated to this arm; the shares add to 1 (.333 three times will do)"""
     changes: dict[str, Any] = Field(default={})
     """keys of the base scenario that this arm sets differently"""
     scenario: Name | None = None
@@ -248,7 +248,7 @@ class Plan(Record):
     @model_validator(mode="after")
     def _consistent(self) -> Plan:
         total = sum(arm.share for arm in self.arms.values())
-        if abs(total - 1) > 1e-9:
+        if abs(total - 1) > 0.005:
             raise ValueError(f"the shares of the arms add to {total:g}, they must add to 1")
         if self.control not in self.arms:
             raise ValueError(f"control is {self.control!r}; it must be one of {', '.join(self.arms)}")
@@ -296,6 +296,12 @@ class Plan(Record):
         ]
 
     @property
+    def shares(self) -> dict[str, float]:
+        """Planned share of each arm, adding to 1 exactly."""
+        total = sum(arm.share for arm in self.arms.values())
+        return {name: arm.share / total for name, arm in self.arms.items()}
+
+    @property
     def primary(self) -> Metric:
         """The primary metric."""
         return next(metric for metric in self.metrics if metric.role == "primary")
@@ -309,6 +315,11 @@ class Plan(Record):
     def weeks(self) -> int:
         """Weeks of the window, a begun one counted."""
         return (self.end - self.start).days // 7 + 1
+
+    @property
+    def cluster_column(self) -> str | None:
+        """The column of the cluster where clusters are the unit."""
+        return self.columns.cluster if self.unit == "cluster" else None
 
     @property
     def digest(self) -> str:

@@ -1,0 +1,170 @@
+"""Verdicts: a line for each metric and arm, and one for each arm from the rules written in the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scipy import stats
+
+from experiments.documents import Decision, Estimate, Gate
+from experiments.looks import Look
+from experiments.multiplicity import adjusted
+from experiments.plan_file import Metric, Plan, Rule
+
+NO_VERDICT = "no verdict"
+
+
+def decide(plan: Plan, rows: Sequence[Estimate], gates: Sequence[Gate], look: Look) -> list[Decision]:
+    """Decisions on the overall `rows`, first by metric, then one an arm (metric none).
+
+    A failed gate that blocks leaves every verdict at `no verdict` and says why.
+    """
+    failed = [gate for gate in gates if gate.blocks and not gate.passed]
+    overall = [row for row in rows if row.overall]
+    tested = [row for row in overall if plan.metric(row.metric).role != "guardrail"]
+    p_values = adjusted([look.p(1.0 if row.p is None else row.p) for row in tested], plan.multiplicity)
+    by_key = {row.key: p for row, p in zip(tested, p_values, strict=True)}
+    lines = []
+    for row in overall:
+        metric = plan.metric(row.metric)
+        if metric.role == "guardrail":
+            line = _guardrail(metric, row)
+        else:
+            line = _superiority(plan, metric, row, by_key[row.key], look)
+        if failed:
+            why = " ".join(gate.sentence for gate in failed)
+            line = line.model_copy(
+                update={"verdict": NO_VERDICT, "sentence": f"{metric.name}: no verdict. {why}"}
+            )
+        lines.append(line)
+    return lines + [
+        _arm(plan, arm, [line for line in lines if line.arm == arm], failed, look) for arm in plan.treatments
+    ]
+
+
+def tost(effect: float, se: float, df: float | None, margin: float) -> float:
+    """p-value of two one-sided tests that |effect| is below `margin` (Schuirmann 1987)."""
+    reference = stats.norm if df is None else stats.t(df)
+    if se == 0:
+        return float(abs(effect) >= margin)
+    return float(max(reference.sf((effect + margin) / se), reference.cdf((effect - margin) / se)))
+
+
+def noninferiority(low: float | None, high: float | None, margin: float, better: str) -> str:
+    """`held` where the interval lies above the margin of loss, `broken` where it lies below, else `open`."""
+    if low is None or high is None:
+        return "open"
+    worst, best = (low, high) if better == "higher" else (-high, -low)
+    if worst > -margin:
+        return "held"
+    return "broken" if best < -margin else "open"
+
+
+def _superiority(plan: Plan, metric: Metric, row: Estimate, p: float, look: Look) -> Decision:
+    level = look.level()
+    found = _found(metric, row)
+    if metric.equivalence_margin is not None:
+        both = tost(row.effect, row.se, row.df, metric.equivalence_margin)
+        if both < level:
+            return Decision(
+                metric=metric.name,
+                arm=row.arm,
+                verdict="equivalent",
+                rule=f"equivalence within {metric.equivalence_margin:g}, two one-sided tests at {level:.3g}",
+                sentence=f"{found}: within the {metric.equivalence_margin:g} that do not matter.",
+                p=min(both, 1.0),
+            )
+    rule = f"superiority, two-sided {plan.alpha:g}"
+    rule += "" if plan.sequential == "fixed" else f", {plan.sequential} look {look.at} of {len(plan.looks)}"
+    rule += "" if plan.multiplicity == "none" else f", {plan.multiplicity} over metrics and arms"
+    if p < plan.alpha and row.effect != 0:
+        good = (row.effect > 0) == (metric.better == "higher")
+        verdict = "better" if good else "worse"
+        return Decision(
+            metric=metric.name, arm=row.arm, verdict=verdict, rule=rule, p=p, sentence=f"{found}: {verdict}."
+        )
+    reach = (
+        ""
+        if row.low is None or row.high is None
+        else f"; effects from {row.low:.4g} to {row.high:.4g} fit the data"
+    )
+    return Decision(
+        metric=metric.name,
+        arm=row.arm,
+        verdict="inconclusive",
+        rule=rule,
+        p=p,
+        sentence=f"{found}: neither better nor worse is shown{reach}.",
+    )
+
+
+def _guardrail(metric: Metric, row: Estimate) -> Decision:
+    assert metric.noninferiority_margin is not None
+    verdict = noninferiority(row.low, row.high, metric.noninferiority_margin, metric.better)
+    words = {
+        "held": "the loss is within the margin",
+        "broken": "the loss is beyond the margin",
+        "open": "a loss beyond the margin is neither shown nor excluded",
+    }
+    return Decision(
+        metric=metric.name,
+        arm=row.arm,
+        verdict=verdict,
+        rule=f"non-inferiority, margin {metric.noninferiority_margin:g}",
+        sentence=f"{_found(metric, row)}: {words[verdict]} of {metric.noninferiority_margin:g}.",
+    )
+
+
+def _arm(plan: Plan, arm: str, lines: list[Decision], failed: list[Gate], look: Look) -> Decision:
+    if failed:
+        names = ", ".join(dict.fromkeys(gate.name for gate in failed))
+        return Decision(
+            arm=arm,
+            verdict=NO_VERDICT,
+            rule="gates come first",
+            sentence=f"{arm}: no verdict, because of {names}. " + " ".join(gate.sentence for gate in failed),
+        )
+    verdicts = {line.metric: line.verdict for line in lines}
+    primary = verdicts.get(plan.primary.name, "inconclusive")
+    guardrails = [verdicts.get(metric.name, "open") for metric in plan.metrics if metric.role == "guardrail"]
+    for rule in plan.rules:
+        if _fits(rule, primary, guardrails):
+            break
+    else:
+        rule = Rule(then="undecided")
+    state = f"{plan.primary.name} {primary}"
+    if guardrails:
+        state += f", guardrails {', '.join(guardrails)}"
+    more = "" if look.last else f" Look {look.at} of {len(plan.looks)}; the next is at {plan.looks[look.at]}."
+    return Decision(
+        arm=arm, verdict=rule.then, rule=_words(rule), sentence=f"{arm}: {rule.then} ({state}).{more}"
+    )
+
+
+def _fits(rule: Rule, primary: str, guardrails: list[str]) -> bool:
+    if rule.primary is not None and primary not in rule.primary:
+        return False
+    match rule.guardrails:
+        case "all held":
+            return all(verdict == "held" for verdict in guardrails)
+        case "any broken":
+            return "broken" in guardrails
+        case "any open":
+            return "open" in guardrails
+        case _:
+            return True
+
+
+def _words(rule: Rule) -> str:
+    parts = []
+    if rule.primary is not None:
+        parts.append(f"primary {' or '.join(rule.primary)}")
+    if rule.guardrails is not None:
+        parts.append(f"guardrails {rule.guardrails}")
+    return f"{' and '.join(parts) or 'otherwise'}: {rule.then}"
+
+
+def _found(metric: Metric, row: Estimate) -> str:
+    unit = " (relative)" if row.scale == "relative" else f" {metric.unit}" if metric.unit else ""
+    ends = "" if row.low is None or row.high is None else f" ({row.low:+.4g} to {row.high:+.4g})"
+    return f"{metric.name}, {row.arm} against {row.control}: {row.effect:+.4g}{ends}{unit}"

@@ -1,0 +1,82 @@
+"""The level that one look of a plan may use, and p-values that count all looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scipy import optimize, special
+
+from experiments.plan_file import Plan
+from experiments.sequential import anytime_factor, anytime_p, boundary
+from sim.errors import InputError
+
+_LEAST = 1e-15
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the data: number `at` of `planned`, at `fraction` of the information."""
+
+    plan: Plan
+    at: int
+    """1 is the first"""
+    units: float
+    """randomised units so far"""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the planned information."""
+        return self.plan.fractions[self.at - 1]
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing is planned after it."""
+        return self.at == len(self.plan.looks)
+
+    @property
+    def expected(self) -> float:
+        """Units that the plan expects in the end; what is there, where the plan does not say."""
+        sizing = self.plan.sizing
+        planned = sizing.clusters if self.plan.unit == "cluster" else sizing.members
+        return float(planned) if planned else self.units
+
+    def level(self, alpha: float | None = None) -> float:
+        """Two-sided level of this look alone when all looks together have `alpha` (the plan's)."""
+        alpha = self.plan.alpha if alpha is None else alpha
+        method = self.plan.sequential
+        if method == "fixed":
+            return alpha
+        if method == "anytime":
+            bound = anytime_factor(self.units, self.expected, alpha)
+        else:
+            bound = float(boundary(method, self.plan.fractions, alpha)[self.at - 1])
+        return max(float(2 * special.ndtr(-bound)), _LEAST)
+
+    def p(self, nominal: float) -> float:
+        """The p-value with all looks counted: the least alpha at which `nominal` would be enough.
+
+        Group-sequential p-values above .5 are given as 1.
+        """
+        method = self.plan.sequential
+        if method == "fixed":
+            return nominal
+        if method == "anytime":
+            z = -float(special.ndtri(max(nominal, 1e-300) / 2))
+            return anytime_p(z, self.units, self.expected, self.plan.alpha)
+        low, high = 1e-10, 0.5
+        if nominal >= self.level(high):
+            return 1.0
+        if nominal <= self.level(low):
+            return low
+        return float(
+            optimize.brentq(lambda alpha: self.level(alpha) - nominal, low, high, xtol=1e-9, rtol=1e-7)
+        )
+
+
+def look_of(plan: Plan, look: int | None, units: float) -> Look:
+    """Look number `look` (none: the last planned) with `units` randomised units; InputError for another
+    number."""
+    at = len(plan.looks) if look is None else look
+    if not 1 <= at <= len(plan.looks):
+        raise InputError(f"look {at} is not planned; the plan has looks 1 to {len(plan.looks)}")
+    return Look(plan, at, units)

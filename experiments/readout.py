@@ -1,0 +1,381 @@
+"""The live result: one pass over the data, then gates, effects and decisions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from experiments.aggregates import Aggregate, Floats, Key
+from experiments.arm_means import ArmMeans, Variance, arm_means
+from experiments.decisions import decide
+from experiments.documents import Estimate, Fact, Gate, Readout
+from experiments.estimands import estimand
+from experiments.estimators import Effect, Target, Undefined, covariance, effect, levels
+from experiments.events import EventSource
+from experiments.features import Feature, Features, features_of, value_feature
+from experiments.gates import balance_gate, outlier_gate, sample_ratio_gates, unit_gates
+from experiments.looks import Look, look_of
+from experiments.plan_file import Metric, Plan
+from experiments.quantiles import bootstrap_se, cluster_bootstrap_se, quantile
+from experiments.scan import Scan, collect, label_columns, scan
+from experiments.segments import shrink, trend
+from experiments.sources import Source, open_source, require
+from sim.errors import InputError
+
+Table = str | Path | pd.DataFrame
+
+
+def read(live: Table, plan: Plan, look: int | None = None, events: Table | None = None) -> Readout:
+    """The read-out of `live` under `plan`, sealed.
+
+    live: the members' table (file, database URL with #table, or data frame), one row a member; events: an
+    event table (member, date, values) from which the metrics are made, `live` then giving member, arm and
+    exposure. look: number of the planned look, from 1; none = the last.
+
+    Raises InputError for anything in the data that the plan does not allow.
+    """
+    source = open_source(live)
+    if events is not None:
+        require(source, label_columns(plan))
+        source = EventSource(source, open_source(events), plan)
+    plain = features_of(plan, events is not None, {})
+    require(source, label_columns(plan) | plain.columns())
+    features, quantiles = _with_quantiles(plan, source, events is not None)
+    found = scan(source, plan, features)
+    return _Analysis(plan, found, features, quantiles, look).readout(source.name)
+
+
+class _Analysis:
+    """Everything that follows from the scan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        found: Scan,
+        features: Features,
+        quantiles: dict[str, tuple[Floats, Floats]],
+        look: int | None,
+    ) -> None:
+        self.plan, self.scan, self.features, self.quantiles = plan, found, features, quantiles
+        self.arms = list(plan.arms)
+        self.variance: Variance = plan.cluster_variance if plan.unit == "cluster" else "member"
+        self.means = arm_means(found.overall, self.arms, self.variance)
+        self.look: Look = look_of(plan, look, float(self.means.units.sum()))
+        self.level = self.look.level()
+        self.estimands = {metric.name: estimand(plan, metric) for metric in plan.metrics}
+        self.gates: list[Gate] = []
+        self.rows: list[Estimate] = []
+
+    def readout(self, source: str) -> Readout:
+        """Gates, rows, decisions, in this order."""
+        self._check_variation()
+        effects, scales = self._overall()
+        self._gates(effects)
+        self._weeks()
+        self._segments()
+        facts: dict[str, Fact] = {
+            "software": importlib.metadata.version("loyalsim"),
+            "source": source,
+            "rows": self.scan.rows,
+            "plan_digest": self.plan.digest,
+            "look": self.look.at,
+            "looks": len(self.plan.looks),
+            "fraction": self.look.fraction,
+            "sequential": self.plan.sequential,
+            "alpha": self.plan.alpha,
+            "level_of_this_look": self.level,
+        }
+        joint = covariance(self.means, effects, scales)
+        return Readout(
+            experiment=self.plan.experiment,
+            arms=self.arms,
+            control=self.plan.control,
+            estimands=list(self.estimands.values()),
+            rows=self.rows,
+            covariance=[[float(value) for value in row] for row in joint],
+            gates=self.gates,
+            decisions=decide(self.plan, self.rows, self.gates, self.look),
+            provenance=facts,
+        ).sealed()
+
+    def _check_variation(self) -> None:
+        within = self.scan.overall.scatter.sum(axis=0)
+        total = self.scan.overall.n.sum()
+        for feature in self.features.overall:
+            if feature.kind not in ("value", "share") or feature.name.endswith("/"):
+                continue
+            at = self.scan.overall.columns.index(feature.name)
+            size = float(np.abs(self.scan.overall.mean[:, at]).max())
+            between = np.ptp(self.scan.overall.mean[:, at]) if self.plan.unit == "cluster" else 0.0
+            if math.sqrt(max(within[at, at], 0.0) / total) + between <= 1e-12 * size:
+                value = self.scan.overall.mean[0, at]
+                raise InputError(
+                    f"{feature.use} (column {feature.column!r}) is {value:.6g} for everybody in an arm; "
+                    "a constant has no effect to estimate, check the column"
+                )
+
+    def _overall(self) -> tuple[list[Effect], list[bool]]:
+        effects, scales = [], []
+        for metric in self.plan.metrics:
+            try:
+                found = self._effects(self.means, self._target(metric), self.level)
+            except Undefined as problem:
+                self.gates.append(Gate(name="defined", passed=False, sentence=f"{metric.name}: {problem}."))
+                continue
+            relative = metric.scale == "relative"
+            if relative and any(one.relative is None for one in found):
+                relative = False
+                changed: dict[str, object] = {"scale": "absolute"}
+                self.estimands[metric.name] = self.estimands[metric.name].model_copy(update=changed)
+                sentence = (
+                    f"{metric.name}: the level of the control, {found[0].base:.4g}, is within 3 standard errors "
+                    "of 0; a relative effect would mean nothing, the absolute one is shown."
+                )
+                self.gates.append(Gate(name="relative effect", passed=False, sentence=sentence))
+            for arm, one in zip(self.plan.treatments, found, strict=True):
+                self.rows.append(self._row(metric, arm, one, relative, self._counts(self.means, arm)))
+                effects.append(one)
+                scales.append(relative)
+        if not effects:
+            raise InputError(*(gate.sentence for gate in self.gates))
+        self.estimands = {
+            name: one for name, one in self.estimands.items() if any(r.metric == name for r in self.rows)
+        }
+        return effects, scales
+
+    def _target(self, metric: Metric) -> Target:
+        target = self.features.targets[metric.name]
+        if metric.kind != "quantile":
+            return target
+        level, se = self.quantiles[metric.name]
+        at = self.means.column(target.column)
+        share_se = np.sqrt(self.means.variance[:, at, at])
+        factor = np.where(share_se > 0, -se / np.where(share_se > 0, share_se, 1.0), 0.0)
+        return replace(target, factor=tuple(factor.tolist()), level=tuple(level.tolist()))
+
+    def _effects(self, means: ArmMeans, target: Target, alpha: float) -> list[Effect]:
+        of = levels(means, target)
+        control = self.arms.index(self.plan.control)
+        return [effect(means, of, self.arms.index(arm), control, alpha) for arm in self.plan.treatments]
+
+    def _gates(self, effects: list[Effect]) -> None:
+        plan = self.plan
+        first = [*sample_ratio_gates(plan, self.scan), *unit_gates(self.scan, plan)]
+        balance = balance_gate(plan, self.means, self.features.covariates)
+        primary = plan.primary
+
+        def again(aggregate: Aggregate) -> list[Effect]:
+            return self._effects(
+                arm_means(aggregate, self.arms, self.variance), self._target(primary), self.level
+            )
+
+        before = [one for one in effects if one.target.name == primary.name]
+        outliers = outlier_gate(plan, self.scan, before, again, self.level) if before else None
+        self.gates = [*first, *(gate for gate in (balance, outliers) if gate), *self.gates]
+
+    def _weeks(self) -> None:
+        for name, aggregate in self.scan.weekly.items():
+            metric = self.plan.metric(name)
+            if name not in self.estimands:
+                continue
+            means = arm_means(aggregate, self.arms, self.variance)
+            relative = self.estimands[name].scale == "relative"
+            found: dict[str, list[Effect]] = {arm: [] for arm in self.plan.treatments}
+            for week, target in enumerate(self.features.weekly_targets(name), start=1):
+                try:
+                    effects = self._effects(means, target, self.level)
+                except Undefined:
+                    continue
+                for arm, one in zip(self.plan.treatments, effects, strict=True):
+                    if (relative and one.relative is None) or one.se == 0:
+                        continue
+                    found[arm].append(one)
+                    self.rows.append(
+                        self._row(metric, arm, one, relative, self._counts(means, arm), week=week)
+                    )
+            if metric.role == "primary":
+                for arm, effects in found.items():
+                    self._novelty(means, arm, effects)
+
+    def _novelty(self, means: ArmMeans, arm: str, effects: list[Effect]) -> None:
+        if len(effects) < 3:
+            return
+        joint = covariance(means, effects, [False] * len(effects))
+        slope, se = trend(np.array([one.effect for one in effects]), joint)
+        p = float(2 * special.ndtr(-abs(slope) / se)) if se > 0 else 1.0
+        steady = p >= self.plan.alpha
+        sentence = f"{self.plan.primary.name}, {arm}: the effect changes by {slope:+.3g} a week (p = {p:.2g})"
+        sentence += "." if steady else "; the average of the window is no forecast of what stays."
+        self.gates.append(
+            Gate(
+                name="novelty",
+                passed=steady,
+                blocks=False,
+                statistic=slope,
+                p=p,
+                threshold=self.plan.alpha,
+                sentence=sentence,
+            )
+        )
+
+    def _segments(self) -> None:
+        for column, aggregate in self.scan.segments.items():
+            values = sorted({key[-1] for key in aggregate.keys})
+            means = {value: self._part(aggregate, value) for value in values}
+            small = [value for value, one in means.items() if one is None]
+            if small:
+                sentence = f"{column}: too few members in an arm to show {', '.join(small)}."
+                self.gates.append(Gate(name="small segments", passed=False, blocks=False, sentence=sentence))
+            for metric in self.plan.metrics:
+                if metric.kind == "quantile" or metric.name not in self.estimands:
+                    continue
+                for arm in self.plan.treatments:
+                    self._segment_rows(
+                        metric, arm, column, {v: one for v, one in means.items() if one is not None}
+                    )
+
+    def _segment_rows(self, metric: Metric, arm: str, column: str, means: dict[str, ArmMeans]) -> None:
+        relative = self.estimands[metric.name].scale == "relative"
+        rows = []
+        for value, part in means.items():
+            try:
+                found = self._effects(part, self.features.targets[metric.name], self.level)
+            except Undefined:
+                continue
+            one = found[self.plan.treatments.index(arm)]
+            if (relative and one.relative is None) or one.se == 0:
+                continue
+            rows.append(
+                self._row(metric, arm, one, relative, self._counts(part, arm), segment=f"{column}={value}")
+            )
+        if len(rows) > 1:
+            shrunk = shrink(np.array([row.effect for row in rows]), np.array([row.se for row in rows]))
+            rows = [
+                row.model_copy(update={"shrunk": float(e), "shrunk_se": float(s)})
+                for row, e, s in zip(rows, shrunk.effect, shrunk.se, strict=True)
+            ]
+            if metric.role == "primary":
+                alike = shrunk.p >= self.plan.alpha
+                sentence = f"{metric.name}, {arm}: effects by {column} " + (
+                    "differ no more than chance makes them" if alike else "differ beyond chance"
+                )
+                sentence += f" (p = {shrunk.p:.2g})."
+                self.gates.append(
+                    Gate(
+                        name="segments alike",
+                        passed=alike,
+                        blocks=False,
+                        p=shrunk.p,
+                        threshold=self.plan.alpha,
+                        sentence=sentence,
+                    )
+                )
+        self.rows += rows
+
+    def _part(self, aggregate: Aggregate, value: str) -> ArmMeans | None:
+        """Means within one segment; without strata where these are too thin, none where the segment is."""
+        cells = aggregate.where(lambda key: key[-1] == value)
+        length = 3 if self.plan.unit == "cluster" else 2
+        merges: tuple[Callable[[Key], Key], ...] = (
+            lambda key: key[:length],
+            lambda key: (key[0], "all", *key[2:length]),
+        )
+        for merge in merges:
+            try:
+                return arm_means(cells.by(merge), self.arms, self.variance)
+            except InputError:
+                continue
+        return None
+
+    def _counts(self, means: ArmMeans, arm: str) -> dict[str, int]:
+        return {name: int(means.members[self.arms.index(name)]) for name in (arm, self.plan.control)}
+
+    def _row(
+        self,
+        metric: Metric,
+        arm: str,
+        one: Effect,
+        relative: bool,
+        n: dict[str, int],
+        segment: str | None = None,
+        week: int | None = None,
+    ) -> Estimate:
+        value, se, low, high = one.effect, one.se, one.low, one.high
+        if relative:
+            assert one.relative is not None and one.relative_se is not None
+            assert one.relative_low is not None and one.relative_high is not None
+            value, se, low, high = one.relative, one.relative_se, one.relative_low, one.relative_high
+        return Estimate(
+            metric=metric.name,
+            arm=arm,
+            control=self.plan.control,
+            segment=segment,
+            week=week,
+            effect=value,
+            se=se,
+            n=n,
+            scale="relative" if relative else "absolute",
+            unit="" if relative else metric.unit,
+            low=_finite(low),
+            high=_finite(high),
+            df=_finite(one.df),
+            p=min(one.p, 1.0),
+            base=one.base,
+            relative=_finite(one.relative),
+            relative_low=_finite(one.relative_low),
+            relative_high=_finite(one.relative_high),
+        )
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _with_quantiles(
+    plan: Plan, source: Source, events: bool
+) -> tuple[Features, dict[str, tuple[Floats, Floats]]]:
+    """Features with winsorising values found and quantile metrics as shares below each arm's quantile.
+
+    Metrics that need quantiles of the data cost one pass more, with their columns whole in memory.
+    """
+    wanted = [metric for metric in plan.metrics if metric.kind == "quantile" or metric.winsor]
+    caps = {metric.name: (metric.caps[0], metric.caps[1]) for metric in plan.metrics if metric.caps}
+    if not wanted:
+        return features_of(plan, events, caps), {}
+    raw = [value_feature(metric, events, caps.get(metric.name)) for metric in wanted]
+    values, arm, cluster = collect(source, plan, raw, plan.unit == "cluster")
+    for name in [name for code, name in enumerate(plan.arms) if not (arm == code).any()]:
+        raise InputError(f"arm {name!r} has 0 members; at least 2 are needed")
+    quantiles: dict[str, tuple[Floats, Floats]] = {}
+    for metric in wanted:
+        column = values[metric.name]
+        if metric.winsor:
+            low, high = (quantile(column, q) if 0 < q < 1 else _end(column, q) for q in metric.winsor)
+            caps[metric.name] = (low, high)
+            column = np.clip(column, low, high)
+        if metric.quantile is not None:
+            parts = [(column[arm == code], cluster[arm == code]) for code in range(len(plan.arms))]
+            level = np.array([quantile(part, metric.quantile) for part, _ in parts])
+            if plan.unit == "cluster":
+                se = np.array([cluster_bootstrap_se(part, of, metric.quantile) for part, of in parts])
+            else:
+                se = np.array([bootstrap_se(part, metric.quantile) for part, _ in parts])
+            quantiles[metric.name] = (level, se)
+    features = features_of(plan, events, caps)
+    below = {name: tuple(level.tolist()) for name, (level, _) in quantiles.items()}
+    overall: list[Feature] = [
+        replace(one, kind="below", cuts=below[one.name]) if one.name in below else one
+        for one in features.overall
+    ]
+    return replace(features, overall=tuple(overall)), quantiles
+
+
+def _end(column: Floats, q: float) -> float:
+    return float(column.min() if q <= 0 else column.max())

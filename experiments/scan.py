@@ -1,0 +1,267 @@
+"""The pass over the live data: labels, features, aggregates, and what the gates need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from experiments.aggregates import Accumulator, Aggregate, Codes, Floats, Key
+from experiments.features import Feature, Features, Reader
+from experiments.plan_file import Plan
+from experiments.sources import Source
+from experiments.values import Labels, dates
+from sim.errors import InputError
+
+EXTREMES = 10
+"""rows kept at each end of the primary metric"""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What one pass found. Cells are labelled (arm, stratum), and the cluster third where the unit is one."""
+
+    rows: int
+    overall: Aggregate
+    segments: dict[str, Aggregate]
+    """by segment column; the value is the last label of a cell"""
+    weekly: dict[str, Aggregate]
+    """by metric"""
+    duplicated: int
+    """members that are listed more than once"""
+    in_two_arms: int
+    """of these, those listed in more than one arm"""
+    exposed_early: int
+    """members exposed before they were assigned"""
+    extremes: dict[Key, Floats]
+    """features of the most extreme rows of the primary metric, by cell, shape (k, p)"""
+
+
+@dataclass
+class _Group:
+    """Cells of one combination of labels, as they turn up."""
+
+    columns: list[str]
+    keys: list[Key] = field(default_factory=list)
+    code: dict[tuple[int, ...], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.accumulator = Accumulator(self.columns)
+
+    def cells(self, codes: list[Codes], names: list[list[str]]) -> Codes:
+        """The cell of each row from the codes of its labels."""
+        flat = np.zeros(len(codes[0]), dtype=np.int64)
+        for one, known in zip(codes, names, strict=True):
+            flat = flat * max(len(known), 1) + one
+        where, found = pd.factorize(flat)
+        table = np.empty(len(found), dtype=np.int32)
+        for i, value in enumerate(found.tolist()):
+            parts = []
+            for known in reversed(names):
+                value, part = divmod(value, max(len(known), 1))
+                parts.append(part)
+            key = tuple(reversed(parts))
+            if key not in self.code:
+                self.code[key] = len(self.keys)
+                self.keys.append(tuple(known[part] for known, part in zip(names, key, strict=True)))
+            table[i] = self.code[key]
+        return table[where]
+
+    def add(self, cells: Codes, values: dict[str, Floats]) -> None:
+        self.accumulator.add(cells, [values[name] for name in self.columns], len(self.keys))
+
+    def result(self) -> Aggregate:
+        return self.accumulator.result(self.keys).sorted()
+
+
+def scan(source: Source, plan: Plan, features: Features) -> Scan:
+    """One pass over `source`.
+
+    Raises InputError for 0 rows, an unknown arm, values that are no numbers, dates outside the window.
+    """
+    cluster = plan.cluster_column
+    names = [one.name for one in features.overall]
+    overall = _Group(names)
+    segments = {column: _Group(names) for column in plan.segments}
+    weekly = {metric: Accumulator([one.name for one in group]) for metric, group in features.weekly.items()}
+    reader = Reader(
+        [*features.overall, *(f for group in features.weekly.values() for f in group)], source.name
+    )
+    labels = {column: Labels() for column in [*plan.strata, *plan.segments, *([cluster] if cluster else [])]}
+    arms = Labels(tuple(plan.arms))
+    strata = Labels(() if plan.strata else ("all",))
+    ids: list[NDArray[np.uint64]] = []
+    arm_of: list[NDArray[np.int8]] = []
+    kept = _Extremes()
+    rows, early = 0, 0
+    for block in source.blocks(needed(plan, features)):
+        arm = arm_codes(block, plan, arms, source.name, rows + 1)
+        codes = {column: known.encode(block[column]) for column, known in labels.items()}
+        values = reader.values(block, arm, rows + 1)
+        base = [arm, _stratum(plan, codes, labels, strata, len(block))]
+        known = [arms.names, strata.names]
+        if cluster:
+            base.append(codes[cluster])
+            known.append(labels[cluster].names)
+        cells = overall.cells(base, known)
+        overall.add(cells, values)
+        for column, group in segments.items():
+            group.add(group.cells([*base, codes[column]], [*known, labels[column].names]), values)
+        for accumulator in weekly.values():
+            accumulator.add(cells, [values[name] for name in accumulator.columns], len(overall.keys))
+        early += _early(block, plan, source.name, rows + 1)
+        ids.append(_hashes(block[plan.columns.member]))
+        arm_of.append(arm.astype(np.int8))
+        kept.add(values[plan.primary.name], cells, values)
+        rows += len(block)
+    if not rows:
+        raise InputError(f"{source.name}: has 0 rows; there is nothing to read")
+    duplicated, two = _duplicates(np.concatenate(ids), np.concatenate(arm_of))
+    whole = overall.result()
+    return Scan(
+        rows,
+        whole,
+        {column: group.result() for column, group in segments.items()},
+        {metric: one.result(overall.keys).sorted() for metric, one in weekly.items()},
+        duplicated,
+        two,
+        early,
+        kept.by_cell(overall.keys, whole, plan.primary.name),
+    )
+
+
+def needed(plan: Plan, features: Features) -> list[str]:
+    """Columns that the pass reads."""
+    return list(dict.fromkeys([*label_columns(plan), *features.columns()]))
+
+
+def label_columns(plan: Plan) -> dict[str, str]:
+    """Columns that are no numbers, with their use."""
+    roles = plan.columns
+    out = {roles.member: "the member", roles.arm: "the arm"}
+    if plan.cluster_column:
+        out[plan.cluster_column] = "the cluster"
+    out |= dict.fromkeys(plan.strata, "stratum") | dict.fromkeys(plan.segments, "segment")
+    if roles.assigned:
+        out[roles.assigned] = "date of assignment"
+    if roles.exposed:
+        out[roles.exposed] = "date of exposure"
+    return out
+
+
+def arm_codes(block: pa.Table, plan: Plan, arms: Labels, place: str, first_row: int) -> Codes:
+    """The arm of each row; InputError for one that the plan does not know."""
+    column = plan.columns.arm
+    codes = arms.encode(block[column])
+    unknown = codes >= len(plan.arms)
+    if unknown.any():
+        at = int(np.flatnonzero(unknown)[0])
+        raise InputError(
+            f"{place}: column {column!r}: row {first_row + at}: found arm {arms.names[codes[at]]!r}; "
+            f"the plan's arms are {', '.join(plan.arms)}"
+        )
+    return codes
+
+
+def collect(
+    source: Source, plan: Plan, wanted: list[Feature], clusters: bool
+) -> tuple[dict[str, Floats], Codes, Codes]:
+    """Whole columns in memory, for quantiles: features by name, arm codes, cluster codes (zeros without)."""
+    reader = Reader(wanted, source.name)
+    arms, known = Labels(tuple(plan.arms)), Labels()
+    roles = plan.columns
+    extra = [roles.cluster] if clusters and roles.cluster else []
+    parts: dict[str, list[Floats]] = {one.name: [] for one in wanted}
+    arm_parts, cluster_parts, row = [], [], 1
+    for block in source.blocks(list(dict.fromkeys([roles.arm, *extra, *(one.column for one in wanted)]))):
+        arm = arm_codes(block, plan, arms, source.name, row)
+        for name, values in reader.values(block, arm, row).items():
+            parts[name].append(values)
+        arm_parts.append(arm)
+        cluster_parts.append(known.encode(block[extra[0]]) if extra else np.zeros(len(block), np.int32))
+        row += len(block)
+    if row == 1:
+        raise InputError(f"{source.name}: has 0 rows; there is nothing to read")
+    whole = {name: np.concatenate(values) for name, values in parts.items()}
+    return whole, np.concatenate(arm_parts), np.concatenate(cluster_parts)
+
+
+def _stratum(
+    plan: Plan, codes: dict[str, Codes], labels: dict[str, Labels], strata: Labels, size: int
+) -> Codes:
+    if not plan.strata:
+        return np.zeros(size, dtype=np.int32)
+    group = _Group([])
+    cells = group.cells([codes[c] for c in plan.strata], [labels[c].names for c in plan.strata])
+    names = pa.chunked_array([pa.array([" / ".join(key) for key in group.keys])])
+    return strata.encode(names)[cells]
+
+
+def _early(block: pa.Table, plan: Plan, place: str, first_row: int) -> int:
+    """Rows exposed before they were assigned; InputError for an exposure outside the window."""
+    roles = plan.columns
+    if not roles.exposed:
+        return 0
+    exposed = dates(block[roles.exposed], f"{place}: column {roles.exposed!r}", first_row)
+    outside = (exposed < np.datetime64(plan.start)) | (exposed > np.datetime64(plan.end))
+    if outside.any():
+        at = int(np.flatnonzero(outside)[0])
+        raise InputError(
+            f"{place}: column {roles.exposed!r}: row {first_row + at}: found {exposed[at]}; "
+            f"must lie in the window {plan.start} to {plan.end}"
+        )
+    if not roles.assigned:
+        return 0
+    assigned = dates(block[roles.assigned], f"{place}: column {roles.assigned!r}", first_row)
+    return int((exposed < assigned).sum())
+
+
+def _hashes(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+    values = column.to_numpy()
+    if values.dtype.kind not in "iu":
+        values = np.array([str(value) for value in values], dtype=object)
+    return np.asarray(pd.util.hash_array(values))
+
+
+def _duplicates(ids: NDArray[np.uint64], arms: NDArray[np.int8]) -> tuple[int, int]:
+    again = pd.Series(ids).duplicated(keep=False).to_numpy()
+    if not again.any():
+        return 0, 0
+    table = pd.DataFrame({"id": ids[again], "arm": arms[again]}).groupby("id")["arm"].nunique()
+    return len(table), int((table > 1).sum())
+
+
+class _Extremes:
+    """The EXTREMES lowest and highest rows of one feature, whatever the order of the rows."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[float, int, Floats]] = []
+
+    def add(self, watched: Floats, cells: Codes, values: dict[str, Floats]) -> None:
+        k = min(EXTREMES, len(watched))
+        order: Callable[[NDArray[np.float64], int], NDArray[np.intp]] = np.argpartition
+        at = np.union1d(order(watched, k - 1)[:k], order(watched, len(watched) - k)[-k:])
+        rows = np.column_stack([column[at] for column in values.values()])
+        self._kept += [
+            (float(watched[i]), int(cells[i]), row) for i, row in zip(at.tolist(), rows, strict=True)
+        ]
+        self._kept.sort(key=lambda item: item[0])
+        if len(self._kept) > 2 * EXTREMES:
+            self._kept = self._kept[:EXTREMES] + self._kept[-EXTREMES:]
+
+    def by_cell(self, keys: list[Key], whole: Aggregate, name: str) -> dict[Key, Floats]:
+        """Of the rows kept, the most distant from the mean: one in a thousand, at least 1 and at most
+        EXTREMES."""
+        at = whole.columns.index(name)
+        total = whole.n.sum()
+        centre = float(whole.n @ whole.mean[:, at] / total)
+        count = int(min(EXTREMES, max(1, total // 1000)))
+        far = sorted(self._kept, key=lambda item: -abs(item[0] - centre))[:count]
+        out: dict[Key, list[Floats]] = {}
+        for _, cell, row in far:
+            out.setdefault(keys[cell], []).append(row[: len(whole.columns)])
+        return {key: np.array(rows) for key, rows in out.items()}

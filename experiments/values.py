@@ -1,0 +1,127 @@
+"""Columns of a block as numbers, dates or labels; the first value that is none is named."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from experiments.aggregates import Codes, Floats
+from sim.errors import InputError
+
+EMPTY = "(empty)"
+"""the label of a missing value"""
+
+_WHOLE = re.compile(r"-?\d+\.0")
+_NOTHING = pa.array(["", "NA", "N/A", "NULL", "null", "NaN", "nan", "None"])
+
+
+def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
+    """The column as float64, missing values as NaN.
+
+    place: `file: column` for errors; first_row: number of the block's first row in the table, from 1.
+    Raises InputError for text, dates or infinities.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        text = pc.if_else(pc.is_in(text, _NOTHING), pa.scalar(None, pa.string()), text)
+        try:
+            column = text.cast(pa.float64())
+        except pa.ArrowInvalid:
+            raise _first_bad(text, place, first_row) from None
+    elif pa.types.is_boolean(kind) or pa.types.is_decimal(kind) or pa.types.is_integer(kind):
+        column = column.cast(pa.int8() if pa.types.is_boolean(kind) else pa.float64(), safe=False)
+        column = column.cast(pa.float64())
+    elif pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    elif not pa.types.is_floating(kind):
+        raise InputError(f"{place}: found {kind}; must be numbers")
+    out = np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
+    infinite = np.isinf(out)
+    if infinite.any():
+        at = int(np.flatnonzero(infinite)[0])
+        raise InputError(f"{place}: row {first_row + at}: found {out[at]}; must be a finite number")
+    return out
+
+
+def dates(column: pa.ChunkedArray, place: str, first_row: int) -> NDArray[np.datetime64]:
+    """The column as days (datetime64[D]), missing as NaT; text must be ISO 8601 (2026-01-31, with or without
+    time)."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.datetime64("NaT", "D"))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        text = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(column.cast(pa.string())), 0, 10)
+        try:
+            column = text.cast(pa.date32())
+        except pa.ArrowInvalid:
+            raise _first_bad(text, place, first_row, date=True) from None
+    elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        column = column.cast(pa.date32(), safe=False)
+    else:
+        raise InputError(f"{place}: found {kind}; must be dates such as 2026-01-31")
+    return np.asarray(column.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
+
+
+class Labels:
+    """Text values as whole numbers, in the order of first appearance, over all blocks of a table."""
+
+    def __init__(self, known: tuple[str, ...] = ()) -> None:
+        self.names: list[str] = list(known)
+        self._code = {name: code for code, name in enumerate(known)}
+
+    def encode(self, column: pa.ChunkedArray) -> Codes:
+        """Codes of the column; whole numbers in floating point lose their .0, a missing value is EMPTY."""
+        kind = column.type
+        if pa.types.is_floating(kind):
+            whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
+            column = column.cast(pa.int64()) if whole is not False else column
+        encoded = column.combine_chunks().dictionary_encode()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.combine_chunks()
+        names = [EMPTY if value is None else _label(value) for value in encoded.dictionary.to_pylist()]
+        if encoded.null_count:
+            names.append(EMPTY)
+        table = np.array([self._of(name) for name in names], dtype=np.int32)
+        indices = encoded.indices
+        if encoded.null_count:
+            indices = indices.fill_null(len(names) - 1)
+        return (
+            table[np.asarray(indices.to_numpy(zero_copy_only=False))] if len(table) else np.zeros(0, np.int32)
+        )
+
+    def _of(self, name: str) -> int:
+        if name not in self._code:
+            self._code[name] = len(self.names)
+            self.names.append(name)
+        return self._code[name]
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = value.strip()
+        return (text.removesuffix(".0") if _WHOLE.fullmatch(text) else text) or EMPTY
+    return str(value)
+
+
+def _first_bad(text: pa.ChunkedArray, place: str, first_row: int, date: bool = False) -> InputError:
+    for i, value in enumerate(text.to_pylist()):
+        try:
+            if value is not None:
+                dt.date.fromisoformat(value) if date else float(value)
+        except ValueError:
+            allowed = "a date such as 2026-01-31" if date else "a number"
+            return InputError(f"{place}: row {first_row + i}: found {value!r}; must be {allowed}")
+    return InputError(f"{place}: holds values that are no {'dates' if date else 'numbers'}")
