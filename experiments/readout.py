@@ -135,8 +135,8 @@ class _Analysis:
                 changed: dict[str, object] = {"scale": "absolute"}
                 self.estimands[metric.name] = self.estimands[metric.name].model_copy(update=changed)
                 sentence = (
-                    f"{metric.name}: the level of the control, {found[0].base:.4g}, is within 3 standard errors "
-                    "of 0; a relative effect would mean nothing, the absolute one is shown."
+                    f"{metric.name}: the level of the control, {found[0].base:.4g}, is within 3 standard "
+                    "errors of 0; a relative effect would mean nothing, the absolute one is shown."
                 )
                 self.gates.append(Gate(name="relative effect", passed=False, sentence=sentence))
             for arm, one in zip(self.plan.treatments, found, strict=True):

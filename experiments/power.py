@@ -1,0 +1,293 @@
+"""How many members an experiment needs, what it can find, and how long it takes: by formula.
+
+Power by simulation, with the members of the engine and the estimator of the read-out, is the prediction's
+part.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy import optimize, special, stats
+
+from experiments.plan_file import Metric, Plan
+from experiments.sequential import anytime_factor, inflation
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What one member of each arm adds to the variance of an effect, in the metric's unit squared."""
+
+    control: float
+    treated: float
+
+
+def mean_noise(sd: float, correlation: float = 0.0) -> Noise:
+    """Of a mean, or of a ratio with the sd of (y - R x) / mean x; covariates take r^2 of the variance
+    away."""
+    variance = sd**2 * (1 - correlation**2)
+    return Noise(variance, variance)
+
+
+def proportion_noise(control: float, treated: float, correlation: float = 0.0) -> Noise:
+    """Of two proportions, p (1 - p) each, unpooled."""
+    left = 1 - correlation**2
+    return Noise(control * (1 - control) * left, treated * (1 - treated) * left)
+
+
+def design_effect(cluster_size: float, icc: float, size_cv: float = 0.0) -> float:
+    """Variance with clusters relative to members one by one: 1 + (m (1 + cv^2) - 1) icc.
+
+    Kish (1965); for unequal clusters Eldridge, Ashby, Kerry (2006).
+
+    cluster_size: mean members m a cluster; size_cv: coefficient of variation of the sizes.
+    """
+    return 1 + (cluster_size * (1 + size_cv**2) - 1) * icc
+
+
+def sample_size(
+    noise: Noise, effect: float, alpha: float = 0.05, power: float = 0.8, ratio: float = 1.0
+) -> int:
+    """Members in the control arm for a two-sided test; the treated arm needs `ratio` times as many.
+
+    (z_{1 - alpha/2} + z_power)^2 (v_0 + v_1 / ratio) / effect^2, unpooled.
+    """
+    z = float(special.ndtri(1 - alpha / 2) + special.ndtri(power))
+    return math.ceil(z**2 * (noise.control + noise.treated / ratio) / effect**2 - 1e-9)
+
+
+def power_of(
+    noise: Noise, effect: float, control: float, treated: float, alpha: float = 0.05, df: float = math.inf
+) -> float:
+    """Power of a two-sided test of a difference; control, treated: members an arm (may be effective numbers).
+
+    df: degrees of freedom; with few clusters their number less 2, by the noncentral t distribution.
+    """
+    shift = abs(effect) / math.sqrt(noise.control / control + noise.treated / treated)
+    if math.isinf(df):
+        bound = float(special.ndtri(1 - alpha / 2))
+        return float(special.ndtr(shift - bound) + special.ndtr(-shift - bound))
+    if df < 1:
+        return 0.0
+    bound = float(stats.t.ppf(1 - alpha / 2, df))
+    return float(stats.nct.sf(bound, df, shift) + stats.nct.cdf(-bound, df, shift))
+
+
+def detectable(
+    noise: Noise,
+    control: float,
+    treated: float,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    df: float = math.inf,
+) -> float:
+    """Minimum detectable effect: the difference that is found with `power`; inf where none is (df below
+    1)."""
+    if df < 1:
+        return math.inf
+    se = math.sqrt(noise.control / control + noise.treated / treated)
+
+    def lack(effect: float) -> float:
+        return power_of(noise, effect, control, treated, alpha, df) - power
+
+    high = se * 4
+    while lack(high) < 0:
+        high *= 2
+    return float(optimize.brentq(lack, 0.0, high, xtol=1e-9 * se))
+
+
+@dataclass(frozen=True)
+class MetricPower:
+    """What the planned experiment can say on one metric, for one arm against the control."""
+
+    metric: str
+    arm: str
+    minimum_effect: float
+    members_needed: int
+    """in both arms together, looks, covariates and clusters counted"""
+    members_planned: float
+    """in both arms together; nan where the plan does not say"""
+    power: float
+    """for the minimum effect at the planned size; nan where the plan does not say"""
+    detectable: float
+    """minimum detectable effect at the planned size; nan where the plan does not say"""
+    design_effect: float
+    inflation: float
+    """factor on the size for looking more than once"""
+    weeks: int | None
+    """weeks until everybody has been followed; none where the members never suffice or are not stated"""
+    sentences: tuple[str, ...]
+
+
+def plan_power(plan: Plan) -> list[MetricPower]:
+    """Power of every metric with planning values, each arm against the control.
+
+    A guardrail is planned for excluding its margin when there is no effect (one-sided alpha / 2, the same
+    formula).
+    """
+    return [
+        _metric_power(plan, metric, arm)
+        for metric in plan.metrics
+        if metric.planning is not None and (metric.kind == "proportion" or metric.planning.sd is not None)
+        for arm in plan.treatments
+    ]
+
+
+def look_inflation(plan: Plan) -> float:
+    """Factor on the fixed-horizon size that the planned way of looking costs."""
+    if plan.sequential == "fixed":
+        return 1.0
+    if plan.sequential == "anytime":
+        fixed = float(special.ndtri(1 - plan.alpha / 2) + special.ndtri(plan.power))
+        wide = anytime_factor(1.0, 1.0, plan.alpha) + float(special.ndtri(plan.power))
+        return (wide / fixed) ** 2
+    return inflation(plan.sequential, plan.fractions, plan.alpha, plan.power)
+
+
+def weeks_until(plan: Plan, members: float) -> int | None:
+    """Weeks until `members` (all arms) have entered and been followed; none where they never do or nobody
+    says."""
+    sizing = plan.sizing
+    if sizing.members is None and sizing.members_per_week == 0:
+        return None
+    missing = max(0.0, members - (sizing.members or 0))
+    if missing and sizing.members_per_week == 0:
+        return None
+    entering = math.ceil(missing / sizing.members_per_week) if missing else 0
+    return entering + math.ceil(sizing.outcome_days / 7)
+
+
+def _metric_power(plan: Plan, metric: Metric, arm: str) -> MetricPower:
+    planning = metric.planning
+    assert planning is not None
+    size = planning.minimum_effect
+    if metric.kind == "proportion":
+        noise = proportion_noise(
+            planning.baseline, min(1.0, planning.baseline + size), planning.covariate_correlation
+        )
+    else:
+        assert planning.sd is not None
+        noise = mean_noise(planning.sd, planning.covariate_correlation)
+    clusters = plan.unit == "cluster"
+    sizing = plan.sizing
+    effect = design_effect(sizing.cluster_size or 1.0, planning.icc) if clusters else 1.0
+    looks = look_inflation(plan)
+    share_0, share_1 = plan.shares[plan.control], plan.shares[arm]
+    control_needed = sample_size(noise, size, plan.alpha, plan.power, share_1 / share_0) * effect * looks
+    needed = math.ceil(control_needed * (1 + share_1 / share_0) - 1e-6)
+    available = (
+        (sizing.clusters or 0) * (sizing.cluster_size or 0.0) if clusters else float(sizing.members or 0)
+    )
+    if not available:
+        nan = math.nan
+        found, power, planned = nan, nan, nan
+    else:
+        n0, n1 = available * share_0, available * share_1
+        df = (sizing.clusters or 0) * (share_0 + share_1) - 2 if clusters else math.inf
+        cost = effect * looks
+        power = power_of(noise, size, n0 / cost, n1 / cost, plan.alpha, df)
+        found = detectable(noise, n0 / cost, n1 / cost, plan.alpha, plan.power, df)
+        planned = n0 + n1
+    every = needed / (share_0 + share_1)
+    weeks = None if clusters else weeks_until(plan, every)
+    sentences = tuple(_sentences(plan, metric, needed, planned, power, found, effect, weeks))
+    return MetricPower(metric.name, arm, size, needed, planned, power, found, effect, looks, weeks, sentences)
+
+
+def _sentences(
+    plan: Plan,
+    metric: Metric,
+    needed: int,
+    planned: float,
+    power: float,
+    found: float,
+    effect: float,
+    weeks: int | None,
+) -> list[str]:
+    planning = metric.planning
+    assert planning is not None
+    aim = f"{metric.name} from {planning.baseline:g} by {planning.minimum_effect:g}"
+    out = [f"Finding a change of {aim} with power {plan.power:.0%} needs {needed:,} members in the two arms."]
+    if not math.isnan(power):
+        shown = "no effect of any size" if math.isinf(found) else f"effects from {found:.3g} on"
+        out.append(
+            f"The {planned:,.0f} planned members find it with probability {power:.0%}, and {shown} with "
+            f"{plan.power:.0%}."
+        )
+    if plan.unit == "cluster":
+        out += cluster_sentences(plan, metric, effect)
+    elif weeks is not None:
+        days = (plan.end - plan.start).days + 1
+        out.append(f"That takes {weeks} weeks with {plan.sizing.outcome_days} days of follow-up.")
+        if weeks * 7 > days:
+            out.append(f"The window has only {days} days.")
+    elif math.isnan(power) or power < plan.power:
+        out.append("With the members stated in sizing that number is never reached.")
+    if plan.sizing.outcome_days < 14:
+        out.append("Less than two weeks of follow-up shows the novelty of an offer, not what stays of it.")
+    return out
+
+
+def cluster_sentences(plan: Plan, metric: Metric, effect: float) -> list[str]:
+    """What the number of clusters can and cannot show, in words."""
+    planning, sizing = metric.planning, plan.sizing
+    assert planning is not None
+    count, size = sizing.clusters or 0, sizing.cluster_size or 0.0
+    out = []
+    if size:
+        out.append(
+            f"Members of one {plan.columns.cluster} are alike (intraclass correlation {planning.icc:g}): "
+            f"{size:,.0f} of them tell as much as {size / effect:,.0f} members from everywhere "
+            f"(design effect {effect:.2f})."
+        )
+    if count:
+        smallest = min(plan.shares.values()) * count
+        if smallest < 2:
+            out.append(
+                f"With {count} clusters an arm has a single one, or none: the difference between arms "
+                "cannot be told from the difference between these places, whatever the number of members. "
+                "Such a pilot shows whether the programme works in practice; it shows no effect."
+            )
+        elif smallest < 6:
+            out.append(
+                f"With {count} clusters the number of clusters, not of members, limits what can be shown; "
+                "six or more an arm are usual."
+            )
+    return out
+
+
+def pilot_in_words(
+    stores: int,
+    members: int,
+    icc: float,
+    control: float,
+    treated: float,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> str:
+    """What a pilot in a few stores can show of a proportion, in words and numbers.
+
+    stores: stores in the pilot, half of them treated; members: a store; control, treated: the proportions.
+    """
+    effect = design_effect(members, icc)
+    noise = proportion_noise(control, treated)
+    one_by_one = sample_size(noise, treated - control, alpha, power)
+    effective = stores / 2 * members / effect
+    shift = detectable(noise, effective, effective, alpha, power)
+    said = (
+        f"{stores} stores of {members:,} members with intraclass correlation {icc:g} have a design effect of "
+        f"{effect:.2f}: they tell as much as {2 * effective:,.0f} members. "
+        f"Finding {control:.1%} -> {treated:.1%} "
+        f"needs {one_by_one:,} members an arm randomised one by one, {math.ceil(one_by_one * effect):,} in "
+        "such stores."
+    )
+    if stores < 4:
+        return (
+            f"{said} With one store an arm there is no way to tell the programme's effect from the "
+            f"difference between the stores; even if that were known, only a change of {100 * shift:.1f} points or more "
+            "would show."
+        )
+    df = stores - 2
+    shift = detectable(noise, effective, effective, alpha, power, df)
+    return f"{said} Such a pilot finds changes of {100 * shift:.1f} points or more."
