@@ -26,7 +26,7 @@ def comparison_sentence(
     if margin is None:
         word = "differs from" if found.p_difference < found.alpha else "cannot be told from"
         return (
-            f"{seen} The result {word} the prediction (p = {found.p_difference:.2g}); without a margin this "
+            f"{seen} The result {word} the prediction ({p_text(found.p_difference)}); without a margin this "
             "is no verdict."
         )
     off = f"{abs(found.difference):.4g}{unit}"
@@ -51,10 +51,10 @@ def comparison_sentence(
 def joint_sentence(group: str, found: Joint, rows: Sequence[Comparison], alpha: float) -> str:
     """All rows of a group at once."""
     if found.method == "bonferroni":
-        how = f"smallest p-value times {found.metrics} (the read-out states no covariance): p = {found.p:.2g}"
+        how = f"smallest p-value times {found.metrics} (the read-out states no covariance): {p_text(found.p)}"
     else:
         second = f"{found.df[1]:.0f}" if np.isfinite(found.df[1]) else "infinite"
-        how = f"F = {found.statistic:.2f} on {found.df[0]:.0f} and {second} df, p = {found.p:.2g}"
+        how = f"F = {found.statistic:.2f} on {found.df[0]:.0f} and {second} df, {p_text(found.p)}"
     says = (
         "together they differ from the prediction more than chance allows"
         if found.p < alpha
@@ -77,7 +77,7 @@ def answer(rows: Sequence[Comparison], joints: Sequence[JointComparison], alpha:
     together = [joint for joint in joints if joint.group == "all metrics" and joint.rows > 1]
     if together:
         verb = "refutes" if together[0].p < alpha else "does not refute"
-        text += f". Taken together, the result {verb} the simulation (p = {together[0].p:.2g})"
+        text += f". Taken together, the result {verb} the simulation ({p_text(together[0].p)})"
     return text[0].upper() + text[1:] + "."
 
 
@@ -123,10 +123,15 @@ def caveats(
 def plain_direction(found: Discrepancy) -> str:
     """Direction without a margin: only a difference beyond chance has one."""
     if found.p_difference >= found.alpha:
-        return "cannot be told"
+        return "undecided"
     if found.observed * found.predicted < 0 and abs(found.observed) > found.spread.live:
         return "wrong in sign"
     return "overstated" if abs(found.predicted) > abs(found.observed) else "understated"
+
+
+def p_text(p: float) -> str:
+    """A p-value for a reader: never more precise than it deserves."""
+    return "p < .001" if p < 0.001 else f"p = {p:.2g}"
 
 
 def _members(found: Discrepancy, margin: float, members: int, needed: MembersNeeded | None) -> str:
@@ -155,6 +160,5 @@ def _count(number: int) -> str:
 
 
 def _short(row: Comparison) -> str:
-    return " ".join(
-        part for part in (row.metric, row.segment, f"week {row.week}" if row.week else None) if part
-    )
+    parts = (row.metric, row.arm, row.segment, f"week {row.week}" if row.week else None)
+    return " ".join(part for part in parts if part)

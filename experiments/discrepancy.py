@@ -217,11 +217,11 @@ def _smallest(power: Callable[[float], float], members: int) -> int | None:
 
 
 def direction(found: Discrepancy) -> str:
-    """In one or two words which way the prediction is off: right, overstated, understated, wrong in sign."""
+    """In one or two words which way the prediction is off: right, overstated, undecided ..."""
     if found.verdict == "confirmed":
         return "right"
     if found.verdict == "inconclusive":
-        return "cannot be told"
+        return "undecided"
     if found.observed * found.predicted < 0 and abs(found.observed) > found.spread.live:
         off = "wrong in sign"
     elif abs(found.predicted) > abs(found.observed):

@@ -131,7 +131,8 @@ def launch_decision(
     verb = "The decision changes" if changed else "The decision stands"
     sentence = (
         f"{verb}: before the test {before.arm} was worth most (the best with probability "
-        f"{before.best_before:.2f}); now {after.arm} is (probability {after.best_after:.2f})."
+        f"{_probability(before.best_before)}); now {after.arm} is (probability "
+        f"{_probability(after.best_after)})."
     )
     return LaunchDecision(
         value=value,
@@ -141,6 +142,10 @@ def launch_decision(
         changed=changed,
         sentence=sentence,
     )
+
+
+def _probability(value: float) -> str:
+    return "above .99" if value > 0.99 else "below .01" if value < 0.01 else f"{value:.2f}"
 
 
 def _noise_free(

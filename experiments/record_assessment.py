@@ -79,6 +79,7 @@ class MetricRecord:
     """One metric over its experiments."""
 
     metric: str
+    scale: str
     unit: str
     experiments: int
     coverage: tuple[Coverage, ...]
@@ -180,6 +181,7 @@ def _line(entries: list[Entry]) -> MetaRegression | None:
 def _metric(entries: list[Entry]) -> MetricRecord:
     return MetricRecord(
         metric=entries[0].metric,
+        scale=entries[0].scale,
         unit=entries[0].unit,
         experiments=len(entries),
         coverage=coverage(entries),

@@ -1,0 +1,107 @@
+"""The report of a check as one HTML page."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from experiments.check_document import Check, Comparison
+from experiments.check_words import p_text
+from reports.check_figures import fan, forest, power_curve
+from reports.page import render, significant
+
+
+def check_report(found: Check) -> str:
+    """The page: the answer, verdict by metric, figures, joint tests, and how sharp the check was."""
+    overall = found.overall
+    segments = [row for row in found.rows if row.segment is not None and row.week is None]
+    weeks = [row for row in found.rows if row.segment is None and row.week is not None]
+    return render(
+        "check.html",
+        title=f"Check of {found.experiment}",
+        provenance={
+            **found.provenance,
+            "prediction": found.prediction_digest,
+            "read-out": found.readout_digest,
+        },
+        found=found,
+        table=[_line(row) for row in overall],
+        sentences=[row.sentence for row in overall],
+        forests=[forest(list(rows), found.alpha) for _, rows in _by_metric(overall)],
+        segment_forests=[
+            (f"{metric} by {_variable(rows[0])}", forest(rows, found.alpha))
+            for metric, rows in _by_variable(segments)
+        ],
+        segment_table=[_line(row) for row in segments],
+        fans=[
+            (f"{key[0]}, {key[1]}", fan(list(rows), found.alpha))
+            for key, rows in groupby(
+                sorted(weeks, key=lambda r: (r.metric, r.arm)), key=lambda r: (r.metric, r.arm)
+            )
+        ],
+        power=power_curve(overall, found.alpha) if any(row.margin for row in overall) else None,
+        sharpness=[_sharpness(row) for row in overall],
+        scores=[_scores(row) for row in overall],
+    )
+
+
+def _line(row: Comparison) -> dict[str, Any]:
+    return {
+        "metric": row.metric,
+        "who": row.arm if row.segment is None else f"{row.arm}, {row.segment}",
+        "unit": row.unit,
+        "predicted": _signed(row.predicted),
+        "low": _signed(row.interval[0]),
+        "high": _signed(row.interval[1]),
+        "observed": _signed(row.observed),
+        "se": significant(row.observed_se, 2),
+        "verdict": row.verdict or "no verdict",
+        "direction": row.direction,
+        "margin": significant(row.margin) if row.margin else "–",
+    }
+
+
+def _sharpness(row: Comparison) -> dict[str, str]:
+    return {
+        "metric": row.metric,
+        "who": row.arm,
+        "bias": significant(row.detectable_bias, 2),
+        "margin": significant(row.margin) if row.margin else "–",
+        "smallest": significant(row.smallest_margin, 2),
+        "share": f"{100 * (row.parameters_sd / row.difference_se) ** 2:.0f}\u00a0%",
+    }
+
+
+def _scores(row: Comparison) -> dict[str, str]:
+    return {
+        "metric": row.metric,
+        "who": row.arm,
+        "pit": f"{row.pit:.2f}",
+        "p": p_text(row.monte_carlo_p).removeprefix("p ").removeprefix("= "),
+        "crps": significant(row.crps, 2),
+        "no_effect": _percent(row.skill_no_effect),
+        "history": "–" if row.skill_history is None else _percent(row.skill_history),
+    }
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:+.0f}\u00a0%".replace("-", "\u2212")
+
+
+def _signed(value: float) -> str:
+    text = significant(value)
+    return text if value <= 0 else f"+{text}"
+
+
+def _by_metric(rows: list[Comparison]) -> list[tuple[str, list[Comparison]]]:
+    names = dict.fromkeys(row.metric for row in rows)
+    return [(name, [row for row in rows if row.metric == name]) for name in names]
+
+
+def _by_variable(rows: list[Comparison]) -> list[tuple[str, list[Comparison]]]:
+    keys = dict.fromkeys((row.metric, _variable(row)) for row in rows)
+    return [(key[0], [row for row in rows if (row.metric, _variable(row)) == key]) for key in keys]
+
+
+def _variable(row: Comparison) -> str:
+    return (row.segment or "").split("=")[0]
