@@ -45,6 +45,11 @@ def check_report(found: Check) -> str:
     )
 
 
+def check_files(found: Check) -> dict[str, str]:
+    """The folder of a check: document and page, by name."""
+    return {"check.json": found.to_json(), "check.html": check_report(found)}
+
+
 def _line(row: Comparison) -> dict[str, Any]:
     return {
         "metric": row.metric,

@@ -50,6 +50,15 @@ def recalibration_report(found: Recalibration) -> str:
     )
 
 
+def recalibration_files(found: Recalibration) -> dict[str, str]:
+    """The folder of a recalibration: document, page, and the changes to the scenario, by name."""
+    return {
+        "recalibration.json": found.to_json(),
+        "recalibration.html": recalibration_report(found),
+        "recalibrated.yaml": scenario_text(found),
+    }
+
+
 def parameter_figure(moves: Sequence[ParameterMove]) -> Markup:
     """Parameters before and after, in standard deviations before: mean and central 90 %."""
     fig, ax = figure(7.2, 1.4 + 0.42 * len(moves))

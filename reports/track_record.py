@@ -39,6 +39,11 @@ def track_record_report(record: TrackRecord) -> str:
     )
 
 
+def track_record_files(record: TrackRecord) -> dict[str, str]:
+    """The folder of a track record: document and page, by name."""
+    return {"track_record.json": record.to_json(), "track_record.html": track_record_report(record)}
+
+
 def coverage_figure(found: tuple[Coverage, ...]) -> Markup:
     """How often the intervals held the result, against how often they promised to."""
     fig, ax = figure(5.2, 3.6)
@@ -153,8 +158,8 @@ def _answer(found: Assessment) -> str:
         return "No experiment was predicted before it started, so that there is no track record yet."
     ninety_five = found.coverage[-1]
     text = (
-        f"Over {found.experiments} experiments, {ninety_five.hits} of {ninety_five.experiments} results fell into "
-        "their 95 % interval."
+        f"Over {found.experiments} experiments, {ninety_five.hits} of {ninety_five.experiments} results fell "
+        "into their 95 % interval."
     )
     if found.skill is not None:
         word = "closer than" if found.skill >= 0 else "further off than"
