@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim import tally
-from sim.compiled import rule
+from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.tables import NEVER_LAPSE, ON_DATE, ROLLING
 
@@ -33,7 +33,7 @@ def earn(m, i, s, t, points, now, month, cell):
         m.pending += points
 
 
-@rule
+@rare
 def mature(m, i, s, t, now, month):
     """Credit the pending points whose day has come."""
     days = t.p[0].pending_days
@@ -51,7 +51,7 @@ def mature(m, i, s, t, now, month):
             m.pend_day += 1.0
 
 
-@rule
+@rare
 def burn(m, i, s, t, points):
     """Take `points` (at most the balance) from the oldest lots."""
     m.balance -= points
@@ -82,7 +82,7 @@ def lapse_month(m, t):
     return -1
 
 
-@rule
+@rare
 def lapse_at(m, t):
     """Moment at which points of the member lapse next, if they do nothing."""
     p = t.p[0]
@@ -94,7 +94,7 @@ def lapse_at(m, t):
     return max(m.last_buy, m.joined) + 30.0 * p.expiry_months
 
 
-@rule
+@rare
 def lapse_lots(m, i, s, t, month, cell):
     """At the end of `month`: lots whose time is up leave the balance."""
     slots = t.p[0].slots
@@ -110,7 +110,7 @@ def lapse_lots(m, i, s, t, month, cell):
             m.oldest += 1
 
 
-@rule
+@rare
 def lapse_all(m, i, s, t, cell):
     """Every point, the pending ones too, leaves the member."""
     for k in range(t.p[0].slots):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from sim.compiled import rule
+from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import lapse_at
 from sim.tables import BIRTHDAY, BOUND, CALENDAR, COUNT_IN_WINDOW, CUMULATIVE, PURCHASE, SPEND_IN_WINDOW
@@ -67,7 +67,7 @@ def near(gap, typical):
     return 1.0 - gap / typical
 
 
-@rule
+@rare
 def pressure(m, i, s, t, now, day):
     """Points pressure: how near the next tier, ladder or sprint is, in distance and time; 0 .. 1, the strongest counts."""
     horizon = t.b[0].points_pressure_horizon

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim import tally
-from sim.compiled import rule
+from sim.compiled import rare, rule
 from sim.member import LONG_AGO
 from sim.tables import BLOCKS, FULL, ROLLING_WINDOW, STAY
 
@@ -54,7 +54,7 @@ def promote(m, s, tier, cell):
     s.cube[cell, tally.UPGRADES] += 1
 
 
-@rule
+@rare
 def review(m, s, t, now, month, cell):
     """Tier review at a month end: up where qualified, down as the programme says, after grace."""
     p = t.p[0]

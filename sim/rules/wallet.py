@@ -152,7 +152,7 @@ def birthday_after(m, t, now, before):
     return NEVER
 
 
-@rule
+@rare
 def next_moment(m, i, s, t, j, now):
     """When the timed trigger of incentive `j` comes next, after `now`."""
     x = t.incentives[j]
@@ -174,7 +174,7 @@ def next_moment(m, i, s, t, j, now):
     return NEVER
 
 
-@rule
+@rare
 def plan(m, i, s, t, now):
     """Set the moments that depend on purchases and points, and the member's next due moment."""
     p = t.p[0]

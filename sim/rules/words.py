@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from sim.compiled import rule
+from sim.compiled import rare, rule
 
 BASE = 0  # candidates of the baseline stream; block 0: gap, leaving, basket, redeeming; 1: accept, return, category
 EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, redeeming;   1: -, -, category
@@ -25,7 +25,7 @@ _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW, _SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@rule
+@rare
 def philox(k0, k1, c0, c1, c2, c3):
     """Four words of 32 bits (as uint64) for a key of two and a counter of four words (uint64)."""
     for _ in range(10):
