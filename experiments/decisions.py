@@ -137,7 +137,7 @@ def _arm(plan: Plan, arm: str, lines: list[Decision], failed: list[Gate], look: 
         state += f", guardrails {', '.join(guardrails)}"
     more = "" if look.last else f" Look {look.at} of {len(plan.looks)}; the next is at {plan.looks[look.at]}."
     return Decision(
-        arm=arm, verdict=rule.then, rule=_words(rule), sentence=f"{arm}: {rule.then} ({state}).{more}"
+        arm=arm, verdict=rule.then, rule=rule.words, sentence=f"{arm}: {rule.then} ({state}).{more}"
     )
 
 
@@ -153,15 +153,6 @@ def _fits(rule: Rule, primary: str, guardrails: list[str]) -> bool:
             return "open" in guardrails
         case _:
             return True
-
-
-def _words(rule: Rule) -> str:
-    parts = []
-    if rule.primary is not None:
-        parts.append(f"primary {' or '.join(rule.primary)}")
-    if rule.guardrails is not None:
-        parts.append(f"guardrails {rule.guardrails}")
-    return f"{' and '.join(parts) or 'otherwise'}: {rule.then}"
 
 
 def _found(metric: Metric, row: Estimate) -> str:

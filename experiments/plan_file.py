@@ -194,6 +194,16 @@ class Rule(Record):
     guardrails: Literal["all held", "any broken", "any open"] | None = None
     """none = whatever the guardrails say"""
 
+    @property
+    def words(self) -> str:
+        """The rule as a reader would say it."""
+        parts = []
+        if self.primary is not None:
+            parts.append(f"primary {' or '.join(self.primary)}")
+        if self.guardrails is not None:
+            parts.append(f"guardrails {self.guardrails}")
+        return f"{' and '.join(parts) or 'otherwise'}: {self.then}"
+
 
 DEFAULT_RULES = [
     Rule(then="do not launch", guardrails="any broken"),

@@ -134,6 +134,18 @@ def plan_power(plan: Plan) -> list[MetricPower]:
     ]
 
 
+def metric_noise(metric: Metric) -> Noise:
+    """Variance a member of a metric with planning values; a quantile's sd is that of its influence."""
+    planning = metric.planning
+    assert planning is not None
+    if metric.kind == "proportion":
+        sign = 1 if metric.better == "higher" else -1
+        treated = min(1.0, max(0.0, planning.baseline + sign * planning.minimum_effect))
+        return proportion_noise(planning.baseline, treated, planning.covariate_correlation)
+    assert planning.sd is not None
+    return mean_noise(planning.sd, planning.covariate_correlation)
+
+
 def look_inflation(plan: Plan) -> float:
     """Factor on the fixed-horizon size that the planned way of looking costs."""
     if plan.sequential == "fixed":
@@ -161,14 +173,7 @@ def weeks_until(plan: Plan, members: float) -> int | None:
 def _metric_power(plan: Plan, metric: Metric, arm: str) -> MetricPower:
     planning = metric.planning
     assert planning is not None
-    size = planning.minimum_effect
-    if metric.kind == "proportion":
-        noise = proportion_noise(
-            planning.baseline, min(1.0, planning.baseline + size), planning.covariate_correlation
-        )
-    else:
-        assert planning.sd is not None
-        noise = mean_noise(planning.sd, planning.covariate_correlation)
+    size, noise = planning.minimum_effect, metric_noise(metric)
     clusters = plan.unit == "cluster"
     sizing = plan.sizing
     effect = design_effect(sizing.cluster_size or 1.0, planning.icc) if clusters else 1.0
@@ -285,8 +290,8 @@ def pilot_in_words(
     if stores < 4:
         return (
             f"{said} With one store an arm there is no way to tell the programme's effect from the "
-            f"difference between the stores; even if that were known, only a change of {100 * shift:.1f} points or more "
-            "would show."
+            f"difference between the stores; even if that were known, only {100 * shift:.1f} points "
+            "or more would show."
         )
     df = stores - 2
     shift = detectable(noise, effective, effective, alpha, power, df)

@@ -1,0 +1,55 @@
+"""The plan of an experiment as one HTML page."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from experiments.plan_document import PlanDocument, PlannedPower
+from reports.page import COLOURS, figure, figure_svg, integer, render, significant
+
+
+def plan_files(plan: PlanDocument) -> dict[str, str | bytes]:
+    """What the plan step writes: plan.json and plan.html, by name."""
+    return {"plan.json": plan.to_json(), "plan.html": plan_page(plan)}
+
+
+def plan_page(plan: PlanDocument) -> str:
+    """The page: whether the plan can answer its question, what it can find, when it is looked at, what
+    follows."""
+    primary = next(name for name, role in plan.roles.items() if role == "primary")
+    return render(
+        "plan.html",
+        title=f"Plan of {plan.experiment}",
+        provenance={**plan.provenance, "plan": plan.plan_digest, "digest": plan.sealed().digest},
+        plan=plan,
+        answer=[one for one in plan.power if one.metric == primary],
+        curves=[_curve(one, float(plan.provenance.get("power") or 0.8)) for one in plan.power],
+        days=(plan.end - plan.start).days + 1,
+    )
+
+
+def _curve(one: PlannedPower, wanted: float) -> Markup:
+    """Power for the minimum effect against members in the two arms."""
+    fig, axes = figure(7.2, 3.0)
+    members = [point[0] for point in one.curve]
+    axes.plot(members, [point[1] for point in one.curve], color=COLOURS[0])
+    axes.axhline(wanted, color="#999999", linewidth=1, linestyle="--")
+    if one.members_planned:
+        axes.axvline(one.members_planned, color=COLOURS[1], linewidth=1.4)
+        axes.annotate(
+            "planned",
+            (one.members_planned, 0.03),
+            xytext=(4, 0),
+            textcoords="offset points",
+            color=COLOURS[1],
+        )
+    axes.set_ylim(0, 1.02)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("members in the two arms")
+    axes.set_ylabel("power")
+    axes.set_title(f"{one.metric}, {one.arm}: finding {significant(one.minimum_effect)}", loc="left")
+    alt = (
+        f"Power to find {significant(one.minimum_effect)} on {one.metric} against members; "
+        f"{wanted:.0%} is reached at {integer(one.members_needed)}."
+    )
+    return figure_svg(fig, alt)
