@@ -75,9 +75,11 @@ def answer(report: dict[str, Any]) -> str:
         else "Outside its 80 % interval: " + ", ".join(names[k] for k in _MEASURES if k not in inside) + "."
     )
     return (
-        f"{start} For the {report['holdout']['days']} days held out it forecast {integer(purchases['forecast'])} "
+        f"{start} For the {report['holdout']['days']} days held out it forecast "
+        f"{integer(purchases['forecast'])} "
         f"purchases ({integer(purchases['low'])} to {integer(purchases['high'])}); there were "
-        f"{integer(purchases['actual'])}, so the forecast was off by {percent(_verdict(purchases)['miss'])}. {covered}"
+        f"{integer(purchases['actual'])}, so the forecast was off by {percent(_verdict(purchases)['miss'])}. "
+        f"{covered}"
     )
 
 
@@ -90,28 +92,34 @@ def _weekly(report: dict[str, Any]) -> Markup:
     weekly, period = report["weekly"], report["period"]
     start = dt.date.fromisoformat(period["start"])
     whole = len(weekly["actual"])
-    past = [start + dt.timedelta(days=7 * w) for w in range(whole)]
+    past: Any = [start + dt.timedelta(days=7 * w) for w in range(whole)]
     cut = start + dt.timedelta(days=weekly["forecast_from_day"])
     length = report["holdout"]["days"] if "holdout" in report else 7 * len(weekly["forecast"])
     full = length // 7
-    ahead = [cut + dt.timedelta(days=7 * w) for w in range(full)]
+    ahead: Any = [cut + dt.timedelta(days=7 * w) for w in range(full)]
     fig, axes = figure(7.2, 3.8)
     axes.plot(past, weekly["actual"], color=ACTUAL, linewidth=1.2, marker="o", markersize=2.5, label="actual")
     axes.plot(past, weekly["fitted"], color=FITTED, label="fitted")
     axes.fill_between(
-        ahead, weekly["low"][:full], weekly["high"][:full], color=FITTED, alpha=0.18, linewidth=0, label="80 % interval"
+        ahead,
+        weekly["low"][:full],
+        weekly["high"][:full],
+        color=FITTED,
+        alpha=0.18,
+        linewidth=0,
+        label="80 % interval",
     )
     axes.plot(ahead, weekly["forecast"][:full], color=FITTED, linestyle="--", label="forecast")
     if "after" in weekly:
         axes.plot(ahead, weekly["after"][:full], color=ACTUAL, linewidth=1.2, marker="o", markersize=2.5)
-    axes.axvline(cut, color="#777777", linewidth=0.8)
+    axes.axvline(ahead[0], color="#777777", linewidth=0.8)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("purchases a week")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     return figure_svg(
         fig,
-        f"Purchases in each week: actual and fitted from {period['start']}, and from {cut} on the forecast with its "
-        "80 % interval",
+        f"Purchases in each week: actual and fitted from {period['start']}, and from {cut} on the forecast "
+        "with its 80 % interval",
     )
 
 
@@ -138,5 +146,3 @@ def _season(report: dict[str, Any]) -> Markup | None:
     axes.set_xlabel("week of the year")
     axes.set_ylabel("factor on purchases")
     return figure_svg(fig, "Season: factor on the purchase rate by week of the year")
-
-

@@ -1,8 +1,10 @@
-"""Value of a purchase: lognormal within a member, medians lognormal over members, seen through few purchases."""
+"""Value of a purchase: lognormal within a member, medians lognormal over members, seen through few
+purchases.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +18,16 @@ _LEAST_TO_COMPARE = 20
 
 @dataclass(frozen=True)
 class Baskets:
-    """Log value of a purchase = level + member's effect + rest; the spreads are standard deviations of logs.
+    """Log value of a purchase = level + member's effect + rest; the spreads are standard deviations of
+    logs.
 
-    The effect of a member whose purchase rate has normal score z is N(correlation between z, (1 - correlation^2)
-    between^2) a priori. `purchases` and `mean_log` are each member's priced purchases and their mean log over `level`.
-    `ratios` are value over expected value of every purchase (zeros included, mean 1), so that money adds up whatever
-    the shape of the distribution; `scale` brings expected to actual money in the fit, `scale_error` is its relative
-    error; `errors` are standard errors of (log median, log within, log between); `first_factor` is a first purchase
-    over a later one of the same member; `mean` is the mean value of a purchase at the level of later ones.
+    The effect of a member whose purchase rate has normal score z is N(correlation between z, (1 -
+    correlation^2) between^2) a priori. `purchases` and `mean_log` are each member's priced purchases and
+    their mean log over `level`. `ratios` are value over expected value of every purchase (zeros included,
+    mean 1), so that money adds up whatever the shape of the distribution; `scale` brings expected to
+    actual money in the fit, `scale_error` is its relative error; `errors` are standard errors of (log
+    median, log within, log between); `first_factor` is a first purchase over a later one of the same
+    member; `mean` is the mean value of a purchase at the level of later ones.
     """
 
     level: float
@@ -40,7 +44,9 @@ class Baskets:
     mean: float
 
     def effects(self, score: Floats) -> tuple[Floats, Floats]:
-        """Posterior mean and standard deviation of each member's effect, given the normal score of their rate."""
+        """Posterior mean and standard deviation of each member's effect, given the normal score of their
+        rate.
+        """
         prior = self.correlation * self.between * score
         room = max(self.between**2 * (1 - self.correlation**2), 1e-12)
         noise = max(self.within**2, 1e-12)
@@ -48,7 +54,9 @@ class Baskets:
         return prior + pull * (self.mean_log - prior), np.sqrt(room * (1 - pull))
 
     def expected(self, score: Floats) -> Floats:
-        """Expected value of one purchase of each member, in currency units, given the normal score of their rate."""
+        """Expected value of one purchase of each member, in currency units, given the normal score of
+        their rate.
+        """
         mean, spread = self.effects(score)
         return self.scale * np.exp(mean + spread**2 / 2)
 
@@ -65,9 +73,10 @@ class Baskets:
 def fit_baskets(panel: Panel, later: NDArray[np.bool_], score: Floats) -> Baskets:
     """Variance components by the unbalanced analysis of variance (Searle, Casella, McCulloch 1992, ch. 3).
 
-    `later` marks the purchases that a forecast is about; where the others (first purchases) differ in size for the
-    same member, they are brought to the level of the later ones (Fader, Hardie, Lee 2005b, J. Marketing Research 42,
-    leave them out). `score` is the expected normal score of each member's purchase rate.
+    `later` marks the purchases that a forecast is about; where the others (first purchases) differ in size
+    for the same member, they are brought to the level of the later ones (Fader, Hardie, Lee 2005b, J.
+    Marketing Research 42, leave them out). `score` is the expected normal score of each member's purchase
+    rate.
     """
     size = panel.members
     first_factor = _first_factor(panel, later)
@@ -102,16 +111,25 @@ def fit_baskets(panel: Panel, later: NDArray[np.bool_], score: Floats) -> Basket
         float(1 / np.sqrt(2 * max(float((shrink**2).sum()), 1.0))) if between2 > 0 else 0.0,
     )
     raw = Baskets(
-        level, float(np.sqrt(within2)), between, correlation, count, np.where(seen, mean - level, 0.0), np.ones(1), 1.0, 0.0,
-        errors, first_factor, float(value.mean()),
-    )  # fmt: skip
+        level=level,
+        within=float(np.sqrt(within2)),
+        between=between,
+        correlation=correlation,
+        purchases=count,
+        mean_log=np.where(seen, mean - level, 0.0),
+        ratios=np.ones(1),
+        scale=1.0,
+        scale_error=0.0,
+        errors=errors,
+        first_factor=first_factor,
+        mean=float(value.mean()),
+    )
     guess = raw.expected(score)[panel.member]
     scale = float(value.sum() / guess.sum())
     ratios = value / (scale * guess)
     residual = np.bincount(panel.member, weights=value - scale * guess, minlength=size)
-    values = {**vars(raw), "ratios": ratios / ratios.mean(), "scale": scale}
-    values["scale_error"] = float(np.sqrt((residual**2).sum()) / value.sum())
-    return Baskets(**values)
+    error = float(np.sqrt((residual**2).sum()) / value.sum())
+    return replace(raw, ratios=ratios / ratios.mean(), scale=scale, scale_error=error)
 
 
 def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:

@@ -1,16 +1,18 @@
-"""Likelihood of purchase histories: gamma rates, beta leaving, Erlang gaps, clock from first purchase or panel start.
+"""Likelihood of purchase histories: gamma rates, beta leaving, Erlang gaps, clock from first purchase or
+panel start.
 
-One family holds the models that are compared. With gaps of order 1, leaving, and the clock started by the first
-purchase it is the BG/NBD model (Fader, Hardie, Lee 2005, Marketing Science 24, eq. 6); without leaving the NBD model
-(Ehrenberg 1959); with gaps of order k the BG/CNBD-k model (Platzer 2016; Reutterer, Platzer, Schroeder 2021,
-Int. J. Forecasting 37). For members who joined before the data begin the clock starts with the panel, the first gap
-is cut (an equilibrium renewal process; Cox 1962, ch. 2), and members who never bought are not seen, so that the
-likelihood is that of a history with at least one purchase (zero truncation).
+One family holds the models that are compared. With gaps of order 1, leaving, and the clock started by the
+first purchase it is the BG/NBD model (Fader, Hardie, Lee 2005, Marketing Science 24, eq. 6); without
+leaving the NBD model (Ehrenberg 1959); with gaps of order k the BG/CNBD-k model (Platzer 2016; Reutterer,
+Platzer, Schroeder 2021, Int. J. Forecasting 37). For members who joined before the data begin the clock
+starts with the panel, the first gap is cut (an equilibrium renewal process; Cox 1962, ch. 2), and members
+who never bought are not seen, so that the likelihood is that of a history with at least one purchase (zero
+truncation).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -42,12 +44,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Histories:
-    """What the likelihood needs of each distinct history, in operational days since the member's clock started.
+    """What the likelihood needs of each distinct history, in operational days since the member's clock
+    started.
 
-    `gaps`: full gaps between purchases; `wait`: time to the first purchase (0 where that starts the clock);
-    `recency`: time of the last purchase; `age`: time to the end of the fit; `count`: members with this history;
-    `row`: the distinct history of each member; `log_gaps`: sum of log gaps over all members; `log_weights`: sum of log
-    day weights at the modelled purchases of all members (the change of variable from days to operational days).
+    `gaps`: full gaps between purchases; `wait`: time to the first purchase (0 where that starts the
+    clock); `recency`: time of the last purchase; `age`: time to the end of the fit; `count`: members with
+    this history; `row`: the distinct history of each member; `log_gaps`: sum of log gaps over all members;
+    `log_weights`: sum of log day weights at the modelled purchases of all members (the change of variable
+    from days to operational days).
     """
 
     gaps: Floats
@@ -77,7 +81,10 @@ def histories(panel: Panel, origin: Origin, clock: Clock) -> Histories:
     table = np.column_stack([counts - 1.0, first - zero, final - zero, elapsed[-1] - zero])
     unique, row, count = np.unique(table.round(9), axis=0, return_inverse=True, return_counts=True)
     return Histories(
-        *unique.T,
+        unique[:, 0],
+        unique[:, 1],
+        unique[:, 2],
+        unique[:, 3],
         count.astype(float),
         row.reshape(-1).astype(np.int64),
         log_gaps,
@@ -89,8 +96,8 @@ def histories(panel: Panel, origin: Origin, clock: Clock) -> Histories:
 class Parts:
     """Log weights of the ways in which a history can have come about, one column a way, one row a history.
 
-    The rate of a way is Gamma(`shape`, `scale`) a posteriori; `phase` counts the stages of the open gap already done;
-    `alive` says whether the member is still active in it.
+    The rate of a way is Gamma(`shape`, `scale`) a posteriori; `phase` counts the stages of the open gap
+    already done; `alive` says whether the member is still active in it.
     """
 
     log: Floats
@@ -146,7 +153,7 @@ def parts(model: Model, theta: Floats, data: Histories) -> Parts:
     return Parts(
         np.column_stack(columns),
         np.column_stack(shapes),
-        np.column_stack(scales) / k * k,
+        np.column_stack(scales),
         np.array(phases),
         np.array(alive),
     )
@@ -155,8 +162,8 @@ def parts(model: Model, theta: Floats, data: Histories) -> Parts:
 def log_likelihood(model: Model, theta: Floats, data: Histories) -> float:
     """Log-likelihood of all members, in days; comparable between models with the same origin.
 
-    For order 1 and the clock from the first purchase this is eq. (7) of Fader, Hardie, Lee (2005), up to the unit of
-    time: with rates a week instead of a day it is larger by log 7 for each gap.
+    For order 1 and the clock from the first purchase this is eq. (7) of Fader, Hardie, Lee (2005), up to
+    the unit of time: with rates a week instead of a day it is larger by log 7 for each gap.
     """
     rows = logsumexp(parts(model, theta, data).log, axis=1)
     total = float(data.count @ rows) + (model.order - 1) * data.log_gaps + data.log_weights
@@ -167,7 +174,9 @@ def log_likelihood(model: Model, theta: Floats, data: Histories) -> float:
 
 
 def unseen(model: Model, theta: Floats, age: float) -> float:
-    """Probability that a member present at the start of a panel of `age` operational days buys nothing in it."""
+    """Probability that a member present at the start of a panel of `age` operational days buys nothing in
+    it.
+    """
     k, shape = model.order, np.exp(theta[1])
     alpha = shape / np.exp(theta[0])
     j = np.arange(k)

@@ -1,4 +1,6 @@
-"""Operational time: calendar days stretched by season and growth, so that a steady buyer buys steadily in it."""
+"""Operational time: calendar days stretched by season and growth, so that a steady buyer buys steadily in
+it.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,20 @@ DAYS_A_YEAR = 365.25
 
 
 def week_of_year(start: dt.date, days: Ints) -> Ints:
-    """Week of the year, 0 .. 52, of each day given as a number of days after `start`: (day of the year - 1) // 7."""
+    """Week of the year, 0 .. 52, of each day given as a number of days after `start`: (day of the year -
+    1) // 7.
+    """
     date = np.datetime64(start, "D") + days.astype("timedelta64[D]")
-    return ((date - date.astype("datetime64[Y]")).astype(np.int64) // 7).astype(np.int64)
+    week: Ints = (date - date.astype("datetime64[Y]")).astype(np.int64) // 7
+    return week
 
 
 @dataclass(frozen=True)
 class Clock:
     """Weights of the days of a panel: season factor x growth, growth being 1 on the last day of the fit.
 
-    `season` holds 53 factors by week of the year or is None; `growth` is the relative change a year as a log rate;
-    `last` is the number of the last fitted day.
+    `season` holds 53 factors by week of the year or is None; `growth` is the relative change a year as a
+    log rate; `last` is the number of the last fitted day.
     """
 
     start: dt.date
@@ -35,7 +40,9 @@ class Clock:
     growth: float = 0.0
 
     def weights(self, first: int, last: int) -> Floats:
-        """Weight of each day first .. last, relative to a day of the season's average at the end of the fit."""
+        """Weight of each day first .. last, relative to a day of the season's average at the end of the
+        fit.
+        """
         days = np.arange(first, last + 1, dtype=np.int64)
         weight = np.ones(len(days))
         if self.season is not None:
@@ -45,5 +52,7 @@ class Clock:
         return weight
 
     def elapsed(self, last: int) -> Floats:
-        """Operational days from the start of day 0 to the end of each day 0 .. last; entry d is the end of day d."""
+        """Operational days from the start of day 0 to the end of each day 0 .. last; entry d is the end of
+        day d.
+        """
         return np.cumsum(self.weights(0, last))

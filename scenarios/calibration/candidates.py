@@ -14,6 +14,7 @@ from scenarios.calibration.bgnbd import Histories, Model, histories, log_likelih
 from scenarios.calibration.calendar import WEEKS, Clock, week_of_year
 from scenarios.calibration.lives import present_at_start, purchases, states_anew, states_given
 from scenarios.calibration.panel import Panel
+from scenarios.calibration.season import season_factors
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -57,7 +58,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Fit:
-    """A candidate at its maximum of likelihood: `theta` are logs of `candidate.model.names`, per operational day."""
+    """A candidate at its maximum of likelihood: `theta` are logs of `candidate.model.names`, per
+    operational day.
+    """
 
     candidate: Candidate
     clock: Clock
@@ -85,7 +88,8 @@ def fit_candidate(panel: Panel, candidate: Candidate, near: Floats | None = None
 def with_posterior(fit: Fit, panel: Panel) -> Fit:
     """`fit` with the covariance of its logs: the inverse of the observed information.
 
-    Directions in which the likelihood is flat are held at a standard deviation of 3 (a factor of 20), and named.
+    Directions in which the likelihood is flat are held at a standard deviation of 3 (a factor of 20), and
+    named.
     """
     information = _hessian(fit)
     values, vectors = np.linalg.eigh(information)
@@ -130,16 +134,18 @@ def rate_score(fit: Fit, rate: Floats) -> Floats:
     """Normal score of a purchase rate among the rates of all members of the fitted model."""
     shape = float(np.exp(fit.theta[1]))
     share = gammainc(shape, rate * shape / np.exp(fit.theta[0]))
-    return ndtri(np.clip(share, 1e-6, 1 - 1e-6))
+    score: Floats = ndtri(np.clip(share, 1e-6, 1 - 1e-6))
+    return score
 
 
 def expectation(
     fit: Fit, panel: Panel, days: int, rng: np.random.Generator, draws: int = 20
 ) -> tuple[Floats, ...]:
-    """Expected purchases, probability of any purchase and expected value over the `days` days after the fit, by member.
+    """Expected purchases, probability of any purchase and expected value over the `days` days after the
+    fit, by member.
 
-    Averages over draws of each member's state; given the state, purchases are (1 - exp(-rate p t)) / p for leaving
-    probability p (Fader, Hardie, Lee 2005, eq. 9 before mixing).
+    Averages over draws of each member's state; given the state, purchases are (1 - exp(-rate p t)) / p for
+    leaving probability p (Fader, Hardie, Lee 2005, eq. 9 before mixing).
     """
     k = fit.candidate.model.order
     t = float(elapsed_after(fit.clock, days)[-1])
@@ -160,10 +166,11 @@ def expectation(
 
 
 def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -> list[tuple[Ints, Ints]]:
-    """Panels drawn from the fit, each as (member, day) of its purchases, without those that start a member's clock.
+    """Panels drawn from the fit, each as (member, day) of its purchases, without those that start a
+    member's clock.
 
-    `copies` panels of as many members as were seen (with the same starts), or, where the clock starts with the data,
-    of as many as must have been present for as many to be seen.
+    `copies` panels of as many members as were seen (with the same starts), or, where the clock starts with
+    the data, of as many as must have been present for as many to be seen.
     """
     model, elapsed = fit.candidate.model, fit.clock.elapsed(panel.days - 1)
     age = float(elapsed[-1])
@@ -204,7 +211,7 @@ def _fit(panel: Panel, candidate: Candidate, clock: Clock, near: Floats | None) 
         lambda g: -_at_clock(panel, candidate, replace(clock, growth=g), plain.theta).log_likelihood,
         bounds=(-1.5, 1.5),
         method="bounded",
-        options={"xatol": 0.005, "maxiter": 20},
+        options={"xatol": 0.02, "maxiter": 12},
     )
     return _at_clock(panel, candidate, replace(clock, growth=float(result.x)), plain.theta)
 
@@ -220,9 +227,16 @@ def _at_clock(panel: Panel, candidate: Candidate, clock: Clock, near: Floats | N
         events = float(data.count @ (data.gaps + 1))
         exposure = float(data.count @ data.age)
         near = np.log([max(events / exposure, 1e-5), 1.0, 1.0, 10.0][: len(model.names)])
-    bounds = [_BOUNDS[name] for name in model.names]
-    result = minimize(lambda t: -log_likelihood(model, t, data), near, method="L-BFGS-B", bounds=bounds)
-    return Fit(candidate, clock, result.x, -float(result.fun), data)
+    low, high = np.array([_BOUNDS[name] for name in model.names]).T
+    members = float(data.count.sum())
+
+    def loss(theta: Floats) -> float:
+        inside = np.clip(theta, low, high)
+        return -log_likelihood(model, inside, data) / members + float(((theta - inside) ** 2).sum())
+
+    result = minimize(loss, near, method="BFGS", options={"gtol": 1e-6, "maxiter": 200})
+    theta = np.clip(np.asarray(result.x, dtype=float), low, high)
+    return Fit(candidate, clock, theta, log_likelihood(model, theta, data), data)
 
 
 def _hessian(fit: Fit) -> Floats:
@@ -247,7 +261,7 @@ def _hessian(fit: Fit) -> Floats:
 
 
 def _season(panel: Panel, fit: Fit, copies: int = 20) -> tuple[float, ...]:
-    """53 factors: purchases over what the fit without season expects, shrunk towards 1 by their Poisson noise."""
+    """53 factors: purchases by week of the year beside what the fit without season expects."""
     rng = np.random.default_rng(53)
     plain = replace(fit, clock=replace(fit.clock, season=None))
     weeks = week_of_year(panel.start, np.arange(panel.days))
@@ -255,12 +269,4 @@ def _season(panel: Panel, fit: Fit, copies: int = 20) -> tuple[float, ...]:
     for _, day in fitted_days(plain, panel, rng, copies):
         expected += np.bincount(weeks[day], minlength=WEEKS) / copies
     actual = np.bincount(weeks[panel.day[modelled(panel, fit.candidate.model)]], minlength=WEEKS)
-    seen = expected > 0
-    total = actual[seen].sum() / expected[seen].sum()
-    ratio = np.divide(actual, expected * total, out=np.ones(WEEKS), where=seen)
-    noise = np.divide(1.0, expected * total, out=np.full(WEEKS, np.inf), where=seen)
-    weight = np.where(seen, expected, 0.0)
-    spread = max(0.0, float((weight * ((ratio - 1) ** 2 - np.where(seen, noise, 0))).sum() / weight.sum()))
-    factor = 1 + (ratio - 1) * spread / (spread + noise) if spread > 0 else np.ones(WEEKS)
-    factor = np.maximum(factor, 0.05)
-    return tuple(float(f) for f in factor / factor.mean())
+    return season_factors(actual.astype(float), expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ _GAP_EDGES = (1, 2, 3, 4, 5, 6, 7, 8, 11, 15, 22, 29, 43, 61, 91, 121, 181, 271,
 
 
 def distributions(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int = 10) -> dict[str, Any]:
-    """Members by number of purchases in the fit, and gaps by length in days: labels, actual and fitted counts."""
+    """Members by number of purchases in the fit, and gaps by length in days: labels, actual and fitted
+    counts.
+    """
     births = np.flatnonzero(np.diff(panel.member, prepend=-1))
     most = int(panel.purchases().max())
     frequency_edges = _edges(_FREQUENCY_EDGES, most)
@@ -57,4 +60,4 @@ def _edges(edges: tuple[int, ...], most: int) -> list[int]:
 
 
 def _labels(edges: list[int]) -> list[str]:
-    return [str(a) if b == a + 1 else f"{a}–{b - 1}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [str(a) if b == a + 1 else f"{a}–{b - 1}" for a, b in pairwise(edges)]

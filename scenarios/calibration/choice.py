@@ -27,12 +27,15 @@ Progress = Callable[[str], None]
 
 ORIGINS = 3
 _INNER_DRAWS = 40
+_SAME_DEVIANCE = 0.005
 _LONGEST_INNER = 182
 
 
 @dataclass(frozen=True)
 class Score:
-    """How one candidate did: log(actual / forecast) at each origin, one row an origin, columns as MEASURES."""
+    """How one candidate did: log(actual / forecast) at each origin, one row an origin, columns as
+    MEASURES.
+    """
 
     candidate: Candidate
     errors: Floats
@@ -61,19 +64,23 @@ class Choice:
 def inner_origins(days: int, horizon: int) -> tuple[tuple[int, ...], int]:
     """Days at which inner fits end, latest first, and the days that each then forecasts.
 
-    The window is as long as the period to be forecast but at most a third of the fit; every inner fit has at least
-    half of it.
+    The window is as long as the period to be forecast but at most a third of the fit; every inner fit has
+    at least half of it.
     """
     window = max(7, min(horizon, days // 3, _LONGEST_INNER))
     latest, earliest = days - window, max(days // 2, 14)
-    return tuple(int(round(latest - (latest - earliest) * i / (ORIGINS - 1))) for i in range(ORIGINS)), window
+    return tuple(round(latest - (latest - earliest) * i / (ORIGINS - 1)) for i in range(ORIGINS)), window
 
 
 def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
-    """Choose for forecasts of `horizon` days by the inner splits of `panel`, which ends where the fit ends.
+    """Choose for forecasts of `horizon` days by the inner splits of `panel`, which ends where the fit
+    ends.
 
-    Every structure is tried first; growth and season are tried on the best of them. Candidates that miss by no more than half the luck of a
-    total above the best are as good as it; the one that assumes least is taken.
+    Every structure is tried first; growth and season are tried on the best of them. Growth must lower the
+    miss by more than the luck of a total, because it is carried on into the future; a season must lower
+    it. Candidates that miss the totals by no more than half the luck of a total above the best are as good
+    as it; of these the one is taken that says best what each member does, and of those alike in that (to
+    0.5 %) the one that assumes least.
     """
     origins, window = inner_origins(panel.days, horizon)
     splits = [(panel.before(o), panel.after(o, window)) for o in origins]
@@ -86,30 +93,29 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
                 candidate = Candidate(Model(origin, leaving, order))
                 progress(f"trying: {candidate.label}")
                 scores.append(_score(candidate, splits, window, seed))
-    best = _best(scores, luck / 2)
+    chosen = _best(scores, luck / 2)
     progress("trying: growth")
-    scores.append(_score(Candidate(best.model, growth=True), splits, window, seed))
+    plain = next(s for s in scores if s.candidate == chosen)
+    grown = _score(Candidate(chosen.model, growth=True), splits, window, seed)
+    scores.append(grown)
+    if grown.miss + luck < plain.miss:
+        chosen, plain = grown.candidate, grown
     season_reason = (
         f"the fit period of {panel.days} days is shorter than {SEASON_DAYS} days, a season cannot be seen"
     )
-    season = False
-    if panel.days >= SEASON_DAYS:
-        best = _best(scores, luck / 2)
-        if origins[-1] >= SEASON_DAYS:
-            progress("trying: season")
-            scores.append(_score(Candidate(best.model, best.growth, season=True), splits, window, seed))
-            chosen = _best(scores, luck / 2)
-            season = chosen.season
-            season_reason = "the inner forecasts were " + ("better" if season else "no better") + " with it"
-        else:
-            season = True
-            season_reason = (
-                "the data hold about one year, so it could not be tested on a period not seen; its factors are shrunk "
-                "towards 1 by the noise of the weekly counts"
-            )
-    chosen = _best(scores, luck / 2)
-    if season and not chosen.season:
+    if origins[-1] >= SEASON_DAYS:
+        progress("trying: season")
+        seasonal = _score(Candidate(chosen.model, chosen.growth, season=True), splits, window, seed)
+        scores.append(seasonal)
+        better = seasonal.miss < plain.miss
+        chosen = seasonal.candidate if better else chosen
+        season_reason = "the inner forecasts were " + ("better" if better else "no better") + " with it"
+    elif panel.days >= SEASON_DAYS:
         chosen = Candidate(chosen.model, chosen.growth, season=True)
+        season_reason = (
+            "the data hold about one year, so it could not be tested on a period not seen; its factors are "
+            "shrunk towards 1 by the noise of the weekly counts"
+        )
     progress("measuring the error of past forecasts")
     own = chosen if any(s.candidate == chosen for s in scores) else Candidate(chosen.model, chosen.growth)
     errors = next(s.errors for s in scores if s.candidate == own)
@@ -120,7 +126,9 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
 def _best(scores: list[Score], tolerance: float) -> Candidate:
     least = min(s.miss for s in scores)
     good = [s for s in scores if s.miss <= least + tolerance]
-    return min(good, key=lambda s: (s.candidate.size, s.miss)).candidate
+    sharpest = min(s.deviance for s in good)
+    alike = [s for s in good if s.deviance <= (1 + _SAME_DEVIANCE) * sharpest]
+    return min(alike, key=lambda s: (s.candidate.size, s.miss)).candidate
 
 
 def _score(candidate: Candidate, splits: list[tuple[Panel, Panel]], window: int, seed: int) -> Score:
@@ -150,7 +158,8 @@ def _model_error(
     horizon: int,
     seed: int,
 ) -> ModelError:
-    """Mean square of past log errors less what luck and parameters explain, grown with the square root of time.
+    """Mean square of past log errors less what luck and parameters explain, grown with the square root of
+    time.
 
     A level that wanders like a random walk errs in proportion to the square root of the time ahead.
     """

@@ -13,14 +13,16 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
     source, period, choice = report["source"], report["period"], report["choice"]
     lines = _comment(
         "Members calibrated from real transactions: what a scenario takes as its population. Written by "
-        "`loyalsim calibrate`; every number may be changed by hand, the posterior then still describes the spread around it."
+        "`loyalsim calibrate`; every number may be changed by hand, the posterior then still describes the "
+        "spread around it."
     )
     lines += [
         "#",
         f"# data       {source['file']}, sha256 {source['sha256']}",
         f"# columns    member {source['columns']['member']!r}, date {source['columns']['date']!r}, "
         f"value {source['columns']['value']!r}",
-        f"# fitted to  {period['start']} to {period['end']}: {period['members']} members, {period['purchases']} purchases",
+        f"# fitted to  {period['start']} to {period['end']}: {period['members']} members, "
+        f"{period['purchases']} purchases",
         f"# seed       {source['seed']}",
     ]
     applied = [f"{r['name']} {r['count']} {r['unit']}" for r in report["rules"] if r["count"]]
@@ -30,7 +32,8 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
         h = report["holdout"]
         p = h["purchases"]
         lines += _comment(
-            f"held-out check {h['from']} to {h['to']}: {p['actual']:.0f} purchases, forecast {p['forecast']:.0f} "
+            f"held-out check {h['from']} to {h['to']}: {p['actual']:.0f} purchases, "
+            f"forecast {p['forecast']:.0f} "
             f"(80 % interval {p['low']:.0f} to {p['high']:.0f}); these days are in no number below"
         )
     rate, basket = data["purchase_rate"], data["basket"]
@@ -62,15 +65,17 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
     ]
     lines += [f"  {key}: {_n(value)}" for key, value in data["leaving"].items()]
     lines += [
-        "  return_rate: 0.0   # a day; not estimated: a member who comes back counts as one who was away long",
+        "  return_rate: 0.0   # a day; not estimated: who comes back counts as long away",
     ]
     b = report["baskets"]
     lines += [
         "",
         *_comment(
-            f"value of a purchase in the currency of the data: lognormal, such that its mean is the panel's {b['mean']:.2f}"
+            f"value of a purchase in the currency of the data: lognormal, with the panel's mean "
+            f"of {b['mean']:.2f}"
             + (
-                f"; a first purchase was {b['first_purchase_factor']:.2f} times a later one and was brought to that level"
+                f"; a first purchase was {b['first_purchase_factor']:.2f} times a later one and was brought "
+                "to that level"
                 if b["first_purchase_factor"] != 1
                 else ""
             )
@@ -79,7 +84,7 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
         f"  median: {_n(basket['median'])}",
         f"  sigma: {_n(basket['sigma'])}   # spread of logs within a member",
         f"  sigma_between: {_n(basket['sigma_between'])}   # spread of logs between members",
-        f"  rate_correlation: {_n(basket['rate_correlation'])}   # above 0: frequent buyers also buy more at a time",
+        f"  rate_correlation: {_n(basket['rate_correlation'])}   # above 0: frequent buyers buy more",
     ]
     lines += ["", *_comment("season, a factor on the purchase rate by week of the year: " + choice["season"])]
     lines += ["season:" + (" null" if data["season"] is None else "")]

@@ -54,12 +54,12 @@ def calibrate(
 ) -> Calibration:
     """Calibrate members from the CSV or Parquet file `path`, one row a purchase.
 
-    `member`, `date` and `value` name the columns; the days from `holdout_from` on are kept out of the fit and of every
-    choice, and compared with their forecast. `progress` is told in words what is being done. The same file
-    and seed give the same result to the last bit.
+    `member`, `date` and `value` name the columns; the days from `holdout_from` on are kept out of the fit
+    and of every choice, and compared with their forecast. `progress` is told in words what is being done.
+    The same file and seed give the same result to the last bit.
 
-    Raises InputError when the file cannot be read, a column is missing or holds something else, the held-out
-    period lies outside the data, or too few members or days are left.
+    Raises InputError when the file cannot be read, a column is missing or holds something else, the
+    held-out period lies outside the data, or too few members or days are left.
     """
     frame, digest = read_table(Path(path), (member, date, value))
     return _calibrate(

@@ -1,4 +1,6 @@
-"""Forecast of a held-out period for the members seen before it, with an interval for luck, parameters and model."""
+"""Forecast of a held-out period for the members seen before it, with an interval for luck, parameters and
+model.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ LEVEL = 0.8
 
 @dataclass(frozen=True)
 class Draws:
-    """Possible futures: one row a draw, columns as MEASURES in `totals`, weeks of the future in `weekly` purchases."""
+    """Possible futures: one row a draw, columns as MEASURES in `totals`, weeks of the future in `weekly`
+    purchases.
+    """
 
     totals: Floats
     weekly: Floats
@@ -29,7 +33,9 @@ class Draws:
 
 @dataclass(frozen=True)
 class ModelError:
-    """What past forecasts missed by beyond luck and parameters: a spread of the log of the total, by measure."""
+    """What past forecasts missed by beyond luck and parameters: a spread of the log of the total, by
+    measure.
+    """
 
     spread: dict[str, float]
     freedom: int
@@ -47,9 +53,11 @@ def actual(panel: Panel) -> dict[str, float]:
 def draw_futures(
     fit: Fit, baskets: Baskets, shocks: Shocks, days: int, draws: int, rng: np.random.Generator
 ) -> Draws:
-    """`draws` futures of `days` days after `fit`, each with its own parameters (from the posterior), shocks and luck.
+    """`draws` futures of `days` days after `fit`, each with its own parameters (from the posterior),
+    shocks and luck.
 
-    Each member's rate, leaving and basket are drawn given their own history, then their purchases one after another.
+    Each member's rate, leaving and basket are drawn given their own history, then their purchases one
+    after another.
     """
     model, members = fit.candidate.model, len(fit.data.row)
     totals = np.zeros((draws, len(MEASURES)))
@@ -90,7 +98,8 @@ def summarise(futures: Draws, error: ModelError, rng: np.random.Generator) -> di
 def with_error(
     total: Floats, spread: float, freedom: int, rng: np.random.Generator, copies: int = 50
 ) -> Floats:
-    """`total` (one a draw), each `copies` times with a common shock of `spread` in logs, t with `freedom` degrees.
+    """`total` (one a draw), each `copies` times with a common shock of `spread` in logs, t with `freedom`
+    degrees.
 
     The spread is itself known from a few past forecasts only, hence Student's distribution.
     """
@@ -103,7 +112,9 @@ def with_error(
 def weekly_band(
     futures: Draws, spread: float, freedom: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
-    """Mean, low and high of purchases in each week; `spread` is the spread of a single week's log beyond luck."""
+    """Mean, low and high of purchases in each week; `spread` is the spread of a single week's log beyond
+    luck.
+    """
     mean = futures.weekly.mean(axis=0)
     band = [np.quantile(with_error(week, spread, freedom, rng), _tails()) for week in futures.weekly.T]
     low, high = np.array(band).T

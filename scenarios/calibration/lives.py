@@ -16,7 +16,9 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class States:
-    """Members at one moment: rate a day, leaving probability, stages of the open gap done, still active or not."""
+    """Members at one moment: rate a day, leaving probability, stages of the open gap done, still active or
+    not.
+    """
 
     rate: Floats
     leaving: Floats
@@ -27,8 +29,9 @@ class States:
 def states_given(model: Model, theta: Floats, data: Histories, rng: np.random.Generator) -> States:
     """One draw of every member's state at the end of the fit, given their own history.
 
-    Given its history the rate of a member is Gamma and the leaving probability Beta (Fader, Hardie, Lee 2005, from
-    eq. 3 and 6), with the ways in which the history can have come about weighed by their likelihoods.
+    Given its history the rate of a member is Gamma and the leaving probability Beta (Fader, Hardie, Lee
+    2005, from eq. 3 and 6), with the ways in which the history can have come about weighed by their
+    likelihoods.
     """
     ways = parts(model, theta, data)
     weight = np.exp(ways.log - ways.log.max(axis=1, keepdims=True))
@@ -60,7 +63,8 @@ def purchases(
 ) -> Iterator[tuple[Ints, Floats]]:
     """The purchases between operational times `start` (one a member, or one for all) and `end`.
 
-    Yields (index of member, time) for everyone's first purchase, then everyone's second, until nobody buys before `end`.
+    Yields (index of member, time) for everyone's first purchase, then everyone's second, until nobody buys
+    before `end`.
     """
     who = np.flatnonzero(states.alive)
     rate = model.order * states.rate[who]

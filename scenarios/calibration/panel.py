@@ -39,9 +39,9 @@ class Rule:
 class Panel:
     """Purchase occasions of members over a period of whole days.
 
-    One entry of `member`, `day` and `value` per occasion, sorted by member, then day; a member has at most one
-    occasion a day. `member` counts from 0 without a hole, `day` in days from `start` (day 0), `value` in currency
-    units. The period is the days 0 .. `days` - 1.
+    One entry of `member`, `day` and `value` per occasion, sorted by member, then day; a member has at most
+    one occasion a day. `member` counts from 0 without a hole, `day` in days from `start` (day 0), `value`
+    in currency units. The period is the days 0 .. `days` - 1.
     """
 
     member: Ints
@@ -89,6 +89,7 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
 
     Raises InputError when a column holds next to nothing of its kind, or too little is left to fit.
     """
+    frame = frame.reset_index(drop=True)
     rules: list[Rule] = []
     lines = np.arange(2, len(frame) + 2)
     total = len(frame)
@@ -125,10 +126,11 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
         raise InputError(
             f"{where}: none of its {total} rows is a purchase that can be used; " + _counts(rules)
         )
-    day = (dates - pd.Timestamp("1970-01-01")).dt.days.to_numpy(dtype=np.int64)
+    day: Ints = np.asarray((dates - pd.Timestamp("1970-01-01")).dt.days, dtype=np.int64)
     stray = _stray(day)
     drop(stray, "stray date", "more than a year away from all the rest, under 0.1 % of rows: left out")
-    day, amount = day[~stray], values.to_numpy(dtype=float)[~stray]
+    day = day[~stray]
+    amount: Floats = np.asarray(values, dtype=np.float64)[~stray]
     rules.append(
         Rule("zero value", "kept as a purchase, left out when the basket is fitted", int((amount == 0).sum()))
     )
@@ -159,7 +161,9 @@ def check_enough(panel: Panel, where: str) -> None:
 
 
 def holdout_day(panel: Panel, holdout_from: str | dt.date, where: str) -> int:
-    """Day number of the held-out period's first day; InputError when it is no date or leaves nothing to fit or check."""
+    """Day number of the held-out period's first day; InputError when it is no date or leaves nothing to
+    fit or check.
+    """
     try:
         start = pd.Timestamp(holdout_from).date() if not isinstance(holdout_from, dt.date) else holdout_from
         if pd.isna(pd.Timestamp(start)):
@@ -182,13 +186,14 @@ def holdout_day(panel: Panel, holdout_from: str | dt.date, where: str) -> int:
 def _occasions(codes: Ints, day: Ints, amount: Floats, start: dt.date) -> Panel:
     span = int(day.max()) + 1
     key, inverse = np.unique(codes * span + day, return_inverse=True)
-    value = np.bincount(inverse, weights=amount)
+    value: Floats = np.bincount(inverse, weights=amount).astype(np.float64)
     return Panel(key // span, key % span, value, start, span)
 
 
 def _dates(column: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
     if pd.api.types.is_datetime64_any_dtype(column):
-        return column.dt.tz_localize(None).dt.floor("D") if column.dt.tz is not None else column.dt.floor("D")
+        local: pd.Series[Any] = column.dt.tz_localize(None) if column.dt.tz is not None else column
+        return local.dt.floor("D")
     text = column.astype(str).str.strip()
     best = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
     if best.notna().mean() < 0.5:
@@ -202,15 +207,16 @@ def _dates(column: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
             )
         if counts[top] > best.notna().sum():
             best = tries[top]
-    return best.dt.floor("D")
+    days: pd.Series[Any] = best.dt.floor("D")
+    return days
 
 
 def _mostly(good: NDArray[np.bool_], column: pd.Series[Any], where: str, name: str, kind: str) -> None:
     if len(good) and good.mean() < 0.5:
         example = str(column[~good].iloc[0])
         raise InputError(
-            f"{where}: column {name!r} has {kind} in {int(good.sum())} of {len(good)} rows (found {example!r}); "
-            f"at least half of the rows must have them"
+            f"{where}: column {name!r} has {kind} in {int(good.sum())} of {len(good)} rows "
+            f"(found {example!r}); at least half of the rows must have them"
         )
 
 

@@ -18,7 +18,9 @@ _CLOSED_SHARE = 0.5
 def population_data(
     fit: Fit, baskets: Baskets, panel: Panel, source: dict[str, Any], period: dict[str, Any]
 ) -> dict[str, Any]:
-    """Keys and values of `sim.population.Population`, rates a day, at the level of the last day of the fit."""
+    """Keys and values of `sim.population.Population`, rates a day, at the level of the last day of the
+    fit.
+    """
     model = fit.candidate.model
     theta = np.exp(fit.theta)
     within, between = baskets.lognormal_spreads()
@@ -42,7 +44,8 @@ def population_data(
         "posterior": _posterior(fit, baskets, between),
         "source": (
             f"calibrated from {source['file']} (sha256 {str(source['sha256'])[:12]}), "
-            f"{period['members']} members, {period['purchases']} purchases, {period['start']} to {period['end']}"
+            f"{period['members']} members, {period['purchases']} purchases, "
+            f"{period['start']} to {period['end']}"
         ),
     }
     return data
@@ -63,10 +66,11 @@ def _history(fit: Fit, panel: Panel) -> list[float]:
 
 
 def _joining(fit: Fit, panel: Panel) -> float:
-    """New members a month over the last third of the fit, as a share of members; 0 in a panel of existing members.
+    """New members a month over the last third of the fit, as a share of members; 0 in a panel of existing
+    members.
 
-    Where half of the members or more were first seen in the first tenth of the period, later ones are taken for
-    members who buy rarely.
+    Where half of the members or more were first seen in the first tenth of the period, later ones are
+    taken for members who buy rarely.
     """
     first = panel.day[np.flatnonzero(np.diff(panel.member, prepend=-1))]
     if fit.candidate.model.origin == "panel start" or np.mean(first < panel.days / 10) >= _CLOSED_SHARE:

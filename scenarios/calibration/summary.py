@@ -1,4 +1,6 @@
-"""What a fit says about itself, as plain data: parameters with intervals, candidates with scores, the textbook model."""
+"""What a fit says about itself, as plain data: parameters with intervals, candidates with scores, the
+textbook model.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ _MEANING = {
 
 
 def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any]]:
-    """Each parameter that the posterior names, with an 80 % interval, its unit and its meaning; then the fixed ones."""
+    """Each parameter that the posterior names, with an 80 % interval, its unit and its meaning; then the
+    fixed ones.
+    """
     posterior = data["posterior"]
     result: dict[str, dict[str, Any]] = {}
     for i, name in enumerate(posterior["parameters"]):
@@ -89,17 +93,24 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
     ]
     least = min(choice.scores, key=lambda s: s.miss)
     own = next(r for r in rows if r["chosen"])
+    own_miss, margin = float(str(own["miss"])), choice.tolerance
+    days = ", ".join(str(o) for o in choice.origins)
     reason = (
-        f"{len(choice.scores)} models were each fitted to the first {', '.join(str(o) for o in choice.origins)} days and "
-        f"forecast the {choice.window} days after; the root mean square error of total purchases and active members of the "
-        f"model chosen was {100 * float(str(own['miss'])):.1f} %"
+        f"{len(choice.scores)} models were each fitted to the first {days} days and forecast the {choice.window} "
+        f"days after; the root mean square error of total purchases and active members of the model chosen was "
+        f"{100 * own_miss:.1f} %"
     )
     if least.candidate.label == own["label"]:
         reason += ", the lowest of all."
+    elif least.miss + margin >= own_miss:
+        reason += (
+            f"; the lowest was {100 * least.miss:.1f} %, a difference that luck alone would make (up to "
+            f"{100 * margin:.1f} %), and the model chosen says more of single members or assumes less."
+        )
     else:
         reason += (
-            f"; the lowest was {100 * least.miss:.1f} %, a difference that luck alone would make "
-            f"(up to {100 * choice.tolerance:.1f} %), and the model chosen assumes less."
+            f"; the lowest was {100 * least.miss:.1f} %, with growth, which is only taken when it lowers the error "
+            f"by more than {200 * margin:.1f} %, because it is carried on into the future."
         )
     return {
         "model": choice.chosen.label,

@@ -1,0 +1,60 @@
+"""A small simulator of transaction panels with known parameters, written apart from the code under test."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def simulated_panel(
+    rng: np.random.Generator,
+    *,
+    members: int,
+    days: int,
+    rate: float,
+    shape: float,
+    leaving: tuple[float, float] | None = None,
+    order: int = 1,
+    joining_days: int = 0,
+    present: bool = False,
+    season: float = 0.0,
+    median: float = 30.0,
+    within: float = 0.6,
+    between: float = 0.4,
+) -> pd.DataFrame:
+    """Transactions (member, date, value) from 2015-01-01 on, one member and one gap after the other.
+
+    `present`: members were there long before the data begin and are seen from the first purchase in them;
+    otherwise each joins with a purchase on a day drawn from the first `joining_days`. `season`: amplitude
+    of a sine over the year.
+    """
+    rows = []
+    for member in range(members):
+        mine = rng.gamma(shape, rate / shape)
+        leaves = rng.beta(*leaving) if leaving else 0.0
+        level = np.log(median) + between * rng.standard_normal()
+        top = mine * order * (1 + season)
+        stages = 0
+        if present:
+            time = 0.0
+            stages = int(rng.integers(order))
+        else:
+            time = rng.uniform(0, joining_days)
+            rows.append((member, time, level))
+        while True:
+            time += rng.exponential(1 / top) if top > 0 else days
+            if time >= days:
+                break
+            if rng.random() * (1 + season) > 1 + season * np.sin(2 * np.pi * time / 365.25):
+                continue
+            stages += 1
+            if stages < order:
+                continue
+            stages = 0
+            rows.append((member, time, level))
+            if rng.random() < leaves:
+                break
+    who, when, levels = (np.array(c) for c in zip(*rows, strict=True))
+    value = np.exp(levels + within * rng.standard_normal(len(levels))).round(2)
+    date = pd.Timestamp("2015-01-01") + pd.to_timedelta(when.astype(int), unit="D")
+    return pd.DataFrame({"member": who.astype(int), "date": date, "value": value})
