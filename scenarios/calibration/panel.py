@@ -193,7 +193,8 @@ def _occasions(codes: Ints, day: Ints, amount: Floats, start: dt.date) -> Panel:
 def _dates(column: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
     if pd.api.types.is_datetime64_any_dtype(column):
         local: pd.Series[Any] = column.dt.tz_localize(None) if column.dt.tz is not None else column
-        return local.dt.floor("D")
+        floored: pd.Series[Any] = local.dt.floor("D")
+        return floored
     text = column.astype(str).str.strip()
     best = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
     if best.notna().mean() < 0.5:

@@ -96,9 +96,9 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
     own_miss, margin = float(str(own["miss"])), choice.tolerance
     days = ", ".join(str(o) for o in choice.origins)
     reason = (
-        f"{len(choice.scores)} models were each fitted to the first {days} days and forecast the {choice.window} "
-        f"days after; the root mean square error of total purchases and active members of the model chosen was "
-        f"{100 * own_miss:.1f} %"
+        f"{len(choice.scores)} models were each fitted to the first {days} days and forecast the "
+        f"{choice.window} days after; the root mean square error of total purchases and active members of the "
+        f"model chosen was {100 * own_miss:.1f} %"
     )
     if least.candidate.label == own["label"]:
         reason += ", the lowest of all."
@@ -109,8 +109,8 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
         )
     else:
         reason += (
-            f"; the lowest was {100 * least.miss:.1f} %, with growth, which is only taken when it lowers the error "
-            f"by more than {200 * margin:.1f} %, because it is carried on into the future."
+            f"; the lowest was {100 * least.miss:.1f} %, with growth, which is only taken when it lowers the "
+            f"error by more than {200 * margin:.1f} %, because it is carried on into the future."
         )
     return {
         "model": choice.chosen.label,
