@@ -165,7 +165,9 @@ def log_likelihood(model: Model, theta: Floats, data: Histories) -> float:
     For order 1 and the clock from the first purchase this is eq. (7) of Fader, Hardie, Lee (2005), up to
     the unit of time: with rates a week instead of a day it is larger by log 7 for each gap.
     """
-    rows = logsumexp(parts(model, theta, data).log, axis=1)
+    log = parts(model, theta, data).log
+    most = log.max(axis=1)
+    rows = most + np.log(np.exp(log - most[:, None]).sum(axis=1))
     total = float(data.count @ rows) + (model.order - 1) * data.log_gaps + data.log_weights
     total -= float(data.count @ data.gaps) * float(gammaln(model.order))
     if model.origin == "panel start":

@@ -28,6 +28,7 @@ _BOUNDS = {
     "leaving.b": (-7.0, 9.0),
 }
 _LOOSEST = 3.0
+_STEP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,11 @@ def _at_clock(panel: Panel, candidate: Candidate, clock: Clock, near: Floats | N
         inside = np.clip(theta, low, high)
         return -log_likelihood(model, inside, data) / members + float(((theta - inside) ** 2).sum())
 
-    result = minimize(loss, near, method="BFGS", options={"gtol": 1e-6, "maxiter": 200})
+    def slope(theta: Floats) -> Floats:
+        unit = np.eye(len(theta)) * _STEP
+        return np.array([loss(theta + u) - loss(theta - u) for u in unit]) / (2 * _STEP)
+
+    result = minimize(loss, near, jac=slope, method="BFGS", options={"gtol": 1e-7, "maxiter": 200})
     theta = np.clip(np.asarray(result.x, dtype=float), low, high)
     return Fit(candidate, clock, theta, log_likelihood(model, theta, data), data)
 

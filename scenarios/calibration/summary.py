@@ -97,8 +97,8 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
     days = ", ".join(str(o) for o in choice.origins)
     reason = (
         f"{len(choice.scores)} models were each fitted to the first {days} days and forecast the "
-        f"{choice.window} days after; the root mean square error of total purchases and active members of the "
-        f"model chosen was {100 * own_miss:.1f} %"
+        f"{choice.window} days after; the root mean square error of total purchases and active members of "
+        f"the model chosen was {100 * own_miss:.1f} %"
     )
     if least.candidate.label == own["label"]:
         reason += ", the lowest of all."
