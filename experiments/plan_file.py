@@ -7,7 +7,7 @@ import itertools
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from experiments.documents import Record, complaints, digest_of
 from experiments.yaml_file import read_yaml
@@ -16,6 +16,19 @@ from sim.errors import InputError
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
+
+
+def _day(value: Any) -> Any:
+    """A quoted date is a date too."""
+    if isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+Day = Annotated[dt.date, BeforeValidator(_day)]
 Method = Literal[
     "fixed", "obrien-fleming", "pocock", "lan-demets-obrien-fleming", "lan-demets-pocock", "anytime"
 ]
@@ -37,8 +50,8 @@ class Condition(Record):
 
     column: Name
     one_of: Annotated[list[str], Field(min_length=1)] | None = None
-    at_least: float | dt.date | None = None
-    at_most: float | dt.date | None = None
+    at_least: float | Day | None = None
+    at_most: float | Day | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Condition:
@@ -228,9 +241,9 @@ class Plan(Record):
     control: Name
     eligibility: list[Condition] = Field(default=[])
     unit: Literal["member", "cluster"] = "member"
-    start: dt.date
+    start: Day
     """first day of the window"""
-    end: dt.date
+    end: Day
     """last day of the window"""
     pre_days: Annotated[int, Field(ge=0)] = 0
     """event tables: days before exposure whose events make the pre_ covariates"""
@@ -244,7 +257,7 @@ class Plan(Record):
     """two-sided error of the whole experiment"""
     power: Annotated[float, Field(ge=0.5, lt=1)] = 0.8
     sequential: Method = "fixed"
-    looks: list[float | dt.date] = Field(default=[1.0])
+    looks: list[float | Day] = Field(default=[1.0])
     """planned looks, as shares of the information or as dates; the last is 1 or the end"""
     multiplicity: Literal["none", "holm", "benjamini-hochberg"] = "holm"
     """across arms and all metrics that are no guardrails"""

@@ -211,7 +211,10 @@ class _Analysis:
         slope, se = trend(np.array([one.effect for one in effects]), joint)
         p = float(2 * special.ndtr(-abs(slope) / se)) if se > 0 else 1.0
         steady = p >= self.plan.alpha
-        sentence = f"{self.plan.primary.name}, {arm}: the effect changes by {slope:+.3g} a week (p = {max(p, 1e-99):.2g})"
+        shown = max(p, 1e-99)
+        sentence = (
+            f"{self.plan.primary.name}, {arm}: the effect changes by {slope:+.3g} a week (p = {shown:.2g})"
+        )
         sentence += "." if steady else "; the average of the window is no forecast of what stays."
         self.gates.append(
             Gate(

@@ -111,7 +111,7 @@ def _boundary(method: Boundary, fractions: tuple[float, ...], alpha: float) -> t
             return float(crossing_probabilities(constant * shape, times).sum()) - alpha
 
         least = float(special.ndtri(1 - alpha / 2))
-        constant = least if len(times) == 1 else optimize.brentq(excess, least, least + 3, xtol=1e-10)
+        constant = least if len(times) == 1 else optimize.brentq(excess, 0.99 * least, least + 3, xtol=1e-10)
         return tuple(float(bound) for bound in constant * shape)
     if times[-1] > 1 + 1e-9:
         raise ValueError(f"the information is {times[-1]:g} of what was planned; spending ends at 1")

@@ -1,0 +1,147 @@
+"""Plan file, power and the plan's document."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from statsmodels.stats.power import NormalIndPower, tt_ind_solve_power
+
+from experiments.commands import plan_command
+from experiments.documents import load_document
+from experiments.plan_document import PlanDocument
+from experiments.plan_file import load_plan
+from experiments.power import (
+    design_effect,
+    detectable,
+    mean_noise,
+    pilot_in_words,
+    plan_power,
+    power_of,
+    proportion_noise,
+    sample_size,
+)
+from reports.plan import plan_files
+from sim.errors import InputError
+
+PLAN = """\
+experiment: trial-card
+population: members of last year
+arms:
+  control: {share: 0.5}
+  trial: {share: 0.5, changes: {card: trial}}
+control: control
+start: 2026-03-01
+end: 2026-05-30
+sequential: lan-demets-obrien-fleming
+looks: [2026-03-31, 2026-05-30]
+sizing: {members: 12000, members_per_week: 500, outcome_days: 28}
+metrics:
+  - name: spend
+    role: primary
+    column: spend
+    simulation_margin: 3
+    planning: {baseline: 60, sd: 80, minimum_effect: 3, covariate_correlation: 0.6}
+  - name: active
+    role: guardrail
+    kind: proportion
+    column: active
+    noninferiority_margin: 0.02
+    planning: {baseline: 0.28, minimum_effect: 0.014}
+"""
+
+
+def plan_of(tmp_path, text=PLAN):
+    path = tmp_path / "EXPERIMENT.yaml"
+    path.write_text(text)
+    return load_plan(path)
+
+
+def test_a_plan_is_read_with_defaults(tmp_path):
+    plan = plan_of(tmp_path)
+    assert plan.primary.name == "spend" and plan.treatments == ["trial"] and plan.weeks == 13
+    assert plan.fractions == pytest.approx([31 / 91, 1.0])
+    assert plan.digest == plan_of(tmp_path, PLAN.replace("share: 0.5}", "share: 0.50}")).digest
+    assert plan.digest != plan_of(tmp_path, PLAN.replace("minimum_effect: 3,", "minimum_effect: 4,")).digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("share: 0.5}", "shar: 0.5}", "line 4: arms.control.shar: unknown key; allowed: share, changes"),
+        ("start: 2026-03-01", "start: soon", "line 7: start: found 'soon'; must be a valid date"),
+        (
+            "role: primary",
+            "role: main",
+            "line 14: metrics[0].role: found 'main'; must be 'primary', 'guardrail'",
+        ),
+        ("control: control\n", "control: nobody\n", "control is 'nobody'; it must be one of control, trial"),
+        ("share: 0.5, ch", "share: 0.3, ch", "the shares of the arms add to 0.8"),
+        ("    noninferiority_margin: 0.02\n", "", "a guardrail needs a noninferiority_margin"),
+        ("    simulation_margin: 3\n", "", "needs a simulation_margin"),
+        ("looks: [2026-03-31, ", "looks: [2026-06-30, ", "looks must increase"),
+        ("sequential: lan-demets-obrien-fleming", "sequential: fixed", "2 looks need a sequential method"),
+        ("kind: proportion", "kind: ratio", "a ratio, and only a ratio, needs a denominator"),
+        ("end: 2026-05-30", "end: 2026-02-01", "end 2026-02-01 is before start"),
+        ("control: control\n", "control: control\ncontrol: trial\n", "is not YAML"),
+    ],
+)
+def test_mistakes_are_named(old, new, sentence, tmp_path):
+    with pytest.raises(InputError) as caught:
+        plan_of(tmp_path, PLAN.replace(old, new, 1))
+    assert "EXPERIMENT.yaml" in str(caught.value) and sentence in str(caught.value)
+
+
+def test_a_pilot_of_two_stores():
+    assert design_effect(500, 0.02) == pytest.approx(10.98)
+    assert sample_size(proportion_noise(0.28, 0.294), 0.014) == 16_386
+    words = pilot_in_words(2, 500, 0.02, 0.28, 0.294)
+    assert "design effect of 10.98" in words and "16,386 members an arm" in words
+    assert "no way to tell the programme's effect from the difference between the stores" in words
+
+
+def test_power_is_that_of_statsmodels():
+    assert detectable(mean_noise(1.0), 100, 100) == pytest.approx(
+        NormalIndPower().solve_power(None, 100, 0.05, 0.8), rel=1e-5
+    )
+    assert power_of(mean_noise(1.0), 0.5, 20, 20, df=38) == pytest.approx(tt_ind_solve_power(0.5, 20, 0.05))
+    assert power_of(mean_noise(1.0), 0.0, 20, 30) == pytest.approx(0.05)
+
+
+def test_the_size_asked_for_gives_the_power_asked_for():
+    rng = np.random.default_rng(3)
+    n = sample_size(proportion_noise(0.3, 0.36), 0.06)
+    a, b = rng.binomial(n, 0.3, 20_000) / n, rng.binomial(n, 0.36, 20_000) / n
+    z = (b - a) / np.sqrt((a * (1 - a) + b * (1 - b)) / n)
+    assert (np.abs(z) > 1.96).mean() == pytest.approx(0.8, abs=0.015)
+
+
+def test_clusters_looks_and_covariates_enter_the_size(tmp_path):
+    spend, active = plan_power(plan_of(tmp_path))
+    plain = 2 * sample_size(mean_noise(80), 3)
+    assert spend.members_needed == pytest.approx(plain * 0.64 * spend.inflation, rel=1e-3)
+    assert 1 < spend.inflation < 1.05 and spend.weeks == 4 + math.ceil((spend.members_needed - 12_000) / 500)
+    assert active.members_needed == pytest.approx(2 * 16_386 * active.inflation, rel=1e-3)
+    stores = (
+        PLAN.replace(
+            "sizing: {members: 12000, members_per_week: 500", "sizing: {clusters: 2, cluster_size: 500"
+        )
+        .replace("control: control\n", "control: control\nunit: cluster\ncolumns: {cluster: store}\n", 1)
+        .replace("minimum_effect: 0.014", "minimum_effect: 0.014, icc: 0.02")
+    )
+    pilot = plan_power(plan_of(tmp_path, stores))[1]
+    assert pilot.design_effect == pytest.approx(10.98) and pilot.power == 0 and math.isinf(pilot.detectable)
+    assert any("cannot be told from the difference between these places" in s for s in pilot.sentences)
+
+
+def test_the_plan_document_and_its_page(tmp_path):
+    (tmp_path / "EXPERIMENT.yaml").write_text(PLAN)
+    _, document = plan_command(tmp_path / "EXPERIMENT.yaml")
+    files = plan_files(document)
+    (tmp_path / "plan.json").write_text(files["plan.json"])
+    assert load_document(tmp_path / "plan.json", PlanDocument) == document
+    assert document.looks[-1].bound > 1.96
+    assert sum(look.false_positives for look in document.looks) == pytest.approx(0.05, abs=1e-6)
+    page = files["plan.html"]
+    assert "trial-card" in page and "<svg" in page and "http" not in page.replace("http://www.w3.org", "")
