@@ -1,4 +1,6 @@
-"""The purchase models hit published numbers, agree with brute-force integration, and recover known parameters."""
+"""The purchase models hit published numbers, agree with brute-force integration, and recover known
+parameters.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def panel_of(frame: pd.DataFrame) -> Panel:
 
 def one_history(gaps: float, wait: float, recency: float, age: float, log_gaps: float) -> Histories:
     one = np.array([1.0])
-    return Histories(one * gaps, one * wait, one * recency, one * age, one, np.zeros(1, dtype=np.int64), log_gaps, 0.0)
+    return Histories(
+        one * gaps, one * wait, one * recency, one * age, one, np.zeros(1, dtype=np.int64), log_gaps, 0.0
+    )
 
 
 def test_cdnow_maximum_likelihood_is_the_published_one() -> None:
@@ -81,7 +85,9 @@ def test_members_states_drawn_given_their_history_have_the_closed_form_expectati
     rows = fit.data.row
     exact = np.array(
         [
-            conditional_expectation(float(r), float(r / mean), float(a), float(b), x=x, recency=t, age=age, t=120)
+            conditional_expectation(
+                float(r), float(r / mean), float(a), float(b), x=x, recency=t, age=age, t=120
+            )
             for x, t, age in zip(fit.data.gaps, fit.data.recency, fit.data.age, strict=True)
         ]
     )[rows]
@@ -111,7 +117,9 @@ def test_likelihood_from_the_first_purchase_agrees_with_integration(order: int) 
 
 @pytest.mark.parametrize("order", [1, 2, 4])
 def test_likelihood_from_the_panel_start_agrees_with_integration(order: int) -> None:
-    """The first wait is the rest of a gap that began before the data; members without a purchase are not seen."""
+    """The first wait is the rest of a gap that began before the data; members without a purchase are not
+    seen.
+    """
     mean, shape, wait, gap, age = 0.08, 0.9, 6.0, 9.0, 40.0
     rate, weight = _gamma_grid(shape, mean)
     first = rate * gammaincc(order, order * rate * wait)
@@ -128,7 +136,9 @@ def test_likelihood_from_the_panel_start_agrees_with_integration(order: int) -> 
 def test_very_long_histories_keep_the_likelihood_finite() -> None:
     data = one_history(4000, 0, 3650, 3650, 0.0)
     for order in (1, 6):
-        assert np.isfinite(log_likelihood(Model("first purchase", True, order), np.log([1.0, 0.3, 0.01, 900.0]), data))
+        assert np.isfinite(
+            log_likelihood(Model("first purchase", True, order), np.log([1.0, 0.3, 0.01, 900.0]), data)
+        )
 
 
 def test_known_parameters_lie_within_the_posterior() -> None:

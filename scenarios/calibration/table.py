@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 import hashlib
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,7 @@ import pandas as pd
 from sim.errors import InputError
 
 _PARQUET = (".parquet", ".pq")
+_SEPARATORS = (",", ";", "\t", "|")
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> tuple[pd.DataFrame, str]:
@@ -69,20 +72,37 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
-        head = pd.read_csv(path, sep="\0", header=None, nrows=1, dtype=str, engine="c", encoding="utf-8-sig")
-        first = str(head.iat[0, 0])
-        sep = max((",", ";", "\t", "|"), key=first.count)
-        frame = pd.read_csv(
-            path, sep=sep, dtype=str, encoding="utf-8-sig", skipinitialspace=True, index_col=False
-        )
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            first = stream.readline()
+        sep = max(_SEPARATORS, key=first.count)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path, sep=sep, dtype=str, encoding="utf-8-sig", skipinitialspace=True, index_col=False
+            )
     except UnicodeDecodeError as problem:
         raise InputError(
             f"{path}: is not UTF-8 text ({problem.reason} at byte {problem.start}); save it as UTF-8"
         ) from problem
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError, ValueError) as problem:
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as problem:
+        raise InputError(
+            _too_wide(path, sep) or f"{path}: is no readable CSV file ({_first_line(problem)})"
+        ) from problem
+    except (pd.errors.EmptyDataError, OSError, ValueError) as problem:
         raise InputError(f"{path}: is no readable CSV file ({_first_line(problem)})") from problem
     frame.columns = frame.columns.str.strip()
     return frame
+
+
+def _too_wide(path: Path, sep: str) -> str | None:
+    """What is wrong with the first row that has more fields than the header, or None."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, delimiter=sep)
+        width = len(next(reader))
+        for row in reader:
+            if len(row) > width:
+                return f"{path}, line {reader.line_num}: has {len(row)} fields; the header names {width}"
+    return None
 
 
 def _first_line(problem: Exception) -> str:

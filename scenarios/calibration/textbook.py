@@ -7,7 +7,9 @@ from scipy.special import hyp2f1
 
 
 def probability_of_none(r: float, alpha: float, t: float) -> float:
-    """Probability that a member makes no purchase in the time `t` after the first (Fader, Hardie, Lee 2005, eq. 8)."""
+    """Probability that a member makes no purchase in the time `t` after the first (Fader, Hardie, Lee
+    2005, eq. 8).
+    """
     return float((alpha / (alpha + t)) ** r)
 
 
@@ -21,7 +23,8 @@ def expected_purchases(r: float, alpha: float, a: float, b: float, t: float) -> 
 def conditional_expectation(
     r: float, alpha: float, a: float, b: float, *, x: float, recency: float, age: float, t: float
 ) -> float:
-    """Expected purchases in the next `t` of a member with `x` repeat purchases, the last at `recency`, seen for `age`.
+    """Expected purchases in the next `t` of a member with `x` repeat purchases, the last at `recency`,
+    seen for `age`.
 
     Fader, Hardie, Lee (2005), eq. 10.
     """

@@ -1,0 +1,226 @@
+"""Dirty transaction files: every rule does what it says and is counted; broken ones are named in a
+sentence.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from panel_simulator import simulated_panel
+
+from scenarios.calibration import calibrate, calibrate_frame
+from scenarios.calibration.panel import Panel, clean
+from scenarios.calibration.table import read_table
+from sim.errors import InputError
+
+COLUMNS = ("who", "day", "paid")
+DIRTY = """who,day,paid,note
+anna,2020-03-02,10.00,a
+anna,2020-03-02,10.00,a
+anna,2020-03-02,5.50,b
+anna,2020-01-05,7,c
+bert,2020-02-01,-3.00,refund
+bert,2020-02-01,0,free
+,2020-02-01,4,d
+bert,,4,e
+bert,2020-02-03,,f
+bert,31st of May,4,g
+bert,2020-02-04,four,h
+carl,2020-02-29,inf,i
+carl,2020-02-28T23:59:59,1.25,j
+"""
+
+
+def table(tmp_path: Path, text: str, name: str = "t.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def dirty(tmp_path: Path) -> Panel:
+    frame, _ = read_table(table(tmp_path, DIRTY), COLUMNS)
+    return clean(frame, member="who", date="day", value="paid")
+
+
+def test_every_rule_is_counted_and_nothing_is_lost_in_silence(tmp_path: Path) -> None:
+    panel = dirty(tmp_path)
+    counts = {rule.name: rule.count for rule in panel.rules}
+    assert counts == {
+        "duplicate rows": 1,
+        "missing member": 1,
+        "missing date": 1,
+        "missing value": 1,
+        "unreadable date": 1,
+        "not a number": 2,
+        "negative value": 1,
+        "stray date": 0,
+        "zero value": 1,
+        "unordered dates": 1,
+        "same day": 1,
+        "one purchase only": 2,
+    }
+    left_out = sum(
+        n for name, n in counts.items() if name not in ("zero value", "unordered dates", "one purchase only")
+    )
+    assert left_out + len(panel.day) == 13  # rows below the header
+
+
+def test_rules_name_the_lines_of_the_file(tmp_path: Path) -> None:
+    places = {rule.name: rule.places for rule in dirty(tmp_path).rules}
+    assert places["duplicate rows"] == (3,)
+    assert places["negative value"] == (6,)
+    assert places["not a number"] == (12, 13)
+
+
+def test_what_is_left_is_one_purchase_a_member_and_day(tmp_path: Path) -> None:
+    panel = dirty(tmp_path)
+    assert panel.start == dt.date(2020, 1, 5) and panel.end == dt.date(2020, 3, 2)
+    assert panel.member.tolist() == [0, 0, 1, 2]
+    assert panel.day.tolist() == [0, 57, 27, 54]
+    assert panel.value.tolist() == [7.0, 15.5, 0.0, 1.25]
+
+
+def test_order_of_rows_does_not_matter() -> None:
+    frame = simulated_panel(
+        np.random.default_rng(1), members=60, days=100, rate=0.05, shape=1, joining_days=30
+    )
+    names = {"member": "member", "date": "date", "value": "value"}
+    one, two = clean(frame, **names), clean(frame.sample(frac=1, random_state=3), **names)
+    for field in ("member", "day"):
+        assert (getattr(one, field) == getattr(two, field)).all()
+    assert one.value == pytest.approx(two.value)
+
+
+def test_csv_and_parquet_and_semicolons_give_the_same_panel(tmp_path: Path) -> None:
+    frame = simulated_panel(
+        np.random.default_rng(1), members=60, days=100, rate=0.05, shape=1, joining_days=30
+    )
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_csv(tmp_path / "b.csv", index=False, sep=";")
+    frame.to_parquet(tmp_path / "c.parquet")
+    panels = []
+    for name in ("a.csv", "b.csv", "c.parquet"):
+        read, _ = read_table(tmp_path / name, ("member", "date", "value"))
+        panels.append(clean(read, member="member", date="date", value="value"))
+    for other in panels[1:]:
+        assert other.members == panels[0].members and len(other.day) == len(panels[0].day)
+        assert other.value.sum() == pytest.approx(panels[0].value.sum())
+
+
+def test_dates_in_other_formats_are_read_or_refused_when_ambiguous() -> None:
+    def panel(dates: list[str]) -> Panel:
+        frame = pd.DataFrame({"m": "a", "d": dates, "v": 1.0})
+        return clean(frame, member="m", date="d", value="v")
+
+    assert panel(["19970101", "19970302"]).days == 61
+    assert panel(["01/01/1997", "25/01/1997"]).days == 25
+    assert panel(["01.01.1997", "02.01.1997"]).days == 2
+    with pytest.raises(InputError, match="day first or month first"):
+        panel(["01/02/1997", "03/04/1997"])
+
+
+def test_a_date_far_from_all_others_does_not_stretch_the_period() -> None:
+    frame = simulated_panel(
+        np.random.default_rng(1), members=300, days=200, rate=0.05, shape=1, joining_days=30
+    )
+    frame.loc[5, "date"] = pd.Timestamp("2099-01-01")
+    panel = clean(frame, member="member", date="date", value="value")
+    assert panel.days <= 200
+    assert next(r.count for r in panel.rules if r.name == "stray date") == 1
+
+
+def test_holdout_split_keeps_members_and_loses_no_purchase() -> None:
+    frame = simulated_panel(
+        np.random.default_rng(1), members=80, days=200, rate=0.05, shape=1, joining_days=199
+    )
+    panel = clean(frame, member="member", date="date", value="value")
+    before, after = panel.before(120), panel.after(120, panel.days - 120)
+    late = np.unique(panel.member)[np.bincount(panel.member, weights=panel.day < 120) == 0]
+    assert before.members + len(late) == panel.members
+    assert len(before.day) + len(after.day) + int(np.isin(panel.member, late).sum()) == len(panel.day)
+    assert after.member.max() < before.members and after.day.min() >= 120
+
+
+GOOD = "who,day,paid\n" + "".join(
+    f"m{i % 60},2020-{1 + i % 9:02d}-{1 + i % 27:02d},{1 + i % 7}\n" for i in range(600)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["t.csv", "empty"]),
+        ("who,day,paid\n", ["t.csv", "no rows"]),
+        ("who,date,paid\nm,2020-01-01,3\n", ["no column 'day'", "who, date, paid"]),
+        ("who,day,payd\nm,2020-01-01,3\n", ["no column 'paid'", "did you mean 'payd'"]),
+        ("who,day,paid\nm,2020-01-01,3\n", ["has 1 members", "at least 50"]),
+        ("who,day,paid\n" + "m,2020-01-01,\n" * 3, ["none of its 3 rows", "missing value: 1"]),
+        (GOOD.replace(",2020-", ",x2020-"), ["'day'", "0 of 600", "x2020-"]),
+        (GOOD.replace("-01-", "-01-01,"), ["t.csv, line 2", "4 fields", "header names 3"]),
+        (
+            "who,day,paid\n" + "".join(f"m{i},2020-01-{1 + i % 28:02d},{i}\n" for i in range(60)),
+            ["at least 20"],
+        ),
+        (
+            "who,day,paid\n" + "".join(f"m{i % 60},2020-01-{1 + i % 9:02d},3\n" for i in range(500)),
+            ["at least 28"],
+        ),
+    ],
+    ids=[
+        "empty",
+        "header only",
+        "no date column",
+        "mistyped column",
+        "one member",
+        "no usable row",
+        "no dates",
+        "ragged rows",
+        "nobody comes back",
+        "nine days",
+    ],
+)
+def test_broken_files_are_refused_in_a_sentence(tmp_path: Path, text: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        calibrate(table(tmp_path, text), member="who", date="day", value="paid")
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.parquet", b"who,day\n", ["a.parquet", "PAR1"]),
+        ("b.parquet", b"PAR1 and nothing else", ["b.parquet", "Parquet"]),
+        ("c.csv", b"who,day,paid\n\xff\xfe,2020-01-01,3\n", ["c.csv", "UTF-8"]),
+    ],
+)
+def test_files_of_another_kind_are_refused(
+    tmp_path: Path, name: str, content: bytes, words: list[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        calibrate(tmp_path / name, member="who", date="day", value="paid")
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path, word in ((tmp_path / "none.csv", "does not exist"), (tmp_path, "is a folder")):
+        with pytest.raises(InputError, match=word):
+            calibrate(path, member="who", date="day", value="paid")
+
+
+@pytest.mark.parametrize("date", ["2019-01-01", "2020-01-10", "2030-01-01", "the end", ""])
+def test_a_holdout_outside_the_data_is_refused(tmp_path: Path, date: str) -> None:
+    with pytest.raises(InputError, match="holdout-from"):
+        calibrate(table(tmp_path, GOOD), member="who", date="day", value="paid", holdout_from=date)
+
+
+def test_a_column_named_twice_for_two_roles_is_refused() -> None:
+    frame = pd.DataFrame({"who": ["a"], "paid": [1.0]})
+    with pytest.raises(InputError, match="three different columns"):
+        calibrate_frame(frame, member="who", date="paid", value="paid")
