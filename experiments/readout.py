@@ -49,7 +49,10 @@ def read(live: Table, plan: Plan, look: int | None = None, events: Table | None 
     require(source, label_columns(plan) | plain.columns())
     features, quantiles = _with_quantiles(plan, source, events is not None)
     found = scan(source, plan, features)
-    return _Analysis(plan, found, features, quantiles, look).readout(source.name)
+    try:
+        return _Analysis(plan, found, features, quantiles, look).readout(source.name)
+    except InputError as error:
+        raise InputError(*(f"{source.name}: {problem}" for problem in error.problems)) from None
 
 
 class _Analysis:
@@ -355,7 +358,7 @@ def _with_quantiles(
     raw = [value_feature(metric, events, caps.get(metric.name)) for metric in wanted]
     values, arm, cluster = collect(source, plan, raw, plan.unit == "cluster")
     for name in [name for code, name in enumerate(plan.arms) if not (arm == code).any()]:
-        raise InputError(f"arm {name!r} has 0 members; at least 2 are needed")
+        raise InputError(f"{source.name}: arm {name!r} has 0 members; at least 2 are needed")
     quantiles: dict[str, tuple[Floats, Floats]] = {}
     for metric in wanted:
         column = values[metric.name]

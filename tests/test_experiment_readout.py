@@ -1,0 +1,392 @@
+"""The read-out as a whole: a published trial, gates, verdicts, broken input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from experiments.commands import read_command
+from experiments.decisions import noninferiority, tost
+from experiments.documents import Readout, load_document
+from experiments.gates import sample_ratio
+from experiments.looks import Look
+from experiments.plan_file import Plan
+from experiments.quantiles import bootstrap_se, cluster_bootstrap_se, quantile
+from experiments.readout import read
+from experiments.segments import shrink, trend
+from reports.readout import readout_files
+from sim.errors import InputError
+
+HILLSTROM = Path(__file__).parents[2] / "shared" / "data" / "hillstrom_email_rct.csv.gz"
+
+BASE = {
+    "experiment": "x",
+    "population": "all",
+    "arms": {"control": {"share": 0.5}, "trial": {"share": 0.5}},
+    "control": "control",
+    "start": "2026-01-01",
+    "end": "2026-01-28",
+    "multiplicity": "none",
+    "metrics": [{"name": "spend", "role": "primary", "column": "spend", "simulation_margin": 1.0}],
+}
+
+
+def plan(metric=None, **changes) -> Plan:
+    content = BASE | changes
+    if metric:
+        content = content | {"metrics": [content["metrics"][0] | metric, *content["metrics"][1:]]}
+    return Plan.model_validate_json(json.dumps(content))
+
+
+def live(n=2000, effect=0.0, seed=1) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    arm = rng.integers(0, 2, n)
+    return pd.DataFrame(
+        {
+            "member_id": np.arange(n),
+            "arm": np.array(["control", "trial"])[arm],
+            "spend": rng.gamma(4, 5, n) + effect * arm,
+            "orders": rng.poisson(3, n),
+            "tier": rng.choice(["silver", "gold"], n),
+            "store": rng.integers(0, 40, n),
+        }
+    )
+
+
+def gate(found: Readout, name: str):
+    return next(one for one in found.gates if one.name == name)
+
+
+def test_kohavis_sample_ratio():
+    _, p = sample_ratio({"a": 821_588, "b": 815_482}, {"a": 0.5, "b": 0.5})
+    assert p == pytest.approx(1.8e-6, abs=5e-8)
+
+
+@pytest.mark.skipif(not HILLSTROM.exists(), reason="the shared Hillstrom data are not here")
+def test_hillstrom(tmp_path):
+    frame = pd.read_csv(HILLSTROM)
+    frame["id"] = np.arange(len(frame))
+    arms = {"No E-Mail": {"share": 0.333}, "Mens E-Mail": {"share": 0.333}, "Womens E-Mail": {"share": 0.333}}
+    metrics = [
+        {
+            "name": "visit",
+            "role": "primary",
+            "kind": "proportion",
+            "column": "visit",
+            "simulation_margin": 0.01,
+        },
+        {"name": "conversion", "role": "secondary", "kind": "proportion", "column": "conversion"},
+        {"name": "spend", "role": "guardrail", "column": "spend", "noninferiority_margin": 0.1},
+        {
+            "name": "adjusted",
+            "role": "secondary",
+            "column": "spend",
+            "covariates": ["history", "recency"],
+            "adjustment": "lin",
+        },
+    ]
+    found = read(
+        frame,
+        plan(
+            arms=arms,
+            control="No E-Mail",
+            metrics=metrics,
+            segments=["channel"],
+            columns={"member": "id", "arm": "segment"},
+        ),
+    )
+    shown = {(row.metric, row.arm): (100 * row.effect, 100 * row.se) for row in found.rows if row.overall}
+    assert shown["visit", "Mens E-Mail"] == pytest.approx((7.66, 0.34), abs=5e-3)
+    assert shown["visit", "Womens E-Mail"] == pytest.approx((4.52, 0.32), abs=5e-3)
+    assert shown["conversion", "Mens E-Mail"] == pytest.approx((0.681, 0.092), abs=5.1e-4)
+    assert shown["conversion", "Womens E-Mail"] == pytest.approx((0.311, 0.082), abs=5.1e-4)
+    assert shown["spend", "Mens E-Mail"] == pytest.approx((77.0, 14.5), abs=5.1e-2)
+    assert shown["spend", "Womens E-Mail"] == pytest.approx((42.4, 13.0), abs=5.1e-2)
+    assert shown["adjusted", "Mens E-Mail"][1] <= shown["spend", "Mens E-Mail"][1]
+    assert not found.blocked
+    assert [line.verdict for line in found.decisions if line.metric is None] == ["launch", "launch"]
+    joint = np.array(found.covariance)
+    assert joint.shape == (8, 8) and np.linalg.eigvalsh(joint).min() > 0
+    assert np.sqrt(np.diag(joint)) == pytest.approx([row.se for row in found.rows if row.overall])
+    shared = stats.norm.fit(frame.visit[frame.segment == "No E-Mail"])[1] ** 2 / 21_306
+    assert joint[0, 1] == pytest.approx(shared, rel=1e-3)
+    files = readout_files(found)
+    (tmp_path / "r.json").write_text(files["readout.json"])
+    assert load_document(tmp_path / "r.json", Readout) == found
+    assert files["readout.html"].count("<svg") >= 4
+
+
+def test_a_lost_tenth_of_an_arm_blocks_the_verdict():
+    frame = live(20_000, effect=2.0)
+    assert read(frame, plan()).decisions[-1].verdict == "launch"
+    lost = frame[(frame.arm == "control") | (frame.index % 10 != 0)]
+    found = read(lost, plan())
+    assert [one.name for one in found.blocked] == ["sample ratio"]
+    assert {line.verdict for line in found.decisions} == {"no verdict"}
+    assert "do not fit the planned 0.5 : 0.5" in found.decisions[-1].sentence
+    only_gold = frame[(frame.arm == "control") | (frame.tier == "silver") | (frame.index % 5 != 0)]
+    bad = [one.segment for one in read(only_gold, plan(segments=["tier"])).blocked]
+    assert "tier=gold" in bad and "tier=silver" not in bad
+
+
+def test_sample_ratio_gates_rarely_cry_wolf():
+    rng = np.random.default_rng(8)
+    counts = rng.binomial(5000, 0.5, 20_000)
+    p = np.array([sample_ratio({"a": n, "b": 5000 - n}, {"a": 0.5, "b": 0.5})[1] for n in counts[:4000]])
+    assert (p < 0.01).mean() == pytest.approx(0.01, abs=0.005)
+
+
+def test_duplicates_early_exposure_and_imbalance_are_found():
+    frame = live()
+    twice = pd.concat([frame, frame.head(4).assign(arm="trial")])
+    assert "4 members are listed more than once" in gate(read(twice, plan()), "duplicate units").sentence
+    dated = frame.assign(assigned="2026-01-05", exposed="2026-01-06")
+    dated.loc[3, "exposed"] = "2026-01-04"
+    columns = {"assigned": "assigned", "exposed": "exposed"}
+    assert (
+        "1 members were exposed before"
+        in gate(read(dated, plan(columns=columns)), "exposure before assignment").sentence
+    )
+    adjusted = {"covariates": ["before"], "adjustment": "cuped"}
+    rng = np.random.default_rng(2)
+    even = frame.assign(before=rng.normal(size=len(frame)))
+    assert gate(read(even, plan(adjusted)), "pre-period balance").passed
+    tilted = even.assign(before=even.before + 0.3 * (even.arm == "trial"))
+    assert "most in before" in gate(read(tilted, plan(adjusted)), "pre-period balance").sentence
+
+
+def test_one_member_who_decides_is_found_and_winsorising_mends_it():
+    frame = live(1500, effect=1.5, seed=3)
+    assert gate(read(frame, plan()), "outliers").passed
+    frame.loc[frame.index[frame.arm == "control"][0], "spend"] = 30_000
+    assert not gate(read(frame, plan()), "outliers").passed
+    mended = read(frame, plan({"winsor": [0.0, 0.99]}))
+    assert gate(mended, "outliers").passed and mended.estimands[0].capping.startswith("winsorised")
+
+
+def test_winsorising_cuts_both_sides():
+    frame = live()
+    low, high = (quantile(frame.spend.to_numpy(), q) for q in (0.05, 0.9))
+    by_hand = frame.assign(spend=frame.spend.clip(low, high))
+    one, other = read(frame, plan({"winsor": [0.05, 0.9]})), read(by_hand, plan())
+    assert one.rows[0].effect == pytest.approx(other.rows[0].effect)
+    capped = read(frame, plan({"caps": [low, high]}))
+    assert capped.rows[0].se == pytest.approx(other.rows[0].se)
+
+
+def test_clusters_and_strata_run_through():
+    frame = live(4000)
+    frame["arm"] = np.where(frame.store % 2 == 0, "control", "trial")
+    found = read(frame, plan(unit="cluster", columns={"cluster": "store"}, segments=["tier"]))
+    naive = read(frame, plan())
+    assert found.rows[0].effect == pytest.approx(naive.rows[0].effect)
+    assert found.rows[0].df < 40 and "clusters of store (CR2)" in found.estimands[0].estimator
+    assert "Clusters by arm (control 20, trial 20)" in gate(found, "sample ratio").sentence
+    stratified = read(live(), plan(strata=["tier"]))
+    assert "post-stratified by tier" in stratified.estimands[0].estimator
+
+
+def test_quantiles_are_those_of_the_bootstrap():
+    rng = np.random.default_rng(5)
+    values = rng.lognormal(0, 1, 901)
+    drawn = [quantile(rng.choice(values, 901), 0.75) for _ in range(3000)]
+    assert bootstrap_se(values, 0.75) == pytest.approx(np.std(drawn), rel=0.05)
+    clusters = np.repeat(np.arange(60), 15).astype(np.int32)
+    shifted = values[:900] + 3 * rng.normal(size=60)[clusters]
+    by_cluster = shifted.reshape(60, 15)
+    drawn = [quantile(by_cluster[rng.integers(0, 60, 60)].ravel(), 0.5) for _ in range(2000)]
+    assert cluster_bootstrap_se(shifted, clusters, 0.5) == pytest.approx(np.std(drawn), rel=0.08)
+    frame = live()
+    found = read(frame, plan({"kind": "quantile", "quantile": 0.5})).rows[0]
+    a, b = (frame.spend[frame.arm == arm].to_numpy() for arm in ("trial", "control"))
+    assert found.effect == pytest.approx(quantile(a, 0.5) - quantile(b, 0.5))
+    assert found.se == pytest.approx(np.hypot(bootstrap_se(a, 0.5), bootstrap_se(b, 0.5)))
+
+
+def test_median_intervals_cover():
+    hits = 0
+    for r in range(300):
+        rng = np.random.default_rng([r, 9])
+        frame = pd.DataFrame(
+            {
+                "member_id": np.arange(400),
+                "arm": ["control", "trial"] * 200,
+                "spend": rng.lognormal(0, 1, 400),
+            }
+        )
+        row = read(frame, plan({"kind": "quantile", "quantile": 0.5})).rows[0]
+        hits += row.low <= 0 <= row.high
+    assert 0.92 <= hits / 300 <= 0.985
+
+
+def test_relative_effects_near_zero_are_refused_and_block():
+    frame = live().assign(spend=lambda f: np.random.default_rng(1).normal(0, 1, len(f)))
+    found = read(frame, plan({"scale": "relative"}))
+    assert found.rows[0].scale == "absolute" and found.rows[0].relative is None
+    assert [one.name for one in found.blocked] == ["relative effect"]
+    assert found.estimands[0].scale == "absolute"
+    fine = read(live(effect=2.0), plan({"scale": "relative"})).rows[0]
+    assert fine.effect == pytest.approx(0.1, abs=0.04) and fine.low < fine.effect < fine.high
+
+
+def test_guardrails_and_equivalence():
+    assert noninferiority(-0.5, 2.0, 1.0, "higher") == "held"
+    assert noninferiority(-3.0, -1.5, 1.0, "higher") == "broken"
+    assert noninferiority(-3.0, 0.5, 1.0, "higher") == "open"
+    assert noninferiority(1.5, 3.0, 1.0, "lower") == "broken"
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=50), rng.normal(0.1, 1, 50)
+    from statsmodels.stats.weightstats import ttost_ind
+
+    theirs = ttost_ind(a, b, -0.6, 0.6, usevar="unequal")[0]
+    welch = stats.ttest_ind(a, b, equal_var=False)
+    se = np.sqrt(a.var(ddof=1) / 50 + b.var(ddof=1) / 50)
+    assert tost(a.mean() - b.mean(), se, welch.df, 0.6) == pytest.approx(theirs)
+    guarded = [
+        BASE["metrics"][0],
+        {"name": "orders", "role": "guardrail", "column": "orders", "noninferiority_margin": 0.5},
+    ]
+    frame = live(6000, effect=2.0)
+    assert read(frame, plan(metrics=guarded)).decisions[-1].verdict == "launch"
+    worse = frame.assign(orders=frame.orders - (frame.arm == "trial"))
+    assert read(worse, plan(metrics=guarded)).decisions[-1].verdict == "do not launch"
+    assert (
+        read(live(20_000), plan({"equivalence_margin": 0.6})).decisions[-1].verdict
+        == "no difference that matters"
+    )
+    assert read(live(200), plan()).decisions[-1].verdict == "undecided"
+
+
+def test_rules_are_those_of_the_plan():
+    rules = [{"then": "extend", "primary": ["inconclusive"]}, {"then": "stop"}]
+    assert read(live(200), plan(rules=rules)).decisions[-1].verdict == "extend"
+    assert read(live(2000, effect=5.0), plan(rules=rules)).decisions[-1].verdict == "stop"
+
+
+@pytest.mark.parametrize("method", ["obrien-fleming", "pocock", "lan-demets-obrien-fleming", "anytime"])
+def test_early_looks_ask_for_more(method):
+    frame = live(2000, effect=0.0, seed=11)
+    of = plan(sequential=method, looks=[0.25, 0.5, 1.0], sizing={"members": 4000})
+    early, fixed = read(frame, of, look=1), read(frame, plan())
+    assert early.rows[0].low < fixed.rows[0].low and early.rows[0].high > fixed.rows[0].high
+    assert "Look 1 of 3; the next is at 0.5" in early.decisions[-1].sentence
+    look = Look(of, 1, 2000.0)
+    assert look.p(look.level()) == pytest.approx(0.05, rel=1e-4)
+    with pytest.raises(InputError, match="look 4 is not planned"):
+        read(frame, of, look=4)
+
+
+def test_sequential_p_values_hold_their_level_over_all_looks():
+    of = plan(sequential="pocock", looks=[0.25, 0.5, 0.75, 1.0])
+    rng = np.random.default_rng(12)
+    walk = rng.normal(size=(4000, 4)).cumsum(axis=1) / np.sqrt(np.arange(1, 5))
+    least = np.abs(walk).max(axis=1)
+    bound = stats.norm.isf(Look(of, 1, 1.0).level(0.2) / 2)
+    assert (least > bound).mean() == pytest.approx(0.2, abs=0.02)
+
+
+def test_shrinkage_is_the_normal_posterior():
+    rng = np.random.default_rng(13)
+    true = rng.normal(1, 0.5, 400)
+    se = rng.uniform(0.2, 1.0, 400)
+    seen = true + se * rng.normal(size=400)
+    found = shrink(seen, se)
+    assert found.tau == pytest.approx(0.5, abs=0.1)
+    assert np.mean((found.effect - true) ** 2) < 0.7 * np.mean((seen - true) ** 2)
+    assert np.mean(np.abs(found.effect - true) < 1.96 * found.se) == pytest.approx(0.95, abs=0.03)
+    alike = shrink(np.array([1.0, 1.1]), np.array([1.0, 1.0]))
+    assert alike.effect == pytest.approx([1.05, 1.05])
+
+
+def test_a_fading_effect_is_called_so():
+    slope, se = trend(np.array([3.0, 2.0, 1.0, 0.0]), 0.04 * np.eye(4))
+    assert slope == pytest.approx(-1.0) and se == pytest.approx(0.2 / np.sqrt(5))
+    rng = np.random.default_rng(14)
+    frame = live()
+    for week in range(1, 5):
+        frame[f"w{week}"] = rng.gamma(2, 1, len(frame)) + (frame.arm == "trial") * (2 - 0.5 * week)
+    found = read(frame, plan({"weekly": "w{week}"}))
+    assert [row.week for row in found.rows if row.week] == [1, 2, 3, 4]
+    novelty = gate(found, "novelty")
+    assert not novelty.passed and not novelty.blocks and novelty.statistic == pytest.approx(-0.5, abs=0.1)
+
+
+def test_segments_are_shown_with_what_is_left_after_shrinkage():
+    found = read(live(4000, effect=1.0), plan(segments=["tier"]))
+    rows = [row for row in found.rows if row.segment]
+    assert [row.segment for row in rows] == ["tier=gold", "tier=silver"]
+    assert sum(row.n["trial"] for row in rows) == found.rows[0].n["trial"]
+    assert abs(rows[0].shrunk - rows[1].shrunk) <= abs(rows[0].effect - rows[1].effect)
+
+
+def test_shift_and_scale():
+    frame = live()
+    one = read(frame, plan()).rows[0]
+    far = read(frame.assign(spend=frame.spend + 1e9), plan()).rows[0]
+    big = read(frame.assign(spend=frame.spend * 1e6), plan()).rows[0]
+    assert (far.effect, far.se, far.p) == pytest.approx((one.effect, one.se, one.p), rel=1e-4)
+    assert (big.effect, big.se, big.p) == pytest.approx((1e6 * one.effect, 1e6 * one.se, one.p), rel=1e-9)
+
+
+BROKEN = {
+    "unknown arm": (
+        lambda f: f.replace({"arm": {"trial": "tial"}}),
+        {},
+        "found arm 'tial'; the plan's arms are",
+    ),
+    "missing column": (lambda f: f.drop(columns="spend"), {}, "column 'spend' (metric spend) is missing"),
+    "empty arm": (lambda f: f[f.arm == "control"], {}, "arm 'trial' has 0 members"),
+    "constant": (lambda f: f.assign(spend=7), {}, "is 7 for everybody in an arm"),
+    "text": (lambda f: f.assign(spend=["much", *f.spend[1:]]), {}, "row 1: found 'much'; must be a number"),
+    "infinite": (lambda f: f.assign(spend=[np.inf, *f.spend[1:]]), {}, "found inf; must be a finite number"),
+    "empty value": (
+        lambda f: f.assign(spend=[np.nan, *f.spend[1:]]),
+        {},
+        "row 1: is empty; metric spend needs",
+    ),
+    "no rows": (lambda f: f.head(0), {}, "has 0 rows"),
+    "dates": (
+        lambda f: f.assign(exposed="2026-02-03"),
+        {"columns": {"exposed": "exposed"}},
+        "found 2026-02-03; must lie in the window 2026-01-01 to 2026-01-28",
+    ),
+    "no proportion": (lambda f: f, {"metric": {"kind": "proportion"}}, "is a proportion of 0 and 1"),
+    "denominator": (
+        lambda f: f.assign(orders=np.random.default_rng(1).normal(size=len(f))),
+        {"metric": {"kind": "ratio", "denominator": "orders"}},
+        "within 3 standard errors of 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("place", ["frame", "csv"])
+def test_broken_input_gives_one_sentence(name, place, tmp_path):
+    breaking, changes, sentence = BROKEN[name]
+    of = plan(**changes)
+    frame = breaking(live(400))
+    if place == "csv":
+        frame.to_csv(tmp_path / "live.csv", index=False)
+    with pytest.raises(InputError) as caught:
+        read(tmp_path / "live.csv" if place == "csv" else frame, of)
+    assert sentence in str(caught.value) and len(caught.value.problems) == 1
+    assert ("live.csv" if place == "csv" else "data frame") in str(caught.value)
+
+
+def test_missing_can_count_as_zero():
+    frame = live(400)
+    gone = frame.assign(spend=frame.spend.where(frame.index % 3 > 0))
+    found = read(gone, plan({"missing": "zero"})).rows[0]
+    assert found.effect == pytest.approx(read(gone.fillna(0), plan()).rows[0].effect)
+
+
+def test_the_same_data_give_the_same_bytes(tmp_path):
+    (tmp_path / "p.yaml").write_text(json.dumps(BASE))
+    live().to_csv(tmp_path / "live.csv", index=False)
+    one, other = (read_command(tmp_path / "live.csv", tmp_path / "p.yaml") for _ in range(2))
+    assert one == other and set(one) == {"readout.json"}
