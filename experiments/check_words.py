@@ -98,6 +98,17 @@ def caveats(
             f"The prediction is about {prediction.experiment!r}, the read-out about {readout.experiment!r}."
         )
     out += [f"{sentence}." for sentence in matched.unverified]
+    early = prediction.provenance.get("days_arms_differ_before_window")
+    if isinstance(early, int) and early > 0:
+        out.append(
+            f"In the simulation the arms differ from {early} days before the window on: date the changes, or "
+            "let the simulated period start with the window."
+        )
+    lacking = prediction.provenance.get("not simulated")
+    if lacking:
+        out.append(
+            f"The simulated estimator lacks {lacking}; the live noise took the place of the simulated."
+        )
     live = [readout.rows[number] for _, number in matched.pairs]
     if prediction.includes_live_noise and prediction.luck_sd is None:
         for row in live:

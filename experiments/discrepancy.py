@@ -13,9 +13,11 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, stats
 from scipy.special import ndtr
 
+Floats = NDArray[np.float64]
 Verdict = Literal["confirmed", "refuted", "different but trivial", "inconclusive"]
 
 POWER = 0.8
@@ -155,13 +157,17 @@ def detectable_bias(spread: Spread, alpha: float = 0.05, power: float = POWER) -
 
 def _power(shift: float, df: float, alpha: float) -> float:
     """Power of a two-sided t-test against a shift in standard errors: the noncentral t, by quadrature."""
+    cuts, weight = _cuts(df, alpha)
+    return float(weight @ (ndtr(shift - cuts) + ndtr(-shift - cuts)))
+
+
+@cache
+def _cuts(df: float, alpha: float) -> tuple[Floats, Floats]:
+    """The bound that |normal| must pass, at nodes over the estimate of the variance, and their weights."""
     cut = float(stats.t.isf(alpha / 2, df))
     if df > 1e6:
-        ratio, weight = np.ones(1), np.ones(1)
-    else:
-        ratio = np.sqrt(stats.chi2.ppf((_NODES + 1) / 2, df) / df)
-        weight = _WEIGHTS / 2
-    return float(weight @ (ndtr(shift - cut * ratio) + ndtr(-shift - cut * ratio)))
+        return np.array([cut]), np.ones(1)
+    return cut * np.sqrt(stats.chi2.ppf((_NODES + 1) / 2, df) / df), _WEIGHTS / 2
 
 
 @cache
