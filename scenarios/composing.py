@@ -1,0 +1,162 @@
+"""One scenario out of the files it is written in: `extends`, parts in files of their own, rows by name."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from scenarios.tree import Node, Problem, found, read
+
+LIBRARY = Path(__file__).parent / "library"
+PARTS = ("population", "programme", "behaviour", "market", "economics", "horizon")
+ROWS = (
+    ("programme", "tiers"),
+    ("programme", "rewards"),
+    ("programme", "incentives"),
+    ("population", "segments"),
+    ("market", "categories"),
+)
+"""Lists of things with a name."""
+
+
+def library_names() -> list[str]:
+    """Names of the library scenarios."""
+    return sorted(path.stem for path in LIBRARY.glob("*.yaml"))
+
+
+def compose(path: Path, problems: list[Problem], chain: tuple[Path, ...] = ()) -> Node | None:
+    """The whole tree of the scenario file `path`; `chain` = the files that led here by extends."""
+    tree = read(path, shown(path), problems)
+    if tree is None:
+        return None
+    if not chain and "name" not in tree.value:
+        tree.value["name"] = Node(path.stem, tree.place)
+    extends = tree.value.pop("extends", None)
+    for part in PARTS:
+        if part in tree.value and isinstance(tree.value[part].value, str):
+            tree.value[part] = _part_file(part, tree.value[part], path, problems)
+    base = None if extends is None else _base(extends, path, problems, (*chain, path.resolve()))
+    if base is not None:
+        base.value.pop("name", None)  # a scenario has a name of its own
+        base.value.pop("description", None)
+    made = _merge(base, tree, (), problems)
+    made.bad = extends is not None and (base is None or base.bad)
+    return made
+
+
+def find(text: str, folder: Path) -> Path | str:
+    """The file that `text` (a path from `folder` on, or a library name) means, or a sentence why there is none."""
+    as_file = folder / text
+    if text.endswith((".yaml", ".yml")) or "/" in text or os.sep in text:
+        return as_file if as_file.is_file() else f"found {text!r}, {_no_file(as_file, folder)}"
+    names = library_names()
+    if text in names:
+        return LIBRARY / f"{text}.yaml"
+    if as_file.is_file():
+        return as_file
+    there = f"allowed is a scenario file (.yaml) or one of the library: {', '.join(names)}"
+    return f"found {text!r}, {there}{guess(text, names)}"
+
+
+def shown(path: Path) -> str:
+    """How messages call a file: relative to the working folder where it lies below it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd().resolve()))
+    except (ValueError, OSError):
+        return os.path.normpath(path)
+
+
+def guess(word: str, known: list[str]) -> str:
+    """The nearest spelling as the end of a sentence, or nothing."""
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+def nearest(word: str, known: list[str]) -> str | None:
+    """The nearest of the known words; None where none is near."""
+    by_lower = {name.lower().replace("-", "_"): name for name in known}
+    near = difflib.get_close_matches(word.lower().replace("-", "_"), list(by_lower), n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else None
+
+
+def _no_file(path: Path, folder: Path) -> str:
+    if path.is_dir():
+        return "which is a folder; allowed is a scenario file (.yaml)"
+    there = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    return f"but there is no such file in {shown(path.parent)}{guess(path.name, there)}"
+
+
+def _base(node: Node, path: Path, problems: list[Problem], chain: tuple[Path, ...]) -> Node | None:
+    if not isinstance(node.value, str):
+        said = f"extends: found {found(node.value)}, allowed is the name of one file or library scenario"
+        problems.append(Problem(node.place, said))
+        return None
+    target = find(node.value, path.parent)
+    if isinstance(target, str):
+        problems.append(Problem(node.place, f"extends: {target}"))
+        return None
+    if target.resolve() in chain:
+        circle = " -> ".join(p.name for p in (*chain[chain.index(target.resolve()) :], target))
+        problems.append(Problem(node.place, f"extends: goes round in a circle: {circle}"))
+        return None
+    return compose(target, problems, chain)
+
+
+def _part_file(part: str, node: Node, path: Path, problems: list[Problem]) -> Node:
+    target = path.parent / node.value
+    if not target.is_file():
+        said = f"{part}: found {node.value!r}, {_no_file(target, path.parent)}"
+        problems.append(Problem(node.place, said + "; allowed is a mapping, or the file that holds it"))
+        return Node(None, node.place, bad=True)
+    return read(target, shown(target), problems) or Node(None, node.place, bad=True)
+
+
+def _merge(base: Node | None, own: Node, path: tuple[str, ...], problems: list[Problem]) -> Node:
+    """`own` over `base`: mappings key by key, null takes a key away, everything else replaces."""
+    if path in ROWS and isinstance(own.value, dict):
+        return _rows(base, own, path, problems)
+    if not isinstance(own.value, dict):
+        return own
+    under = base.value if base is not None and isinstance(base.value, dict) else {}
+    made = dict(under)
+    for key, child in own.value.items():
+        if child.value is None and key in under:
+            del made[key]
+        else:
+            made[key] = _merge(under.get(key), child, (*path, key), problems)
+    return Node(made, own.place, own.label, own.near)
+
+
+def _rows(base: Node | None, own: Node, path: tuple[str, ...], problems: list[Problem]) -> Node:
+    """Rows by name: a name that is there is changed, null takes it away, a new name is added at the end."""
+    rows = list(base.value) if base is not None and isinstance(base.value, list) else []
+    for name, change in own.value.items():
+        names = [_name(row) for row in rows]
+        known = [n for n in names if n is not None]
+        if name in names:
+            k = names.index(name)
+            if change.value is None:
+                del rows[k]
+            else:
+                rows[k] = _merge(rows[k], change, (*path, name), problems)
+                rows[k].label = name
+        elif change.value is None:
+            there = ", ".join(known) or "none"
+            said = f"{'.'.join(path)}.{name}: found no row of this name to take away, there are {there}"
+            problems.append(Problem(change.place, said + guess(name, known)))
+        else:
+            row = _merge(None, change, (*path, name), problems)
+            if isinstance(row.value, dict):
+                row = Node({"name": Node(name, change.place), **row.value}, change.place)
+            row.label, row.near = name, nearest(name, known)
+            rows.append(row)
+    return Node(rows, own.place)
+
+
+def _name(row: Node) -> str | None:
+    name = row.value.get("name") if isinstance(row.value, dict) else None
+    return name.value if name is not None and isinstance(name.value, str) else None
+
+
+__all__ = ["LIBRARY", "PARTS", "ROWS", "compose", "find", "guess", "library_names", "nearest", "shown"]

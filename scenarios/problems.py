@@ -1,0 +1,144 @@
+"""What is wrong with a composed scenario: every problem once, in plain words, where it was written."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from pydantic import ValidationError
+
+from scenarios.allowed import Field, allowed, choices, field_of, models_of
+from scenarios.composing import guess
+from scenarios.references import REFERENCE, references
+from scenarios.repair import repair
+from scenarios.tree import Node, Path, Place, Problem, dotted, found, plain, walk
+from sim.scenario import Scenario
+
+_ROUNDS = 4
+
+
+def check(tree: Node, problems: list[Problem]) -> Scenario | None:
+    """The scenario in `tree`, or None; what is wrong is added to `problems`.
+
+    A model checks its own consistency only where all its values are valid. So wrong values are replaced by the
+    nearest valid ones and the rest is looked at again, and all problems are reported at once.
+    """
+    data, mended = plain(tree), set[Path]()
+    scenario = None
+    for turn in range(_ROUNDS):
+        try:
+            scenario = Scenario.model_validate(data)
+            break
+        except ValidationError as error:
+            errors = [(_path(item, data), item) for item in error.errors(include_url=False)]
+        data = copy.deepcopy(data)
+        for path, item in errors:
+            # after a repair, a mapping that was mended is no longer what was written
+            if path is not None and (turn == 0 or (_consistent(item) and path not in mended)):
+                _report(tree, path, item, problems)
+        wrong = {
+            path: str(item["type"]) for path, item in errors if path is not None and not _consistent(item)
+        }
+        if not wrong or not all(repair(data, path, kind, Scenario) for path, kind in wrong.items()):
+            break
+        mended |= {path[:-1] for path in wrong}
+    references(tree, problems)
+    return scenario if not problems else None
+
+
+def _consistent(item: Any) -> bool:
+    """Whether the error is about how the values of a mapping go together."""
+    return bool(item["type"] == "value_error")
+
+
+def _path(item: Any, data: Any) -> Path | None:
+    """Where an error is, without the names that pydantic gives to the branches of a union.
+
+    None for the error of a branch that was not meant: where a mapping stands, the mapping is meant.
+    """
+    loc, kind = item["loc"], item["type"]
+    path: Path = ()
+    node = data
+    for k, step in enumerate(loc):
+        by_key = k == len(loc) - 1 and kind in ("missing", "extra_forbidden")
+        if isinstance(node, dict) and (step in node or by_key):
+            path, node = (*path, step), node.get(step)
+        elif isinstance(node, list) and isinstance(step, int):
+            path, node = (*path, step), node[step]
+        else:
+            field = field_of(Scenario, path)
+            models = models_of(field) if field is not None else []
+            if models and isinstance(node, dict) != any(m.__name__ == step for m in models):
+                return None
+    return path
+
+
+def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
+    kind, trail = str(item["type"]), walk(tree, path)
+    if any(n.bad for n in trail[1:]) or (tree.bad and kind in ("missing", "value_error")):
+        return
+    node, words, field = trail[-1], dotted(tree, path), field_of(Scenario, path)
+    place = node.place
+    if kind == "value_error":
+        said = str(item["ctx"]["error"])
+        if REFERENCE.search(said):
+            return  # told by references(), with every name and the nearest spelling
+        place, text = _consistency(node, words, said)
+        text += _meant(trail)
+    elif kind == "missing":
+        text = f"{words}: is missing" + (f", needed is {allowed(field)}" if field else "") + _meant(trail)
+    elif kind == "extra_forbidden":
+        keys = _keys(path[:-1])
+        text = f"{words}: found an unknown key, allowed are {', '.join(keys)}{guess(str(path[-1]), keys)}"
+    else:
+        text = (
+            f"{words}: found {found(plain(node))}, allowed is {allowed(field) if field else 'something else'}"
+        )
+        if field is not None and isinstance(node.value, str):
+            text += guess(node.value, [str(w) for c in choices(field) for w in getattr(c, "words", ())])
+    problem = Problem(place, text)
+    if problem not in problems:
+        problems.append(problem)
+
+
+def _meant(trail: list[Node]) -> str:
+    for node in trail:
+        if node.near is not None:
+            return f" (there was no row called {node.label} to change; did you mean {node.near}?)"
+    return ""
+
+
+def _keys(path: Path) -> list[str]:
+    if not path:
+        return ["extends", *Scenario.model_fields]
+    field = field_of(Scenario, path)
+    return [key for model in models_of(field or Field(None)) for key in model.model_fields]
+
+
+def _consistency(node: Node, words: str, said: str) -> tuple[Place, str]:
+    """Place and sentence of a mapping's own check: the row or key that the message names, or the mapping."""
+    head, colon, rest = said.partition(": ")
+    if colon and re.fullmatch(r"[a-z_.]+", head):
+        inner = walk(node, tuple(head.split(".")))[-1]
+        return _row(inner, rest).place, f"{words}.{said}" if words else said
+    text = f"{words}: {said}" if words else said
+    named = re.search(r"the key (\w+)$", said)
+    for word in ([named[1]] if named else []) + re.findall(r"\w+", said):
+        if isinstance(node.value, dict) and word in node.value:
+            return node.value[word].place, text
+    return node.place, text
+
+
+def _row(rows: Node, said: str) -> Node:
+    """The row whose name begins the message; of two with the same name, the second."""
+    if not isinstance(rows.value, list):
+        return rows
+    names = [str(plain(row).get("name")) if isinstance(row.value, dict) else "" for row in rows.value]
+    if said.startswith("two have the same name"):
+        return next(row for k, row in enumerate(rows.value) if names[k] in names[:k])  # type: ignore[no-any-return]
+    fits = [k for k, name in enumerate(names) if name and said.startswith(f"{name} ")]
+    return rows.value[max(fits, key=lambda k: len(names[k]))] if fits else rows
+
+
+__all__ = ["check"]

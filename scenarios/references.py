@@ -1,0 +1,61 @@
+"""Names in the incentive table that stand for a tier, a segment or a category."""
+
+from __future__ import annotations
+
+import re
+
+from scenarios.composing import ROWS, guess
+from scenarios.tree import Node, Path, Problem, dotted, plain, walk
+
+REFERENCE = re.compile(r" names the (tier|segment|category) ")
+"""How the model itself says that such a name is unknown: it stops at the first, here all are told."""
+
+_USES = (
+    ("tiers", ("only", "tiers")),
+    ("tiers", ("when", "tier")),
+    ("tiers", ("give", "tier")),
+    ("segments", ("only", "segments")),
+    ("categories", ("only", "category")),
+)
+
+
+def references(tree: Node, problems: list[Problem]) -> None:
+    """Add a problem for every name that the scenario does not know."""
+    table: Path = ("programme", "incentives")
+    incentives = _at(tree, table)
+    if tree.bad or incentives is None or not isinstance(incentives.value, list):
+        return
+    known = {rows: _names(tree, (part, rows)) for part, rows in ROWS}
+    for k in range(len(incentives.value)):
+        for rows, where in _USES:
+            path = (*table, k, *where)
+            node, names = _at(tree, path), known[rows]
+            if node is None or names is None:
+                continue
+            listed = (
+                [((*path, n), item) for n, item in enumerate(node.value)]
+                if isinstance(node.value, list)
+                else []
+            )
+            for at, item in listed or [(path, node)]:
+                if isinstance(item.value, str) and item.value not in names:
+                    there = f"allowed is one of {', '.join(names)}" if names else f"but there are no {rows}"
+                    said = f"{dotted(tree, at)}: found {item.value!r}, {there}{guess(item.value, names)}"
+                    problems.append(Problem(item.place, said))
+
+
+def _at(tree: Node, path: Path) -> Node | None:
+    trail = walk(tree, path)
+    return trail[-1] if len(trail) == len(path) + 1 else None
+
+
+def _names(tree: Node, path: Path) -> list[str] | None:
+    """Names of the rows at `path`; None where they cannot be known."""
+    trail = walk(tree, path)
+    if any(node.bad for node in trail):
+        return None
+    rows = trail[-1].value if len(trail) == len(path) + 1 else []
+    if not isinstance(rows, list):
+        return None
+    names = [str(plain(row).get("name")) for row in rows if isinstance(row.value, dict)]
+    return names or (["member"] if path[-1] == "tiers" else [])
