@@ -165,7 +165,10 @@ def next_moment(m, i, s, t, j, now):
         moment = m.last_buy + x.days
         return max(moment, m.joined) if moment > now else NEVER
     if x.event == ANNIVERSARY:
-        return m.joined + 365.0 * (math.floor((now - m.joined) / 365.0) + 1.0)
+        moment = m.joined + 365.0
+        while moment <= now:
+            moment += 365.0
+        return moment
     if x.event == POINTS_EXPIRING:
         lapse = lapse_at(m, t)
         if lapse >= NEVER or lapse == s.wallet[i, j].mark:
