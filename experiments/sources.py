@@ -158,7 +158,7 @@ class ParquetSource:
         import pyarrow.parquet
 
         try:
-            return pyarrow.parquet.ParquetFile(self.path, buffer_size=1 << 20, pre_buffer=False)
+            return pyarrow.parquet.ParquetFile(self.path, buffer_size=1 << 16, pre_buffer=False)
         except pa.ArrowInvalid as problem:
             raise InputError(f"{self.name}: is not a Parquet file ({problem})") from None
 
