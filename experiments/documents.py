@@ -307,7 +307,7 @@ def complaints(error: ValidationError, file: str, model: type[BaseModel], line: 
         location = tuple(part for part in problem["loc"] if not str(part).startswith(("function-", "list[")))
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
         number = line(location) if line else None
-        place = file + (f": line {number}" if number else "") + (f": {where}" if where else "")
+        place = file + (f", line {number}" if number else "") + (f": {where}" if where else "")
         match problem["type"]:
             case "extra_forbidden":
                 allowed = ", ".join(_fields_at(model, location[:-1]))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from experiments.multiplicity import adjusted
 from experiments.sequential import (
@@ -84,3 +85,6 @@ def test_adjusted_p_values():
     assert adjusted(p, "holm") == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert adjusted(p, "benjamini-hochberg") == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert adjusted(p, "none") == p
+    many = np.random.default_rng(1).random(50) ** 3
+    for method, theirs in (("holm", "holm"), ("benjamini-hochberg", "fdr_bh")):
+        assert adjusted(list(many), method) == pytest.approx(multipletests(many, method=theirs)[1])
