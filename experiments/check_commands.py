@@ -1,19 +1,36 @@
-"""Check, recalibrate and record from files: what the command line calls."""
+"""Predict, check, recalibrate and record from files: what the command line calls."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from experiments.arms import arm_scenarios
 from experiments.check import check, planned_margins
 from experiments.check_document import Check
 from experiments.documents import AnyDocument, Prediction, Readout, load_document
 from experiments.plan_file import load_plan
+from experiments.prediction import DRAWS, predict
 from experiments.recalibration import recalibrate
 from experiments.recalibration_document import Recalibration
 from experiments.track_record import TrackRecord, add
 from sim.errors import InputError
 
 RECORD = "track_record.json"
+
+
+def predict_command(
+    plan: Path | str,
+    draws: int = DRAWS,
+    seed: int = 0,
+    members: int | None = None,
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Prediction:
+    """The prediction for EXPERIMENT.yaml, whose scenarios are seen from its folder; see `predict`."""
+    stated = load_plan(plan)
+    scenarios = arm_scenarios(stated, Path(plan).parent)
+    return predict(stated, scenarios, draws, seed, members, threads=threads, progress=progress)
 
 
 def check_command(

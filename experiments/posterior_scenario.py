@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
-from ruamel.yaml import YAML
 
+from experiments.arms import yaml_text
 from experiments.recalibration_document import Recalibration
 
 EFFECTS = "behaviour.effects."
@@ -43,19 +42,18 @@ def scenario_changes(found: Recalibration) -> dict[str, Any]:
 
 
 def scenario_text(found: Recalibration) -> str:
-    """`scenario_changes` as YAML, with a heading that says where it comes from."""
-    changes = scenario_changes(found)
-    stream = io.StringIO()
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None
-    yaml.width = 110
-    yaml.dump(changes, stream)
+    """A scenario file with these changes; it extends the base scenario of the plan where that is known."""
+    base = found.provenance.get("base")
+    content: dict[str, Any] = {"extends": base} if isinstance(base, str) else {}
+    content["name"] = f"recalibrated by {found.experiment}"
     heading = (
         f"# What the experiment {found.experiment!r} changed in the scenario that predicted it.\n"
         f"# Prediction {found.prediction_digest[:12]}, read-out {found.readout_digest[:12]}, "
         f"{found.effective_draws:.0f} effective draws of {found.draws}.\n"
     )
-    return heading + (stream.getvalue() if changes else "{}\n")
+    if base and str(base).endswith((".yaml", ".yml")):
+        heading += f"# {base} is seen from the folder of this file: put this one beside the plan.\n"
+    return heading + yaml_text({**content, **scenario_changes(found)})
 
 
 def _put(tree: dict[str, Any], name: str, value: Any) -> None:

@@ -145,6 +145,7 @@ def _provenance(
     """What the check needs of the plan, frozen with the prediction, and how the simulation differs."""
     facts: dict[str, Fact] = {
         "plan_digest": plan.digest,
+        "base": plan.base,
         "primary": plan.primary.name,
         "alpha": plan.alpha,
         "days_arms_differ_before_window": of.first_day if _differ_early(plan, scenarios) else 0,

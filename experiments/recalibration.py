@@ -100,6 +100,7 @@ def recalibrate(
             "prediction frozen at": prediction.frozen_at.isoformat(),
             "simulated by": f"loyalsim {prediction.software}",
             "seed": prediction.seed,
+            "base": prediction.provenance.get("base"),
         },
     )
 

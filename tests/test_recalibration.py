@@ -17,6 +17,7 @@ from experiments.reweighting import (
     weighted_moments,
     weighted_quantile,
 )
+from scenarios.files import load
 from sim.errors import InputError
 
 STRENGTH = "behaviour.effects.goal_gradient.strength"
@@ -155,7 +156,22 @@ def test_the_result_is_a_scenario(made):
     assert population["posterior"]["parameters"] == ["purchase_rate.mean"]
     assert population["purchase_rate"]["mean"] < 0.05  # fewer visits than predicted
     assert population["posterior"]["covariance"][0][0] < 0.2**2
-    assert YAML(typ="safe").load(scenario_text(found)) == changes
+    named = {"name": "recalibrated by spring offer"}
+    assert YAML(typ="safe").load(scenario_text(found)) == {**named, **changes}
+
+
+def test_the_scenario_runs(made, tmp_path):
+    members = "{purchase_rate: {mean: 0.05, shape: 2.0}, basket: {median: 40.0, sigma: 0.6}}"
+    (tmp_path / "base.yaml").write_text(f"name: base\npopulation: {members}\n")
+    provenance = {**made.provenance, "base": "base.yaml"}
+    live = readout([row("spend", 2.0, 0.3), row("visits", 0.5, 0.2)], [[0.09, 0.0], [0.0, 0.04]])
+    found = recalibrate(made.model_copy(update={"provenance": provenance}).sealed(), live)
+    (tmp_path / "recalibrated.yaml").write_text(scenario_text(found))
+    scenario = load(tmp_path / "recalibrated.yaml")
+    stated = scenario.behaviour.stated("goal_gradient", "strength")
+    assert (stated.mean, stated.sd) == (found.parameters[0].after.mean, found.parameters[0].after.sd)
+    assert scenario.population.purchase_rate.mean < 0.05
+    assert scenario.population.posterior.parameters == ["purchase_rate.mean"]
 
 
 def test_launch_decision_before_and_after():

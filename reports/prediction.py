@@ -1,0 +1,111 @@
+"""The report of a frozen prediction as one HTML page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from experiments.check import planned_margins
+from experiments.documents import Estimate, Prediction
+from reports.page import COLOURS, figure, figure_svg, render, significant
+
+
+def prediction_files(found: Prediction) -> dict[str, str]:
+    """The folder of a prediction: document and page, by name."""
+    return {"prediction.json": found.to_json(), "prediction.html": prediction_report(found)}
+
+
+def prediction_report(found: Prediction) -> str:
+    """The page: what the live read-out is expected to show, why it is uncertain, and what it can find."""
+    draws = np.array(found.draws)
+    overall = [k for k, row in enumerate(found.rows) if row.overall]
+    weeks = [k for k, row in enumerate(found.rows) if row.week is not None and row.segment is None]
+    segments = [k for k, row in enumerate(found.rows) if row.week is None and row.segment is not None]
+    by_metric: dict[str, list[int]] = {}
+    for k in overall:
+        by_metric.setdefault(found.rows[k].metric, []).append(k)
+    by_arm: dict[str, list[int]] = {}
+    for k in weeks:
+        by_arm.setdefault(f"{found.rows[k].metric}, {found.rows[k].arm}", []).append(k)
+    return render(
+        "prediction.html",
+        title=f"Prediction of {found.experiment}",
+        provenance={
+            "prediction": found.sealed().digest,
+            "frozen at": found.frozen_at.isoformat(),
+            "simulated by": f"loyalsim {found.software}",
+            "seed": found.seed,
+            "scenarios": ", ".join(f"{arm}: {name}" for arm, name in found.scenarios.items()),
+            "members": ", ".join(f"{arm}: {n}" for arm, n in found.n.items()),
+        },
+        found=found,
+        count=len(draws),
+        table=[_line(found, k, draws[:, k]) for k in overall],
+        estimands=found.estimands,
+        effects=[
+            effect_figure([found.rows[k] for k in places], [draws[:, k] for k in places])
+            for places in by_metric.values()
+        ],
+        fans=[(name, fan_figure(found, draws, places)) for name, places in by_arm.items()],
+        segments=[_line(found, k, draws[:, k]) for k in segments],
+        lacking=found.provenance.get("not simulated"),
+        early=found.provenance.get("days_arms_differ_before_window"),
+    )
+
+
+def effect_figure(rows: list[Estimate], draws: list[np.ndarray]) -> Markup:
+    """One metric: the simulated read-outs of each arm as histograms."""
+    fig, ax = figure(7.2, 2.8)
+    edges = np.histogram_bin_edges(np.concatenate(draws), bins=min(40, max(10, len(draws[0]) // 10)))
+    for row, x, colour in zip(rows, draws, COLOURS * 2, strict=False):
+        ax.hist(x, bins=edges.tolist(), color=colour, alpha=0.55, label=row.arm)
+        ax.axvline(float(x.mean()), color=colour)
+    ax.axvline(0, color="#555555", linewidth=0.8)
+    ax.set_xlabel(f"effect on {rows[0].metric}" + (f", {rows[0].unit}" if rows[0].unit else ""))
+    ax.set_ylabel("simulated experiments")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=3, borderaxespad=0, frameon=False)
+    said = "; ".join(f"{row.arm}: mean {significant(row.effect)}" for row in rows)
+    return figure_svg(fig, f"Simulated read-outs of the effect on {rows[0].metric}. {said}.")
+
+
+def fan_figure(found: Prediction, draws: np.ndarray, places: list[int]) -> Markup:
+    """One metric of one arm by week: mean, 80 and 95 % of the simulated read-outs."""
+    ordered = sorted(places, key=lambda k: found.rows[k].week or 0)
+    weeks = [found.rows[k].week or 0 for k in ordered]
+    fig, ax = figure(7.2, 3.2)
+    for level, shade in ((0.95, 0.18), (0.8, 0.3)):
+        low, high = np.quantile(draws[:, ordered], [(1 - level) / 2, (1 + level) / 2], axis=0)
+        ax.fill_between(weeks, low, high, color=COLOURS[0], alpha=shade, linewidth=0)
+    ax.plot(weeks, draws[:, ordered].mean(axis=0), "o-", color=COLOURS[0])
+    ax.axhline(0, color="#555555", linewidth=0.8)
+    ax.set_xlabel("week of the experiment")
+    unit = found.rows[ordered[0]].unit
+    ax.set_ylabel("effect" + (f", {unit}" if unit else ""))
+    row = found.rows[ordered[0]]
+    return figure_svg(fig, f"Predicted effect on {row.metric} of {row.arm} by week.")
+
+
+def _line(found: Prediction, place: int, x: np.ndarray) -> dict[str, Any]:
+    row = found.rows[place]
+    low, high = np.quantile(x, [0.025, 0.975])
+    luck = None if found.luck_sd is None else found.luck_sd[place]
+    total = float(x.std(ddof=1))
+    power = found.provenance.get(f"power.{row.metric}.{row.arm}") if row.overall else None
+    margin = planned_margins(found).get(row.metric)
+    share = None
+    if luck is not None and total > 0:
+        share = max(0.0, 1 - (luck / total) ** 2) if found.includes_live_noise else 1.0
+    return {
+        "metric": row.metric,
+        "unit": row.unit,
+        "who": row.arm if row.segment is None else f"{row.arm}, {row.segment}",
+        "mean": significant(float(x.mean())),
+        "low": significant(float(low)),
+        "high": significant(float(high)),
+        "above": float((x > 0).mean()),
+        "parameters": share,
+        "power": power if isinstance(power, float) else None,
+        "margin": "–" if margin is None else significant(margin),
+    }

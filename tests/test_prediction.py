@@ -1,0 +1,246 @@
+"""A prediction simulates the experiment itself; where the simulator is the truth, the check lets it pass."""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from experiments.arms import arm_scenarios
+from experiments.check import check
+from experiments.check_commands import predict_command
+from experiments.documents import Prediction, load_document
+from experiments.plan_file import Plan, load_plan
+from experiments.prediction import parameter_draws, predict
+from experiments.readout import read
+from experiments.recalibration import recalibrate
+from experiments.simulated_trial import design, trial
+from reports.prediction import prediction_files
+from sim.errors import InputError
+from sim.scenario import Scenario
+
+BEFORE = dt.datetime(2026, 2, 20, 12, tzinfo=dt.UTC)
+
+
+def scenario(name="control", price=1.0, **changes):
+    incentives = []
+    if price < 1:
+        offer = {"name": "offer", "when": {"event": "purchase"}, "during": {"price": price}}
+        incentives.append({**offer, "valid_from": dt.date(2026, 3, 2)})
+    return Scenario.model_validate(
+        {
+            "name": name,
+            "population": {
+                "purchase_rate": {"mean": 0.05, "shape": 2.0},
+                "leaving": {"probability": 0.02},
+                "basket": {"median": 40.0, "sigma": 0.6},
+                "segments": [
+                    {"name": "light", "share": 0.6, "rate": 0.6},
+                    {"name": "heavy", "share": 0.4, "rate": 1.6},
+                ],
+            },
+            "programme": {"incentives": incentives},
+            "horizon": {"start": dt.date(2026, 3, 1), "months": 2},
+            **changes,
+        }
+    )
+
+
+def plan(**changes):
+    stated = {
+        "experiment": "spring offer",
+        "population": "all members",
+        "control": "control",
+        "arms": {"control": {"share": 0.5}, "offer": {"share": 0.5}},
+        "start": dt.date(2026, 3, 2),
+        "end": dt.date(2026, 3, 29),
+        "segments": ["segment"],
+        "sizing": {"members": 4000},
+        "metrics": [
+            {"name": "purchases", "role": "primary", "column": "orders", "simulation_margin": 0.2,
+             "weekly": "orders_w{week}"},
+            {"name": "basket", "kind": "ratio", "role": "secondary", "column": "spend",
+             "denominator": "purchases", "simulation_margin": 5.0},
+            {"name": "active", "kind": "proportion", "role": "secondary", "column": "active"},
+        ],
+    }  # fmt: skip
+    return Plan.model_validate({**stated, **changes})
+
+
+ARMS = {"control": scenario(), "offer": scenario("offer", price=0.7)}
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    return predict(plan(), ARMS, draws=200, seed=1, now=BEFORE, threads=1)
+
+
+def test_a_prediction_is_frozen_and_repeats_to_the_digest(frozen, tmp_path):
+    again = predict(plan(), ARMS, draws=20, seed=1, now=BEFORE, threads=1)
+    assert again.draws == frozen.draws[:20]
+    assert predict(plan(), ARMS, draws=20, seed=1, now=BEFORE, threads=2) == again
+    assert predict(plan(), ARMS, draws=20, seed=2, now=BEFORE, threads=1).draws != again.draws
+    path = tmp_path / "P.json"
+    path.write_text(frozen.to_json())
+    assert load_document(path, Prediction) == frozen
+    path.write_text(frozen.to_json().replace('"seed": 1', '"seed": 2'))
+    with pytest.raises(InputError, match="digest"):
+        load_document(path, Prediction)
+
+
+def test_it_holds_metrics_segments_and_weeks_jointly(frozen):
+    keys = {(row.metric, row.segment, row.week) for row in frozen.rows}
+    assert {("purchases", None, None), ("basket", None, None), ("active", None, None)} <= keys
+    assert {("purchases", "segment=light", None), ("purchases", "segment=heavy", None)} <= keys
+    assert {("purchases", None, week) for week in (1, 2, 3, 4)} <= keys
+    at = {row.key: k for k, row in enumerate(frozen.rows)}
+    draws = np.array(frozen.draws)
+    weeks = [draws[:, at["purchases", "offer", "control", None, week]] for week in (1, 2, 3, 4)]
+    assert sum(weeks) == pytest.approx(draws[:, at["purchases", "offer", "control", None, None]])
+    assert frozen.rows[0].effect > 0.1  # a lower price brings members more often
+    assert frozen.provenance["margin.purchases"] == 0.2
+    assert 0 < frozen.provenance["power.purchases.offer"] <= 1
+
+
+def test_luck_and_parameters_are_told_apart(frozen):
+    known = {"effects": {"price_response": {"rate": 0.8, "basket": 0.2}}}
+    sure = {
+        "control": scenario(behaviour=known),
+        "offer": scenario("offer", price=0.7, behaviour=known),
+    }
+    only_luck = np.array(predict(plan(), sure, draws=80, seed=3, now=BEFORE, threads=1).draws)[:, 0]
+    assert frozen.luck_sd[0] == pytest.approx(only_luck.std(ddof=1), rel=0.25)
+    assert np.array(frozen.draws)[:, 0].std(ddof=1) > 1.2 * frozen.luck_sd[0]
+
+
+def test_where_the_simulator_is_the_truth_the_check_lets_it_pass(frozen):
+    of = design(plan(), ARMS)
+    found = [check(frozen, read(trial(of, 10_000 + k, 500 + k, 1), of.plan)) for k in range(30)]
+    p = np.array([[row.p_difference for row in one.overall] for one in found])
+    assert (p < 0.05).mean() < 0.13
+    assert np.mean([one.joint[0].p < 0.05 for one in found]) < 0.16
+    pit = np.array([one.overall[0].pit for one in found])
+    assert 0.3 < pit.mean() < 0.7
+    assert pit.std() == pytest.approx(np.sqrt(1 / 12), abs=0.1)
+
+
+def test_a_wrong_simulator_is_refuted_and_a_vague_one_recalibrated(frozen):
+    def arms(rate):
+        belief = {"effects": {"price_response": {"rate": rate, "basket": 0.2}}}
+        return {
+            "control": scenario(behaviour=belief),
+            "offer": scenario("offer", price=0.7, behaviour=belief),
+        }
+
+    big = plan(sizing={"members": 20_000})
+    live = read(trial(design(big, arms(1.3)), 77, None, 1), big)
+    sure = predict(big, arms({"mean": 0.2, "sd": 0.05}), draws=30, seed=5, now=BEFORE, threads=1)
+    found = check(sure, live, margins={"purchases": 0.05})
+    assert (found.overall[0].verdict, found.overall[0].direction) == ("refuted", "understated")
+    assert check(frozen, live).overall[0].verdict == "confirmed"  # its wide prior holds the truth
+    response = "behaviour.effects.price_response.rate"
+    with pytest.raises(InputError, match=f"{response} would have to move by .+ to 1"):
+        recalibrate(
+            frozen, live
+        )  # 200 draws are too few for so sharp a result, and it says where the truth is
+    small = plan(sizing={"members": 5000})
+    live = read(trial(design(small, arms(1.3)), 77, None, 1), small)
+    moves = {move.name: move for move in recalibrate(frozen, live).parameters}
+    assert moves[response].moved
+    assert abs(moves[response].after.mean - 1.3) < abs(moves[response].before.mean - 1.3)
+    assert moves[response].after.sd < moves[response].before.sd
+
+
+def test_late_predictions_and_early_differences_are_marked(frozen):
+    assert not frozen.made_after_start
+    late = predict(plan(), ARMS, draws=20, now=dt.datetime(2026, 3, 3, tzinfo=dt.UTC), threads=1)
+    assert late.made_after_start
+    assert frozen.provenance["days_arms_differ_before_window"] == 0
+    points = {"earning": {"points_per_unit": 1.0}}
+    undated = {**ARMS, "offer": scenario("offer", programme=points)}
+    early = predict(plan(), undated, draws=20, now=BEFORE, threads=1)
+    assert early.provenance["days_arms_differ_before_window"] == 1
+
+
+def test_parameters_are_named_by_their_place():
+    posterior = {"parameters": ["purchase_rate.mean"], "covariance": [[0.04]]}
+    population = {**scenario().population.model_dump(), "posterior": posterior}
+    found = parameter_draws(scenario(population=population), 300)
+    assert "behaviour.effects.price_response.rate" in found.names
+    rates = np.array(found.values)[:, found.names.index("population.purchase_rate.mean")]
+    assert np.log(rates).std() == pytest.approx(0.2, rel=0.15)
+    off = scenario(behaviour={"all_effects": False})
+    assert parameter_draws(off, 30) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sizing": {}}, "does not say how many members"),
+        ({"end": dt.date(2026, 9, 1)}, "is not inside the period that the scenarios simulate, 2026-03-01 to"),
+        ({"arms": {"control": {"share": 0.5}, "bonus": {"share": 0.5}}}, "arm bonus has no scenario"),
+        (
+            {"metrics": [{"name": "nps", "role": "primary", "column": "score", "simulation_margin": 1.0}]},
+            "metric nps: nps and score is no measure of single members; give measure, one of purchases",
+        ),
+    ],
+)
+def test_plans_that_cannot_be_simulated_are_refused(changes, words):
+    with pytest.raises(InputError, match=words):
+        predict(plan(**changes), ARMS, draws=20, now=BEFORE)
+
+
+BASE = """
+name: base
+population:
+  purchase_rate: {mean: 0.05, shape: 2.0}
+  leaving: {probability: 0.02}
+  basket: {median: 40.0, sigma: 0.6}
+horizon: {start: 2026-03-01, months: 2}
+"""
+
+EXPERIMENT = """
+experiment: spring points
+population: all members
+base: base.yaml
+control: control
+arms:
+  control: {share: 0.5}
+  points:
+    share: 0.5
+    changes: {programme.earning: {points_per_unit: 2.0}, programme.rewards: [{name: voucher, points: 100,
+      kind: voucher, value: 5.0}]}
+start: 2026-03-02
+end: 2026-03-29
+sizing: {members: 1000}
+metrics:
+  - {name: spend, role: primary, column: spend, simulation_margin: 3.0, weekly: "spend_w{week}"}
+"""
+
+
+def test_arms_are_changes_to_a_base_seen_from_the_plans_folder(tmp_path):
+    (tmp_path / "base.yaml").write_text(BASE)
+    (tmp_path / "experiment.yaml").write_text(EXPERIMENT)
+    made = arm_scenarios(load_plan(tmp_path / "experiment.yaml"), tmp_path)
+    assert list(made) == ["control", "points"]
+    assert made["control"].programme.earning is None
+    assert made["points"].programme.earning.points_per_unit == 2.0
+    assert made["points"].population == made["control"].population
+    frozen = predict_command(tmp_path / "experiment.yaml", draws=20, seed=4, threads=1)
+    assert frozen.scenarios == {"control": "base", "points": "base, points"}
+    assert frozen.provenance["base"] == "base.yaml"
+    assert prediction_files(frozen) == prediction_files(frozen)
+    broken = EXPERIMENT.replace("points_per_unit", "points")
+    (tmp_path / "experiment.yaml").write_text(broken)
+    with pytest.raises(InputError, match=r"arm points: programme.earning.points: .* allowed are points_per"):
+        predict_command(tmp_path / "experiment.yaml", draws=20)
+    (tmp_path / "experiment.yaml").write_text(EXPERIMENT.replace("base: base.yaml", "base: other.yaml"))
+    with pytest.raises(InputError, match=r"arm control: found 'other\.yaml', but there is no"):
+        predict_command(tmp_path / "experiment.yaml", draws=20)
+    (tmp_path / "experiment.yaml").write_text(EXPERIMENT.replace("base: base.yaml\n", ""))
+    with pytest.raises(InputError, match="names no base scenario"):
+        predict_command(tmp_path / "experiment.yaml", draws=20)
+
+
+def test_two_draws_are_no_prediction():
+    with pytest.raises(InputError, match="2 simulated experiments are too few; at least 20"):
+        predict(plan(), ARMS, draws=2, now=BEFORE)
