@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import gammainc, gammaincc, ndtri
 
 from scenarios.calibration.baskets import Baskets, fit_baskets
@@ -28,7 +28,8 @@ _BOUNDS = {
     "leaving.b": (-7.0, 9.0),
 }
 _LOOSEST = 3.0
-_STEP = 1e-4
+_STEP = 1e-6
+_MOST_GROWTH = 1.5
 
 
 @dataclass(frozen=True)
@@ -208,13 +209,15 @@ def _fit(panel: Panel, candidate: Candidate, clock: Clock, near: Floats | None) 
     plain = _at_clock(panel, candidate, clock, near)
     if not candidate.growth:
         return plain
-    result = minimize_scalar(
-        lambda g: -_at_clock(panel, candidate, replace(clock, growth=g), plain.theta).log_likelihood,
-        bounds=(-1.5, 1.5),
-        method="bounded",
-        options={"xatol": 0.02, "maxiter": 12},
-    )
-    return _at_clock(panel, candidate, replace(clock, growth=float(result.x)), plain.theta)
+    fit = plain
+    for step in (0.4, 0.1):
+        centre = fit.clock.growth
+        sides = [_at_growth(panel, fit, centre + s) for s in (-step, step)]
+        down, up = (side.log_likelihood - fit.log_likelihood for side in sides)
+        bend = down + up
+        move = step * (down - up) / (2 * bend) if bend < 0 else step * np.sign(up - down)
+        fit = _at_growth(panel, fit, float(np.clip(centre + move, -_MOST_GROWTH, _MOST_GROWTH)))
+    return fit
 
 
 def _at_growth(panel: Panel, fit: Fit, growth: float) -> Fit:
@@ -236,10 +239,10 @@ def _at_clock(panel: Panel, candidate: Candidate, clock: Clock, near: Floats | N
         return -log_likelihood(model, inside, data) / members + float(((theta - inside) ** 2).sum())
 
     def slope(theta: Floats) -> Floats:
-        unit = np.eye(len(theta)) * _STEP
-        return np.array([loss(theta + u) - loss(theta - u) for u in unit]) / (2 * _STEP)
+        here, unit = loss(theta), np.eye(len(theta)) * _STEP
+        return np.array([loss(theta + u) - here for u in unit]) / _STEP
 
-    result = minimize(loss, near, jac=slope, method="BFGS", options={"gtol": 1e-7, "maxiter": 200})
+    result = minimize(loss, near, jac=slope, method="BFGS", options={"gtol": 5e-6, "maxiter": 200})
     theta = np.clip(np.asarray(result.x, dtype=float), low, high)
     return Fit(candidate, clock, theta, log_likelihood(model, theta, data), data)
 
