@@ -8,7 +8,7 @@ from experiments.plan_document import PlanDocument, PlannedPower
 from reports.page import COLOURS, figure, figure_svg, integer, render, significant
 
 
-def plan_files(plan: PlanDocument) -> dict[str, str | bytes]:
+def plan_files(plan: PlanDocument) -> dict[str, str]:
     """What the plan step writes: plan.json and plan.html, by name."""
     return {"plan.json": plan.to_json(), "plan.html": plan_page(plan)}
 

@@ -14,7 +14,7 @@ from reports.page import COLOURS, figure, figure_svg, integer, percent, render, 
 EFFECT, QUIET = COLOURS[0], "#999999"
 
 
-def readout_files(found: Readout) -> dict[str, str | bytes]:
+def readout_files(found: Readout) -> dict[str, str]:
     """What the read-out step writes: readout.json and readout.html, by name."""
     return {"readout.json": found.to_json(), "readout.html": readout_page(found)}
 

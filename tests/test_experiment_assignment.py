@@ -13,6 +13,7 @@ from experiments.assignment import arm_of, assign
 from experiments.commands import assign_command
 from experiments.plan_file import Plan
 from experiments.sources import open_source
+from reports.assignment import assignment_files
 from sim.errors import InputError
 
 BASE = {
@@ -107,8 +108,10 @@ def test_the_command_writes_table_and_record(tmp_path):
     for kind in ("csv", "parquet"):
         path = tmp_path / f"members.{kind}"
         frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
-        files = assign_command(str(path), tmp_path / "p.yaml")
+        files = assignment_files(*assign_command(str(path), tmp_path / "p.yaml"))
+        assert set(files) == {f"assignment.{kind}", "assignment.json", "assignment.html"}
         record = json.loads(files["assignment.json"])
+        assert record["salt"] in files["assignment.html"]
         raw = io.BytesIO(files[f"assignment.{kind}"])
         table = pd.read_csv(raw) if kind == "csv" else pd.read_parquet(raw)
         assert table["arm"].value_counts().to_dict() == record["members"] and len(record["digest"]) == 64

@@ -137,7 +137,7 @@ def test_clusters_looks_and_covariates_enter_the_size(tmp_path):
 
 def test_the_plan_document_and_its_page(tmp_path):
     (tmp_path / "EXPERIMENT.yaml").write_text(PLAN)
-    _, document = plan_command(tmp_path / "EXPERIMENT.yaml")
+    document = plan_command(tmp_path / "EXPERIMENT.yaml")
     files = plan_files(document)
     (tmp_path / "plan.json").write_text(files["plan.json"])
     assert load_document(tmp_path / "plan.json", PlanDocument) == document

@@ -388,5 +388,5 @@ def test_missing_can_count_as_zero():
 def test_the_same_data_give_the_same_bytes(tmp_path):
     (tmp_path / "p.yaml").write_text(json.dumps(BASE))
     live().to_csv(tmp_path / "live.csv", index=False)
-    one, other = (read_command(tmp_path / "live.csv", tmp_path / "p.yaml") for _ in range(2))
-    assert one == other and set(one) == {"readout.json"}
+    one, other = (readout_files(read_command(tmp_path / "live.csv", tmp_path / "p.yaml")) for _ in range(2))
+    assert one == other and set(one) == {"readout.json", "readout.html"}
