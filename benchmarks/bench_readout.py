@@ -77,11 +77,11 @@ def main(rows: int) -> int:
     print(f"bare NumPy      {shown(numpy_)}")
     print(f"ratio           {ratio:.2f} (at most 2)")
     print(f"extra memory    {extra / 2**20:.1f} MiB (at most 10)")
+    held = block + max(arrow) - already
     print(
-        f"from Parquet    {shown(from_file)}; {block / 2**20:.1f} MiB of Python's and "
-        f"{(max(arrow) - already) / 2**20:.1f} MiB of Arrow's memory, a block being {block_size() / 2**20:.1f} MiB"
+        f"from Parquet    {shown(from_file)}; {held / 2**20:.1f} MiB (a block: {block_size() / 2**20:.1f} MiB)"
     )
-    return int(ratio > 2 or extra > 10 * 2**20 or block + max(arrow) - already > 16 * 2**20)
+    return int(ratio > 2 or extra > 10 * 2**20 or held > 16 * 2**20)
 
 
 def one_pass(arm: np.ndarray, columns: dict[str, np.ndarray]) -> list[Effect]:

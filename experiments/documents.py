@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from experiments.complaints import complaints, shown
+from experiments.hand_made import UNSTATED as UNSTATED
+from experiments.hand_made import spelled_out
 from sim.errors import InputError
-
-UNSTATED = "unstated"
-"""what a hand-made document that does not say how it capped or estimated carries in those fields"""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -281,81 +281,21 @@ def load_document(path: Path | str, model: type[AnyDocument]) -> AnyDocument:
     except ValueError as problem:
         raise InputError(f"{file}: {problem}") from None
     if not isinstance(raw, dict):
-        raise InputError(f"{file}: found {_shown(raw)}; a document is a JSON object with keys")
+        raise InputError(f"{file}: found {shown(raw)}; a document is a JSON object with keys")
     kind = raw.get("kind", model.kind_name)
     if kind != model.kind_name:
-        raise InputError(
-            f"{file}: kind: found {_shown(kind)}; this step needs a {model.kind_name!r} document"
-        )
+        raise InputError(f"{file}: kind: found {shown(kind)}; this step needs a {model.kind_name!r} document")
     if raw.get("digest") is not None and raw["digest"] != digest_of(raw):
         raise InputError(
             f"{file}: digest: the content does not match it, the file was changed after it was written; "
             "use the original, or remove the digest to have it treated as hand-made"
         )
     if model is Readout:
-        raw = _spelled_out(raw, file)
+        raw = spelled_out(raw, file)
     try:
         return model.model_validate_json(json.dumps(raw))
     except ValidationError as error:
         raise InputError(*complaints(error, str(file), model)) from None
-
-
-def complaints(error: ValidationError, file: str, model: type[BaseModel], line: Any = None) -> list[str]:
-    """One sentence a problem: file, line where `line(location)` knows it, key, found, allowed."""
-    sentences = []
-    for problem in error.errors():
-        location = tuple(part for part in problem["loc"] if not str(part).startswith(("function-", "list[")))
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-        number = line(location) if line else None
-        place = file + (f", line {number}" if number else "") + (f": {where}" if where else "")
-        match problem["type"]:
-            case "extra_forbidden":
-                allowed = ", ".join(_fields_at(model, location[:-1]))
-                sentences.append(f"{place}: unknown key" + (f"; allowed: {allowed}" if allowed else ""))
-            case "missing":
-                sentences.append(f"{place}: is missing")
-            case "value_error":
-                sentences.append(f"{place}: {problem['ctx']['error']}")
-            case _:
-                allowed = problem["msg"].replace("Input should be", "must be").replace("should", "must")
-                sentences.append(f"{place}: found {_shown(problem['input'])}; {allowed}")
-    return sentences
-
-
-def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """The keys allowed at a location, found by walking the JSON Schema; empty where it cannot be told."""
-    schema = model.model_json_schema()
-    defs = schema.get("$defs", {})
-    nodes = [schema]
-    for part in location:
-        following = []
-        for node in _resolved(nodes, defs):
-            if isinstance(part, int):
-                following.append(node.get("items", {}))
-            elif part in node.get("properties", {}):
-                following.append(node["properties"][part])
-            elif isinstance(node.get("additionalProperties"), dict):
-                following.append(node["additionalProperties"])
-        nodes = following
-    keys = [key for node in _resolved(nodes, defs) for key in node.get("properties", {})]
-    return list(dict.fromkeys(keys))
-
-
-def _resolved(nodes: list[dict[str, Any]], defs: dict[str, Any]) -> list[dict[str, Any]]:
-    out: list[dict[str, Any]] = []
-    for node in nodes:
-        if "$ref" in node:
-            out += _resolved([defs[node["$ref"].split("/")[-1]]], defs)
-        elif "anyOf" in node or "oneOf" in node:
-            out += _resolved(node.get("anyOf", []) + node.get("oneOf", []), defs)
-        else:
-            out.append(node)
-    return out
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -368,61 +308,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"found {name}; numbers must be finite")
-
-
-def _spelled_out(raw: dict[str, Any], file: Path) -> dict[str, Any]:
-    """A short hand-made read-out with arms, control and estimands filled in; anything else as it is."""
-    rows = raw.get("rows")
-    if "estimands" in raw or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        return raw
-    out = {
-        key: value
-        for key, value in raw.items()
-        if key not in ("population", "window", "capping", "estimator")
-    }
-    out.setdefault("experiment", file.stem)
-    counts = [row["n"] for row in rows if isinstance(row.get("n"), dict)]
-    names = list(dict.fromkeys(name for n in counts for name in n))
-    out.setdefault("arms", names)
-    if "control" not in out:
-        if "control" not in out["arms"]:
-            raise InputError(
-                f"{file}: control: is missing; name the control arm, one of {', '.join(out['arms'])}"
-            )
-        out["control"] = "control"
-    window = raw.get("window")
-    if not isinstance(window, list) or len(window) != 2:
-        raise InputError(f"{file}: window: found {_shown(window)}; must be [first day, last day]")
-    if not isinstance(raw.get("population"), str):
-        raise InputError(
-            f"{file}: population: found {_shown(raw.get('population'))}; must say who was counted"
-        )
-    out["rows"] = []
-    for number, row in enumerate(rows):
-        row = {"control": out["control"], **row}
-        if "arm" not in row:
-            others = [name for name in row.get("n", {}) if name != row["control"]]
-            if len(others) != 1:
-                raise InputError(
-                    f"{file}: rows[{number}].arm: is missing; name the arm that the effect is of"
-                )
-            row["arm"] = others[0]
-        out["rows"].append(row)
-    metrics = dict.fromkeys(str(row.get("metric")) for row in rows)
-    scales = {str(row.get("metric")): row.get("scale", "absolute") for row in rows}
-    out["estimands"] = [
-        {
-            "metric": metric,
-            "population": raw["population"],
-            "window_start": window[0],
-            "window_end": window[1],
-            "capping": raw.get("capping", UNSTATED),
-            "estimator": raw.get("estimator", UNSTATED),
-            "scale": scales[metric],
-        }
-        for metric in metrics
-    ]
-    return out
 
 
 def _check_rows(matrix: list[list[float]], width: int, name: str, of: str, square: bool = False) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from experiments.documents import Record, complaints, digest_of
+from experiments.complaints import complaints
+from experiments.documents import Record, digest_of
 from experiments.yaml_file import read_yaml
 from sim.errors import InputError
 
