@@ -52,10 +52,14 @@ def check(
         _compare(prediction, sealed, draws[:, ours], ours, readout.rows[live], known, history or {}, alpha)
         for ours, live in matched.pairs
     ]
-    joints = []
+    joints: list[JointComparison] = []
+    untested: list[str] = []
     for group, places in _groups(rows).items():
-        joint, rows = _jointly(group, places, rows, prediction, readout, draws, matched, alpha)
-        joints += joint
+        try:
+            joint, rows = _jointly(group, places, rows, prediction, readout, draws, matched, alpha)
+            joints.append(joint)
+        except ValueError as problem:
+            untested.append(f"Not tested together: {group}, because {problem}.")
     return Check(
         experiment=readout.experiment,
         prediction_digest=sealed,
@@ -66,7 +70,7 @@ def check(
         joint=joints,
         answer=answer(rows, joints, alpha),
         refused=matched.refused,
-        caveats=caveats(prediction, readout, matched, known),
+        caveats=caveats(prediction, readout, matched, known) + untested,
         provenance={
             "prediction frozen at": prediction.frozen_at.isoformat(),
             "simulated by": f"loyalsim {prediction.software}",
@@ -193,8 +197,8 @@ def _jointly(
     draws: Floats,
     matched: Matched,
     alpha: float,
-) -> tuple[list[JointComparison], list[Comparison]]:
-    """The joint test of a group (none where the draws are too few), and all rows with their bands."""
+) -> tuple[JointComparison, list[Comparison]]:
+    """The joint test of a group, and all rows with their bands; ValueError where the draws are too few."""
     ours, live = zip(*(matched.pairs[place] for place in places), strict=True)
     estimates = [readout.rows[number] for number in live]
     covariance = np.diag([row.se**2 for row in estimates])
@@ -207,19 +211,16 @@ def _jointly(
         known = True
     luck = None if prediction.luck_sd is None else np.array([prediction.luck_sd[k] for k in ours])
     dfs = [row.df for row in estimates if row.df is not None]
-    try:
-        found = joint_test(
-            np.array([row.effect for row in estimates]),
-            covariance,
-            draws[:, list(ours)],
-            prediction.includes_live_noise,
-            luck,
-            known,
-            min(dfs) if dfs else np.inf,
-            alpha,
-        )
-    except ValueError:
-        return [], rows
+    found = joint_test(
+        np.array([row.effect for row in estimates]),
+        covariance,
+        draws[:, list(ours)],
+        prediction.includes_live_noise,
+        luck,
+        known,
+        min(dfs) if dfs else np.inf,
+        alpha,
+    )
     out = list(rows)
     for place, band, outside in zip(places, found.band, found.outside, strict=True):
         out[place] = rows[place].model_copy(update={"band": band, "outside_band": outside})
@@ -236,4 +237,4 @@ def _jointly(
         energy_skill=found.energy_skill,
         sentence=joint_sentence(group, found, [out[place] for place in places], alpha),
     )
-    return [joint], out
+    return joint, out

@@ -150,12 +150,12 @@ def _members(found: Discrepancy, margin: float, members: int, needed: MembersNee
         return ""
     if needed.to_confirm is not None:
         return (
-            f"If the difference stays as it is, about {_count(needed.to_confirm)} members in all "
+            f"If the difference stays as it is, about {_count(needed.to_confirm)} members in both arms "
             f"({_count(needed.to_confirm - members)} more) would confirm it with probability .8."
         )
     if needed.to_refute is not None:
         return (
-            f"If the difference stays as it is, about {_count(needed.to_refute)} members in all "
+            f"If the difference stays as it is, about {_count(needed.to_refute)} members in both arms "
             f"({_count(needed.to_refute - members)} more) would refute it with probability .8."
         )
     return (

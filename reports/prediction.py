@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from experiments.check import planned_margins
 from experiments.documents import Estimate, Prediction
+from experiments.track_record import primary_metric
 from reports.page import COLOURS, figure, figure_svg, render, significant
 
 
@@ -23,6 +24,8 @@ def prediction_report(found: Prediction) -> str:
     overall = [k for k, row in enumerate(found.rows) if row.overall]
     weeks = [k for k, row in enumerate(found.rows) if row.week is not None and row.segment is None]
     segments = [k for k, row in enumerate(found.rows) if row.week is None and row.segment is not None]
+    first = primary_metric(found)
+    overall.sort(key=lambda k: found.rows[k].metric != first)
     by_metric: dict[str, list[int]] = {}
     for k in overall:
         by_metric.setdefault(found.rows[k].metric, []).append(k)
@@ -80,6 +83,7 @@ def fan_figure(found: Prediction, draws: np.ndarray, places: list[int]) -> Marku
         ax.fill_between(weeks, low, high, color=COLOURS[0], alpha=shade, linewidth=0)
     ax.plot(weeks, draws[:, ordered].mean(axis=0), "o-", color=COLOURS[0])
     ax.axhline(0, color="#555555", linewidth=0.8)
+    ax.set_xticks(weeks if len(weeks) <= 16 else weeks[:: len(weeks) // 12 + 1])
     ax.set_xlabel("week of the experiment")
     unit = found.rows[ordered[0]].unit
     ax.set_ylabel("effect" + (f", {unit}" if unit else ""))

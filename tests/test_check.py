@@ -153,6 +153,15 @@ def test_refusals_are_one_clear_sentence():
         check(prediction({"spend": np.ones(30)}, margins={"spend": 1.0}), readout([row("spend", 1.0, 0.0)]))
 
 
+def test_more_metrics_than_draws_are_not_tested_together_and_it_says_so():
+    rng = np.random.default_rng(4)
+    names = [f"m{k}" for k in range(25)]
+    made = prediction({name: rng.normal(1, 0.2, 22) for name in names})
+    found = check(made, readout([row(name, 1.0, 0.2) for name in names]))
+    assert found.joint == []
+    assert any("22 draws are too few to test 25 metrics together" in text for text in found.caveats)
+
+
 def test_no_margin_no_verdict():
     found = check(prediction({"spend": normal(1, 0.2)}), readout([row("spend", 1.0, 0.2)]))
     assert found.overall[0].verdict is None

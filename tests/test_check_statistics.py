@@ -176,16 +176,16 @@ ROOT = np.array([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [-0.3, 0.2, 2.0]])
 LIVE = np.array([[0.5, 0.2, 0.0], [0.2, 0.7, 0.1], [0.0, 0.1, 0.9]])
 
 
-def _p_values(repeats, draws, noisy, bias=0.0, known=True, seed=3):
+def _p_values(repeats, draws, noisy, bias=0.0, known=True, seed=3, luck=None, vague=1.0):
     rng = np.random.default_rng(seed)
     live_root = np.linalg.cholesky(LIVE)
     p, outside = np.empty(repeats), np.empty(repeats)
     for i in range(repeats):
-        y = ROOT @ rng.standard_normal(3) + live_root @ rng.standard_normal(3) + bias
-        x = rng.standard_normal((draws, 3)) @ ROOT.T
+        y = vague * ROOT @ rng.standard_normal(3) + live_root @ rng.standard_normal(3) + bias
+        x = rng.standard_normal((draws, 3)) @ ROOT.T * vague
         if noisy:
             x = x + rng.standard_normal((draws, 3)) @ live_root.T
-        found = joint_test(y, LIVE, x, noisy, correlation_known=known, seed=i)
+        found = joint_test(y, LIVE, x, noisy, luck, correlation_known=known, seed=i)
         p[i], outside[i] = found.p, any(found.outside)
     return p, outside
 
@@ -204,6 +204,15 @@ def test_joint_test_and_bands_keep_their_level(draws, noisy):
     assert outside.mean() == pytest.approx(0.05, abs=error)
     if noisy:
         assert stats.kstest(p, "uniform").pvalue > 0.005
+
+
+@pytest.mark.parametrize(("known", "vague"), [(True, 1.0), (False, 1.0), (True, 0.3)])
+def test_joint_test_keeps_its_level_where_the_luck_in_the_draws_is_stated(known, vague):
+    luck = np.sqrt(np.diag(LIVE))
+    p, outside = _p_values(1200, 80, True, known=known, luck=luck, vague=vague)
+    error = 3.3 * np.sqrt(0.05 * 0.95 / 1200)
+    assert 0.05 - 2 * error < (p < 0.05).mean() < 0.05 + error
+    assert 0.05 - 2 * error < outside.mean() < 0.05 + error
 
 
 def test_joint_test_finds_a_bias_as_often_as_the_noncentral_f_says():
