@@ -79,7 +79,7 @@ def main(rows: int) -> int:
     print(f"extra memory    {extra / 2**20:.1f} MiB (at most 10)")
     held = block + max(arrow) - already
     print(
-        f"from Parquet    {shown(from_file)}; {held / 2**20:.1f} MiB (a block: {block_size() / 2**20:.1f} MiB)"
+        f"from Parquet    {shown(from_file)}; {held / 2**20:.1f} MiB, a block {block_size() / 2**20:.1f} MiB"
     )
     return int(ratio > 2 or extra > 10 * 2**20 or held > 16 * 2**20)
 
