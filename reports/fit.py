@@ -94,8 +94,7 @@ def _weekly(report: dict[str, Any]) -> Markup:
     whole = len(weekly["actual"])
     past: Any = [start + dt.timedelta(days=7 * w) for w in range(whole)]
     cut = start + dt.timedelta(days=weekly["forecast_from_day"])
-    length = report["holdout"]["days"] if "holdout" in report else 7 * len(weekly["forecast"])
-    full = length // 7
+    full = weekly["forecast_days"] // 7
     ahead: Any = [cut + dt.timedelta(days=7 * w) for w in range(full)]
     fig, axes = figure(7.2, 3.8)
     axes.plot(past, weekly["actual"], color=ACTUAL, linewidth=1.2, marker="o", markersize=2.5, label="actual")

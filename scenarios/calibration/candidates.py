@@ -268,13 +268,26 @@ def _hessian(fit: Fit) -> Floats:
     return result
 
 
-def _season(panel: Panel, fit: Fit, copies: int = 20) -> tuple[float, ...]:
-    """53 factors: purchases by week of the year beside what the fit without season expects."""
+def _season(panel: Panel, fit: Fit, draws: int = 20) -> tuple[float, ...]:
+    """53 factors: purchases by week of the year beside what each member's own rate lets expect without
+    season.
+
+    A member's rate and end are drawn given their whole history, so that who happens to be in the panel
+    when, and how the panel began, is not taken for a season.
+    """
     rng = np.random.default_rng(53)
-    plain = replace(fit, clock=replace(fit.clock, season=None))
+    model = fit.candidate.model
+    firsts = np.flatnonzero(np.diff(panel.member, prepend=-1))
+    lasts = np.append(firsts[1:], len(panel.day)) - 1
+    begin = panel.day[firsts] + 1 if model.origin == "first purchase" else np.zeros_like(firsts)
+    rates = np.zeros(panel.days + 1)
+    for _ in range(draws):
+        state = states_given(model, fit.theta, fit.data, rng)
+        end = np.where(state.alive, panel.days, panel.day[lasts] + 1)
+        rates += np.bincount(begin, weights=state.rate, minlength=panel.days + 1)
+        rates -= np.bincount(end, weights=state.rate, minlength=panel.days + 1)
+    daily = np.cumsum(rates[:-1]) / draws * replace(fit.clock, season=None).weights(0, panel.days - 1)
     weeks = week_of_year(panel.start, np.arange(panel.days))
-    expected = np.zeros(WEEKS)
-    for _, day in fitted_days(plain, panel, rng, copies):
-        expected += np.bincount(weeks[day], minlength=WEEKS) / copies
-    actual = np.bincount(weeks[panel.day[modelled(panel, fit.candidate.model)]], minlength=WEEKS)
-    return season_factors(actual.astype(float), expected)
+    expected = np.bincount(weeks, weights=np.maximum(daily, 0.0), minlength=WEEKS).astype(np.float64)
+    actual = np.bincount(weeks[panel.day[modelled(panel, model)]], minlength=WEEKS)
+    return season_factors(actual.astype(np.float64), expected)

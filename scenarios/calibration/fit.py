@@ -141,7 +141,9 @@ def _calibrate(
         "textbook": textbook_summary(known),
         "baskets": _basket_notes(baskets),
         "uncertainty": _uncertainty(choice, shocks, fit, horizon),
-        "weekly": _weekly(panel, known, weeks, futures, choice, shocks, rng, holdout_from is not None),
+        "weekly": _weekly(
+            panel, known, weeks, futures, choice, shocks, rng, horizon, holdout_from is not None
+        ),
         **distributions(fit, known, rng),
         "population": data,
     }
@@ -177,6 +179,7 @@ def _weekly(
     choice: Choice,
     shocks: Shocks,
     rng: np.random.Generator,
+    horizon: int,
     held_out: bool,
 ) -> dict[str, Any]:
     spread = float(np.hypot(choice.error.spread["purchases"], shocks.rate))
@@ -185,6 +188,7 @@ def _weekly(
         "actual": weeks.actual.astype(int).tolist(),
         "fitted": weeks.fitted.round(1).tolist(),
         "forecast_from_day": known.days,
+        "forecast_days": horizon,
         "forecast": mean.round(1).tolist(),
         "low": low.round(1).tolist(),
         "high": high.round(1).tolist(),
