@@ -187,6 +187,14 @@ def test_launch_decision_before_and_after():
     assert sum(option.best_after for option in changes.options) == pytest.approx(1)
 
 
+def test_lower_is_better_where_the_plan_said_so(made):
+    provenance = {**made.provenance, "primary": "visits", "better.visits": "lower"}
+    lower = made.model_copy(update={"provenance": provenance}).sealed()
+    found = recalibrate(lower, readout([row("spend", 2.5, 0.3), row("visits", 1.2, 0.2)])).decision
+    assert found.value == "effect on visits (lower is better)"
+    assert (found.choice_after, found.options[1].after.mean < 0) == ("control", True)
+
+
 def test_conflict_is_refused_with_the_parameter_that_would_have_to_move(made):
     live = readout([row("spend", 20.0, 0.3), row("visits", 1.5, 0.2)])
     with pytest.raises(

@@ -212,6 +212,15 @@ def test_late_predictions_are_listed_and_not_scored():
     assert (empty.experiments, empty.coverage, empty.histogram, empty.metrics) == (0, (), None, ())
 
 
+@pytest.mark.parametrize(
+    "changes", [{"made_after_start": True}, {"frozen_at": dt.datetime(2026, 3, 9, tzinfo=dt.UTC)}]
+)
+def test_a_prediction_frozen_after_the_start_is_late_whatever_it_says(changes):
+    made = prediction({"spend": np.random.default_rng(5).normal(1.0, 0.3, 400)}, **changes)
+    live = readout([row("spend", 1.1, 0.2)])
+    assert add(TrackRecord(), check(made, live), made, live).entries[0].made_after_start
+
+
 def test_arms_that_share_a_control_count_once():
     both = _honest(8)
     both += [e.model_copy(update={"arm": "other"}) for e in both]
