@@ -83,18 +83,13 @@ def _superiority(plan: Plan, metric: Metric, row: Estimate, p: float, look: Look
         return Decision(
             metric=metric.name, arm=row.arm, verdict=verdict, rule=rule, p=p, sentence=f"{found}: {verdict}."
         )
-    reach = (
-        ""
-        if row.low is None or row.high is None
-        else f"; effects from {row.low:.4g} to {row.high:.4g} fit the data"
-    )
     return Decision(
         metric=metric.name,
         arm=row.arm,
         verdict="inconclusive",
         rule=rule,
         p=p,
-        sentence=f"{found}: neither better nor worse is shown{reach}.",
+        sentence=f"{found}: neither better nor worse is shown; the whole interval fits the data.",
     )
 
 
@@ -156,6 +151,12 @@ def _fits(rule: Rule, primary: str, guardrails: list[str]) -> bool:
 
 
 def _found(metric: Metric, row: Estimate) -> str:
-    unit = " (relative)" if row.scale == "relative" else f" {metric.unit}" if metric.unit else ""
-    ends = "" if row.low is None or row.high is None else f" ({row.low:+.4g} to {row.high:+.4g})"
-    return f"{metric.name}, {row.arm} against {row.control}: {row.effect:+.4g}{ends}{unit}"
+    unit = f" {metric.unit}" if metric.unit and row.scale == "absolute" else ""
+    reach = (
+        "" if row.low is None or row.high is None else f" ({_shown(row, row.low)} to {_shown(row, row.high)})"
+    )
+    return f"{metric.name}, {row.arm} against {row.control}: {_shown(row, row.effect)}{unit}{reach}"
+
+
+def _shown(row: Estimate, value: float) -> str:
+    return f"{100 * value:+.3g} %" if row.scale == "relative" else f"{value:+.4g}"

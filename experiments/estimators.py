@@ -148,7 +148,7 @@ def effect(means: ArmMeans, of: Levels, arm: int, control: int, alpha: float = 0
     difference, base = float(of.value[arm] - of.value[control]), float(of.value[control])
     se = math.sqrt(max(float(means.covariance(gradient[None])[0, 0]), 0.0))
     df = means.df(gradient) * share_left
-    t = float(stats.t.ppf(1 - alpha / 2, df))
+    t = float(stats.t.isf(alpha / 2, df))
     low, high = difference - t * se, difference + t * se
     p = 2 * float(stats.t.sf(abs(difference) / se, df)) if se > 0 else float(difference == 0)
     if of.target.denominator is not None and _near_zero(means, of.target.denominator, arm, control):

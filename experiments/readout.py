@@ -75,6 +75,7 @@ class _Analysis:
         self.estimands = {metric.name: estimand(plan, metric) for metric in plan.metrics}
         self.gates: list[Gate] = []
         self.rows: list[Estimate] = []
+        self.left_out: list[str] = []
 
     def readout(self, source: str) -> Readout:
         """Gates, rows, decisions, in this order."""
@@ -83,6 +84,10 @@ class _Analysis:
         self._gates(effects)
         self._weeks()
         self._segments()
+        if self.left_out:
+            names = ", ".join(dict.fromkeys(self.left_out))
+            sentence = f"Not shown, because there is too little in them to estimate an effect: {names}."
+            self.gates.append(Gate(name="left out", passed=False, blocks=False, sentence=sentence))
         facts: dict[str, Fact] = {
             "software": importlib.metadata.version("loyalsim"),
             "source": source,
@@ -195,9 +200,11 @@ class _Analysis:
                 try:
                     effects = self._effects(means, target, self.level)
                 except Undefined:
+                    self.left_out.append(f"{name} in week {week}")
                     continue
                 for arm, one in zip(self.plan.treatments, effects, strict=True):
                     if (relative and one.relative is None) or one.se == 0:
+                        self.left_out.append(f"{name} of {arm} in week {week}")
                         continue
                     found[arm].append(one)
                     self.rows.append(
@@ -214,10 +221,8 @@ class _Analysis:
         slope, se = trend(np.array([one.effect for one in effects]), joint)
         p = float(2 * special.ndtr(-abs(slope) / se)) if se > 0 else 1.0
         steady = p >= self.plan.alpha
-        shown = max(p, 1e-99)
-        sentence = (
-            f"{self.plan.primary.name}, {arm}: the effect changes by {slope:+.3g} a week (p = {shown:.2g})"
-        )
+        shown = "p < .0001" if p < 0.0001 else f"p = {p:.2g}"
+        sentence = f"{self.plan.primary.name}, {arm}: the effect changes by {slope:+.3g} a week ({shown})"
         sentence += "." if steady else "; the average of the window is no forecast of what stays."
         self.gates.append(
             Gate(
@@ -254,9 +259,11 @@ class _Analysis:
             try:
                 found = self._effects(part, self.features.targets[metric.name], self.level)
             except Undefined:
+                self.left_out.append(f"{metric.name} in {column}={value}")
                 continue
             one = found[self.plan.treatments.index(arm)]
             if (relative and one.relative is None) or one.se == 0:
+                self.left_out.append(f"{metric.name} of {arm} in {column}={value}")
                 continue
             rows.append(
                 self._row(metric, arm, one, relative, self._counts(part, arm), segment=f"{column}={value}")

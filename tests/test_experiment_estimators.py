@@ -239,6 +239,25 @@ def _unequal(rng):
     return arm, {"y": 2 * x + rng.normal(size=400), "x": x}, {}
 
 
+def _ratio(rng):
+    arm = rng.permutation(400) % 2
+    x = rng.gamma(2, 1, 400)
+    orders = 1.0 + rng.poisson(x)
+    return arm, {"y": orders * rng.gamma(4, 1, 400), "n": orders, "x": x}, {}
+
+
+def _strata(rng):
+    stratum = (rng.random(300) < 0.2).astype(int)
+    return rng.permutation(300) % 2, {"y": 3 * stratum + rng.normal(size=300)}, {"stratum": stratum}
+
+
+def _adjusted_clusters(rng):
+    arm, columns, labels = _clusters(rng)
+    of_cluster = rng.normal(size=30)[labels["cluster"]]
+    x = of_cluster + rng.normal(size=len(arm))
+    return arm, {"y": columns["y"] + of_cluster, "x": x}, labels
+
+
 Y = Target("y", "y")
 AA = {
     "members": (_members, Y, "member"),
@@ -247,6 +266,13 @@ AA = {
     "30 % missing": (_missing, Target("y", "y", covariates=("x", "x?"), adjustment="cuped"), "member"),
     "clusters cr2": (_clusters, Y, "cr2"),
     "clusters aggregated": (_clusters, Y, "aggregated"),
+    "clusters cr2 cuped": (
+        _adjusted_clusters,
+        Target("y", "y", covariates=("x",), adjustment="cuped"),
+        "cr2",
+    ),
+    "ratio cuped": (_ratio, Target("r", "y", "n", covariates=("x",), adjustment="cuped"), "member"),
+    "post-stratified": (_strata, Y, "member"),
     "heavy tails": (_heavy, Y, "member"),
     "mean near 0": (_near_zero, Y, "member"),
     "denominator near 0": (_near_zero_denominator, Target("r", "y", "x"), "member"),
