@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from scenarios.calibration.baskets import Baskets
 from scenarios.calibration.candidates import Fit, elapsed_after, rate_score
@@ -64,17 +65,18 @@ def draw_futures(
     weekly = np.zeros((draws, -(-days // 7)))
     root = _root(fit.covariance) if fit.covariance is not None else None
     ahead = shocks.ahead(fit, days)
+    busy = _shocks(ahead.rate, draws, rng)
+    dear = _shocks(float(np.hypot(baskets.scale_error, ahead.basket)), draws, rng)
     for d in range(draws):
         theta, clock = fit.theta, fit.clock
         if root is not None:
             theta = theta + root @ rng.standard_normal(len(theta))
         if root is not None and fit.candidate.growth:
             clock = replace(clock, growth=clock.growth + fit.growth_error * rng.standard_normal())
-        ends = elapsed_after(clock, days) * _shock(ahead.rate, rng)
+        ends = elapsed_after(clock, days) * busy[d]
         state = states_given(model, theta, fit.data, rng)
         mean, spread = baskets.effects(rate_score(replace(fit, theta=theta), state.rate))
-        price = baskets.scale * np.exp(mean + spread * rng.standard_normal(members))
-        price *= _shock(float(np.hypot(baskets.scale_error, ahead.basket)), rng)
+        price = dear[d] * baskets.scale * np.exp(mean + spread * rng.standard_normal(members))
         first = True
         for who, time in purchases(model, state, 0.0, float(ends[-1]), rng):
             totals[d, 0] += len(who)
@@ -121,8 +123,14 @@ def weekly_band(
     return mean, low, high
 
 
-def _shock(spread: float, rng: np.random.Generator) -> float:
-    return float(np.exp(spread * rng.standard_normal() - spread**2 / 2))
+def _shocks(spread: float, draws: int, rng: np.random.Generator) -> Floats:
+    """Common factors of mean 1, one a draw: equally likely strata in random order, so that few draws give
+    their spread.
+    """
+    score = ndtri((rng.permutation(draws) + 0.5) / draws)
+    factor = np.exp(spread * score)
+    result: Floats = factor / factor.mean()
+    return result
 
 
 def _tails() -> list[float]:
