@@ -61,8 +61,10 @@ def burn(m, i, s, t, points):
         taken = min(points, s.lots[i, slot])
         s.lots[i, slot] -= taken
         points -= taken
-        if s.lots[i, slot] == 0 and m.balance > 0:
+        if s.lots[i, slot] == 0 and (points > 0 or m.balance > 0):
             m.oldest += 1
+    while m.balance > 0 and s.lots[i, m.oldest % slots] == 0:
+        m.oldest += 1
 
 
 @rule
