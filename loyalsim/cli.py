@@ -1,0 +1,228 @@
+"""The command line. Commands are named by what a user wants; each imports what it needs when it is called.
+
+A further group of commands (live experiments, say) is a Typer application in a file of its own, joined with
+`app.add_typer` below.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.errors import InputError
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+
+app = typer.Typer(
+    name="loyalsim",
+    help="Simulate a loyalty programme before it is launched, and check the live experiment against it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Members = Annotated[int | None, typer.Option(min=1, help="Members at the start; default: the population's.")]
+Replications = Annotated[int, typer.Option(min=1, help="Runs with other luck; more = narrower intervals.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same result.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for report and data; written whole or not at all.")]
+
+
+def main() -> None:
+    """Run the command line: exit code 2 for a mistake in the input, each problem on a line of its own."""
+    try:
+        app()
+    except InputError as mistake:
+        for problem in mistake.problems:
+            print(problem, file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"loyalsim {version('loyalsim')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command line as a whole."""
+
+
+@app.command()
+def scenarios() -> None:
+    """List the library scenarios."""
+    from scenarios.files import library
+
+    found = library()
+    width = max(len(name) for name in found)
+    for name, description in found.items():
+        print(f"{name:<{width}}  {description}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    import json
+
+    from scenarios.files import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def calibrate(
+    transactions: Annotated[Path, typer.Argument(help="CSV or Parquet file, one row a purchase.")],
+    member: Annotated[str, typer.Option(help="Column with the member.")],
+    date: Annotated[str, typer.Option(help="Column with the date.")],
+    value: Annotated[str, typer.Option(help="Column with the value of the purchase.")],
+    out: Annotated[Path, typer.Option(help="Folder for population.yaml, fit.html and fit.json.")],
+    holdout_from: Annotated[
+        str | None, typer.Option(help="Day (2018-01-31) from which data is kept out of the fit, to test it.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Calibrate members from real transactions."""
+    from loyalsim.progress import Waiting
+    from reports.fit import fit_files
+    from scenarios.calibration import calibrate as fit
+    from scenarios.output import write_whole
+
+    with Waiting("reading") as waiting:
+        found = fit(
+            transactions, member=member, date=date, value=value, holdout_from=holdout_from, seed=seed,
+            progress=waiting.say,
+        )  # fmt: skip
+        write_whole(out, fit_files(found))
+    print(f"Members written to {out / 'population.yaml'}; how well they fit: {out / 'fit.html'}")
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="Scenario file, or name of a library scenario.")],
+    members: Members = None,
+    replications: Replications = 20,
+    seed: Seed = 0,
+    out: Out = None,
+) -> None:
+    """Simulate one scenario."""
+    _compare([scenario], None, members, replications, seed, out)
+
+
+@app.command()
+def compare(
+    scenarios: Annotated[list[str], typer.Argument(help="Scenario files, or names of library scenarios.")],
+    baseline: Annotated[
+        str | None, typer.Option(help="Scenario that the others are compared with; default: the first.")
+    ] = None,
+    members: Members = None,
+    replications: Replications = 20,
+    seed: Seed = 0,
+    out: Out = None,
+) -> None:
+    """Compare designs on the same members with the same luck."""
+    _compare(scenarios, baseline, members, replications, seed, out)
+
+
+@app.command()
+def demo(
+    members: Members = None,
+    replications: Replications = 20,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("loyalsim-demo"),
+) -> None:
+    """Calibrate on a real grocery panel, compare four designs over two years, write a report."""
+    from loyalsim.demo import DESIGNS, baskets
+    from loyalsim.progress import Waiting
+    from loyalsim.tables import print_answer
+    from reports.fit import fit_files
+    from scenarios.calibration import calibrate as fit
+    from scenarios.files import load_many
+
+    with Waiting("reading the Complete Journey panel") as waiting, baskets() as source:
+        found = fit(
+            source, member="household_id", date="date", value="sales_value", seed=seed, progress=waiting.say
+        )
+    designs = [s.model_copy(update={"population": found.population}) for s in load_many(DESIGNS)]
+    answer, files = _comparison(designs, DESIGNS[0], members, replications, seed)
+    fitted = {f"members/{name}": content for name, content in fit_files(found).items()}
+    _write(out, {**files, **fitted})
+    print_answer(answer, files)
+    print(
+        f"Read {out / 'report.html'} first; how the members were calibrated: {out / 'members' / 'fit.html'}"
+    )
+
+
+def _compare(
+    specs: list[str],
+    baseline: str | None,
+    members: int | None,
+    replications: int,
+    seed: int,
+    out: Path | None,
+) -> None:
+    from loyalsim.tables import print_answer
+    from scenarios.files import load_many
+
+    designs = load_many(specs)
+    answer, files = _comparison(designs, _baseline(baseline, specs, designs), members, replications, seed)
+    if out is not None:
+        _write(out, files)
+    print_answer(answer, files)
+    if out is not None:
+        print(f"Report: {out / 'report.html'}")
+
+
+def _comparison(
+    designs: list[Scenario], baseline: str | None, members: int | None, replications: int, seed: int
+) -> tuple[str, dict[str, str | bytes]]:
+    """The answer in a sentence, and the files of the result by name."""
+    from reports.comparison import comparison_files
+    from scenarios.comparison import compare as compare_designs
+
+    from loyalsim.progress import Waiting
+
+    with Waiting("simulating") as waiting:
+        found = compare_designs(
+            designs,
+            baseline=baseline,
+            members=members,
+            replications=replications,
+            seed=seed,
+            progress=waiting.step,
+        )
+        waiting.say("writing the report")
+        return str(found.answer), dict(comparison_files(found))
+
+
+def _baseline(wanted: str | None, specs: list[str], designs: list[Scenario]) -> str | None:
+    """The name of the baseline, which may be given as its scenario is."""
+    from scenarios.composing import guess
+
+    names = [design.name for design in designs]
+    if wanted is None or wanted in names:
+        return wanted
+    if wanted in specs:
+        return names[specs.index(wanted)]
+    raise InputError(
+        f"--baseline: found {wanted!r}, allowed is one of {', '.join(names)}{guess(wanted, names)}"
+    )
+
+
+def _write(out: Path, files: dict[str, str | bytes]) -> None:
+    from scenarios.output import write_whole
+
+    write_whole(out, files)
+
+
+if __name__ == "__main__":
+    main()

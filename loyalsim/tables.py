@@ -1,0 +1,63 @@
+"""Short tables for the terminal, out of what summary.json says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+SHORT = (
+    "margin_per_member",
+    "incremental_net_margin",
+    "roi",
+    "revenue_per_member",
+    "benefit_cost_share",
+    "active_rate",
+    "retention",
+    "points_redemption_rate",
+)
+"""Measures of the short table; the report has all of them."""
+
+
+def print_answer(answer: str, files: Mapping[str, str | bytes]) -> None:
+    """The answer in a sentence, and the short table of the scenarios in files["summary.json"]."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sim.measures import describe
+
+    console = Console()
+    console.print(answer, highlight=False, markup=False, soft_wrap=True)
+    scenarios: dict[str, Any] = json.loads(files["summary.json"])["scenarios"]
+    table = Table(show_edge=False, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for name in scenarios:
+        table.add_column(name, justify="right")
+    for measure in SHORT:
+        found = [entry["measures"].get(measure) for entry in scenarios.values()]
+        if any(cell is not None and cell.get("value") is not None for cell in found):
+            title, unit, _ = describe(measure)
+            table.add_row(
+                f"{title} ({unit})" if unit not in ("share", "ratio") else title, *map(_cell, found)
+            )
+    console.print(table)
+
+
+def _cell(found: dict[str, Any] | None) -> str:
+    if found is None or found.get("value") is None or found["value"] != found["value"]:
+        return "-"
+    value = float(found["value"])
+    low, high = found.get("low"), found.get("high")
+    text = _number(value, found.get("unit", ""))
+    if low is None or high is None or low == high:
+        return text
+    return f"{text} ({_number(low, found.get('unit', ''))} to {_number(high, found.get('unit', ''))})"
+
+
+def _number(value: float, unit: str) -> str:
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    return f"{value:,.2f}"
+
+
+__all__ = ["SHORT", "print_answer"]
