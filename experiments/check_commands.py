@@ -26,11 +26,16 @@ def predict_command(
     members: int | None = None,
     threads: int | None = None,
     progress: Callable[[int], None] = lambda done: None,
+    record: Path | str | None = None,
 ) -> Prediction:
-    """The prediction for EXPERIMENT.yaml, whose scenarios are seen from its folder; see `predict`."""
+    """The prediction for EXPERIMENT.yaml, whose scenarios are seen from its folder; see `predict`.
+
+    record: folder of a track record, by which the forecasts are corrected.
+    """
     stated = load_plan(plan)
     scenarios = arm_scenarios(stated, Path(plan).parent)
-    return predict(stated, scenarios, draws, seed, members, threads=threads, progress=progress)
+    known = None if record is None else load_record(record)
+    return predict(stated, scenarios, draws, seed, members, None, threads, progress, known)
 
 
 def check_command(
@@ -47,7 +52,7 @@ def check_command(
     """
     predicted, live = _documents(prediction, readout)
     margins, alpha = _planned(predicted, prediction, plan)
-    history = load_record(record).history(predicted.frozen_at) if record is not None else None
+    history = load_record(record).history(predicted) if record is not None else None
     return check(predicted, live, margins, history, alpha)
 
 
@@ -66,7 +71,7 @@ def record_command(
     predicted, live = _documents(prediction, readout)
     known = load_record(record)
     margins, alpha = _planned(predicted, prediction, plan)
-    found = check(predicted, live, margins, known.history(predicted.frozen_at), alpha)
+    found = check(predicted, live, margins, known.history(predicted), alpha)
     return add(known, found, predicted, live)
 
 

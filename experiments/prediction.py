@@ -15,7 +15,9 @@ from experiments.estimands import estimand
 from experiments.plan_file import Plan
 from experiments.posterior_scenario import EFFECTS, POPULATION
 from experiments.readout import read
+from experiments.record_assessment import correct
 from experiments.simulated_trial import Design, design, trial
+from experiments.track_record import TrackRecord
 from sim.errors import InputError
 from sim.scenario import Scenario
 
@@ -35,6 +37,7 @@ def predict(
     now: dt.datetime | None = None,
     threads: int | None = None,
     progress: Callable[[int], None] = lambda done: None,
+    record: TrackRecord | None = None,
 ) -> Prediction:
     """Simulate the experiment `draws` times at its live size and freeze what its read-out would say.
 
@@ -42,6 +45,7 @@ def predict(
     freezing, default the present. Each simulated experiment has its own parameters (draw number) and its own
     luck (from `seed`), and is analysed by the read-out's own estimators; the luck that a row holds is the
     root mean square of its standard errors. A prediction frozen after the first day of the window is marked.
+    record: what earlier predictions were worth; the forecasts corrected by it are frozen beside the draws.
     Raises InputError where the plan does not fit the simulation, see `simulated_trial.design`.
     """
     if draws < LEAST:
@@ -74,7 +78,7 @@ def predict(
         includes_live_noise=True,
         luck_sd=[float(value) for value in np.sqrt((errors**2).mean(axis=0))],
         parameter_draws=parameter_draws(scenarios[plan.control], draws),
-        provenance=_provenance(plan, of, found, scenarios),
+        provenance=_provenance(plan, of, found, scenarios) | _corrections(record, rows, frozen),
     ).sealed()
 
 
@@ -163,6 +167,22 @@ def _provenance(
             )
     if of.dropped:
         facts["not simulated"] = "; ".join(of.dropped)
+    return facts
+
+
+def _corrections(record: TrackRecord | None, rows: list[Estimate], frozen: dt.datetime) -> dict[str, Fact]:
+    """`corrected.mean`, `.scale`, `.df`, `.experiments` of each overall row that the record speaks about."""
+    facts: dict[str, Fact] = {}
+    for row in rows:
+        if record is None or not row.overall:
+            continue
+        found = correct(record, (row.metric, row.scale), frozen, row.effect, row.se)
+        if found is not None:
+            which = f"{row.metric}.{row.arm}"
+            facts[f"corrected.mean.{which}"] = found.mean
+            facts[f"corrected.scale.{which}"] = found.scale
+            facts[f"corrected.df.{which}"] = found.df
+            facts[f"corrected.experiments.{which}"] = found.experiments
     return facts
 
 

@@ -150,17 +150,23 @@ def histogram(entries: list[Entry]) -> Histogram:
 
 
 def correct(
-    record: TrackRecord, metric: str, frozen_at: dt.datetime, predicted: float, predictive_sd: float
+    record: TrackRecord,
+    metric: tuple[str, str],
+    frozen_at: dt.datetime,
+    predicted: float,
+    predictive_sd: float,
 ) -> Corrected | None:
-    """A forecast of `metric` read through what earlier experiments taught: a + b m, wider by their scatter.
+    """A forecast read through what earlier experiments taught: a + b m, wider by their scatter.
 
-    Only experiments whose result was known when the forecast was frozen count. None below 5 of them, or where
-    their predictions do not differ.
+    metric: name and scale (absolute, relative). Only experiments whose result was known when the forecast was
+    frozen count. None below 5 of them, or where their predictions do not differ.
     """
     known = [
         entry
         for entry in once_an_experiment(record.entries)
-        if entry.metric == metric and not entry.made_after_start and entry.known_from <= frozen_at.date()
+        if (entry.metric, entry.scale) == metric
+        and not entry.made_after_start
+        and entry.known_from <= frozen_at.date()
     ]
     fit = _line(known)
     if fit is None:
@@ -212,7 +218,8 @@ def _scored(entries: list[Entry]) -> Scored | None:
     record = TrackRecord(entries=entries)
     plain, corrected, count = 0.0, 0.0, 0
     for entry in entries:
-        found = correct(record, entry.metric, entry.frozen_at, entry.predicted, entry.predictive_sd)
+        which = (entry.metric, entry.scale)
+        found = correct(record, which, entry.frozen_at, entry.predicted, entry.predictive_sd)
         if found is not None:
             df = np.inf if entry.df is None else max(entry.df, 2.0)
             plain += float(crps_student(entry.observed, entry.predicted, entry.predictive_sd, df))

@@ -66,11 +66,13 @@ class TrackRecord(Document):
         """Names of the experiments, in the order of their predictions."""
         return list(dict.fromkeys(entry.experiment for entry in self.entries))
 
-    def history(self, before: dt.datetime) -> dict[str, list[float]]:
-        """Metric -> effects known when a prediction frozen at `before` was made, one an experiment."""
+    def history(self, prediction: Prediction) -> dict[str, list[float]]:
+        """Metric -> effects that were known when `prediction` was frozen, one an experiment, same scale."""
+        scales = {estimand.metric: estimand.scale for estimand in prediction.estimands}
         out: dict[str, list[float]] = {}
         for entry in once_an_experiment(self.entries):
-            if entry.known_from <= before.date():
+            known = entry.known_from <= prediction.frozen_at.date()
+            if known and scales.get(entry.metric) == entry.scale:
                 out.setdefault(entry.metric, []).append(entry.observed)
         return out
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from scipy import stats
 
 from experiments.check import planned_margins
 from experiments.documents import Estimate, Prediction
@@ -46,6 +47,7 @@ def prediction_report(found: Prediction) -> str:
         found=found,
         count=len(draws),
         table=[_line(found, k, draws[:, k]) for k in overall],
+        corrected=[text for k in overall if (text := _corrected(found, found.rows[k]))],
         estimands=found.estimands,
         effects=[
             effect_figure([found.rows[k] for k in places], [draws[:, k] for k in places])
@@ -89,6 +91,20 @@ def fan_figure(found: Prediction, draws: np.ndarray, places: list[int]) -> Marku
     ax.set_ylabel("effect" + (f", {unit}" if unit else ""))
     row = found.rows[ordered[0]]
     return figure_svg(fig, f"Predicted effect on {row.metric} of {row.arm} by week.")
+
+
+def _corrected(found: Prediction, row: Estimate) -> str | None:
+    """The forecast after the track record, in words."""
+    names = ("mean", "scale", "df", "experiments")
+    facts = [found.provenance.get(f"corrected.{name}.{row.metric}.{row.arm}") for name in names]
+    if any(fact is None for fact in facts):
+        return None
+    mean, scale, df, count = (float(fact or 0.0) for fact in facts)
+    low, high = stats.t.interval(0.95, df, mean, scale)
+    return (
+        f"{row.metric}, {row.arm}: {significant(mean)}, and nineteen read-outs in twenty between "
+        f"{significant(float(low))} and {significant(float(high))}, going by {count:.0f} earlier experiments."
+    )
 
 
 def _line(found: Prediction, place: int, x: np.ndarray) -> dict[str, Any]:

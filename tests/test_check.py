@@ -1,5 +1,6 @@
 """A check reads two documents and says what follows, or refuses and says why."""
 
+import datetime as dt
 import gzip
 
 import numpy as np
@@ -10,7 +11,9 @@ from scipy import stats
 
 from experiments.check import check
 from experiments.check_document import Check
-from experiments.documents import UNSTATED, Gate, load_document
+from experiments.documents import UNSTATED, Gate, Prediction, load_document
+from experiments.plan_file import Plan
+from experiments.readout import read
 from sim.errors import InputError
 
 
@@ -199,11 +202,23 @@ def test_order_of_rows_and_scale_of_units_change_nothing():
     assert big.rows[0].pit == pytest.approx(first.rows[0].pit, abs=2 / 300)
 
 
-def _half(frame, arm, metric):
-    treated, control = (frame.loc[frame.segment == name, metric] for name in (arm, "No E-Mail"))
-    effect = treated.mean() - control.mean()
-    se = np.sqrt(treated.var() / len(treated) + control.var() / len(control))
-    return float(effect), float(se), min(len(treated), len(control))
+HILLSTROM = Plan.model_validate(
+    {
+        "experiment": "e-mail",
+        "population": "buyers of the last year",
+        "control": "No E-Mail",
+        "arms": {name: {"share": 1 / 3} for name in ("No E-Mail", "Mens E-Mail", "Womens E-Mail")},
+        "start": dt.date(2008, 3, 3),
+        "end": dt.date(2008, 3, 16),
+        "columns": {"member": "member", "arm": "segment"},
+        "metrics": [
+            {"name": "visit", "kind": "proportion", "role": "primary", "column": "visit",
+             "simulation_margin": 0.02},
+            {"name": "conversion", "kind": "proportion", "role": "secondary", "column": "conversion"},
+            {"name": "spend", "role": "secondary", "column": "spend"},
+        ],
+    }
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -219,31 +234,45 @@ def hillstrom(request):
 
 def test_hillstrom_one_half_predicts_the_other(hillstrom):
     """A prediction fitted on one half holds on the other; with the two mailings swapped it does not."""
-    fitted, tested = hillstrom
-    rng = np.random.default_rng(12)
-    arms = {"mens": "Mens E-Mail", "womens": "Womens E-Mail"}
-    names = [(arm, metric) for arm in arms for metric in ("visit", "conversion", "spend")]
+    fitted, tested = (read(half.assign(member=np.arange(len(half))), HILLSTROM) for half in hillstrom)
     margins = {"visit": 0.02, "conversion": 0.006, "spend": 1.0}
+    draws = np.random.default_rng(12).multivariate_normal(
+        [row.effect for row in fitted.rows], fitted.covariance, 800
+    )
+    swap = {"Mens E-Mail": "Womens E-Mail", "Womens E-Mail": "Mens E-Mail"}
 
-    def predicted(source):
-        columns, keys = {}, {}
-        for arm, metric in names:
-            effect, se, _ = _half(fitted, arms[source.get(arm, arm)], metric)
-            columns[f"{arm} {metric}"] = rng.normal(effect, se, 2000)
-            keys[f"{arm} {metric}"] = {"metric": metric, "arm": arm}
-        return prediction(columns, noise=False, keys=keys, margins=margins)
+    def predicted(arms):
+        rows = [
+            row.model_copy(
+                update={"arm": arms[row.arm], "n": {"No E-Mail": row.n["No E-Mail"], arms[row.arm]: 1}}
+            )
+            for row in fitted.rows
+        ]
+        return Prediction(
+            experiment="e-mail",
+            frozen_at=dt.datetime(2008, 3, 1, tzinfo=dt.UTC),
+            made_after_start=False,
+            scenarios={arm: arm for arm in fitted.arms},
+            control=fitted.control,
+            seed=12,
+            software="by hand",
+            n=dict.fromkeys(fitted.arms, 10_000),
+            estimands=fitted.estimands,
+            rows=rows,
+            draws=draws.tolist(),
+            includes_live_noise=False,
+        )
 
-    rows = []
-    for arm, metric in names:
-        effect, se, n = _half(tested, arms[arm], metric)
-        rows.append(row(metric, effect, se, arm=arm, n=n))
-    right = check(predicted({}), readout(rows))
-    assert not any(r.verdict == "refuted" for r in right.rows)
-    visits = {r.arm: r for r in right.rows if r.metric == "visit"}
+    right = check(predicted(dict(zip(swap, swap, strict=True))), tested, margins)
+    assert len(right.overall) == 6
+    assert not any(r.verdict == "refuted" for r in right.overall)
+    visits = {r.arm: r for r in right.overall if r.metric == "visit"}
     assert {r.verdict for r in visits.values()} == {"confirmed"}
     assert all(r.skill_no_effect > 0.5 for r in visits.values())
-    swapped = check(predicted({"mens": "womens", "womens": "mens"}), readout(rows))
-    off = {r.arm: r for r in swapped.rows if r.metric == "visit"}
-    assert {arm: r.verdict for arm, r in off.items()} == {"mens": "refuted", "womens": "refuted"}
-    assert {arm: r.direction for arm, r in off.items()} == {"mens": "understated", "womens": "overstated"}
-    assert "overstated" in swapped.answer
+    assert right.joint[0].method == "hotelling"
+    assert right.joint[0].p > 0.05
+    swapped = check(predicted(swap), tested, margins)
+    off = {r.arm: (r.verdict, r.direction) for r in swapped.overall if r.metric == "visit"}
+    assert off == {"Mens E-Mail": ("refuted", "understated"), "Womens E-Mail": ("refuted", "overstated")}
+    assert swapped.joint[0].p < 1e-4
+    assert "Womens E-Mail: visit overstated" in swapped.answer

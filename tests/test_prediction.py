@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
+from test_track_record import _honest
 
 from experiments.arms import arm_scenarios
 from experiments.check import check
@@ -14,6 +15,7 @@ from experiments.prediction import parameter_draws, predict
 from experiments.readout import read
 from experiments.recalibration import recalibrate
 from experiments.simulated_trial import design, trial
+from experiments.track_record import TrackRecord
 from reports.prediction import prediction_files
 from sim.errors import InputError
 from sim.scenario import Scenario
@@ -148,6 +150,17 @@ def test_a_wrong_simulator_is_refuted_and_a_vague_one_recalibrated(frozen):
     assert moves[response].moved
     assert abs(moves[response].after.mean - 1.3) < abs(moves[response].before.mean - 1.3)
     assert moves[response].after.sd < moves[response].before.sd
+
+
+def test_the_track_record_corrects_what_is_frozen(frozen):
+    past = _honest(12, a=0.0, b=0.5)
+    record = TrackRecord(entries=[entry.model_copy(update={"metric": "purchases"}) for entry in past])
+    made = predict(plan(), ARMS, draws=20, seed=1, now=BEFORE, threads=1, record=record)
+    assert made.provenance["corrected.experiments.purchases.offer"] == 12
+    assert made.provenance["corrected.scale.purchases.offer"] > made.rows[0].se
+    assert "corrected.mean.basket.offer" not in made.provenance
+    assert made.draws == frozen.draws[:20]  # the draws themselves stay what the simulation said
+    assert "going by 12 earlier experiments" in prediction_files(made)["prediction.html"]
 
 
 def test_late_predictions_and_early_differences_are_marked(frozen):

@@ -118,6 +118,8 @@ def test_reml_refuses_what_it_cannot_fit():
         reml(np.arange(4.0), np.zeros(4), np.ones((4, 1)))
 
 
+SPEND = ("spend", "absolute")
+
 # --- many experiments ---------------------------------------------------------------------------------
 
 
@@ -178,13 +180,14 @@ def test_a_biased_forecaster_is_corrected_only_by_what_was_known_before():
     assert found.corrected.gain > 0.3
     record = TrackRecord(entries=biased)
     tenth = biased[10]
-    now = correct(record, "spend", tenth.frozen_at, 4.0, 0.5)
+    now = correct(record, SPEND, tenth.frozen_at, 4.0, 0.5)
     assert now.experiments == 10
     future = [e.model_copy(update={"observed": 99.0}) for e in biased[10:]]
-    same = correct(TrackRecord(entries=biased[:10] + future), "spend", tenth.frozen_at, 4.0, 0.5)
+    same = correct(TrackRecord(entries=biased[:10] + future), SPEND, tenth.frozen_at, 4.0, 0.5)
     assert same == now  # what came later changes nothing
-    assert correct(record, "spend", biased[4].frozen_at, 4.0, 0.5) is None
-    assert correct(record, "visits", tenth.frozen_at, 4.0, 0.5) is None
+    assert correct(record, SPEND, biased[4].frozen_at, 4.0, 0.5) is None
+    assert correct(record, ("spend", "relative"), tenth.frozen_at, 4.0, 0.5) is None
+    assert correct(record, ("visits", "absolute"), tenth.frozen_at, 4.0, 0.5) is None
 
 
 def test_corrected_forecasts_cover():
@@ -197,7 +200,7 @@ def test_corrected_forecasts_cover():
         ]
         m = rng.normal(3, 2)
         y = 0.5 + 0.5 * m + rng.normal(0, np.hypot(0.6, 1.0))
-        now = correct(TrackRecord(entries=past), "spend", past[-1].frozen_at + dt.timedelta(60), m, 0.6)
+        now = correct(TrackRecord(entries=past), SPEND, past[-1].frozen_at + dt.timedelta(60), m, 0.6)
         inside.append(abs(y - now.mean) <= stats.t.isf(0.1, now.df) * now.scale)
     assert np.mean(inside) == pytest.approx(0.8, abs=3.3 * np.sqrt(0.16 / 200))
 
@@ -242,5 +245,8 @@ def test_a_check_becomes_an_entry_once(tmp_path):
     path = tmp_path / "record.json"
     path.write_text(record.to_json())
     assert load_document(path, TrackRecord) == record.sealed()
-    assert record.history(dt.datetime(2027, 1, 1, tzinfo=dt.UTC)) == {"spend": [1.1], "visits": [0.9]}
-    assert record.history(dt.datetime(2026, 3, 1, tzinfo=dt.UTC)) == {}
+    later = prediction({"spend": draws}, frozen_at=dt.datetime(2027, 1, 1, tzinfo=dt.UTC))
+    assert record.history(later) == {"spend": [1.1]}
+    assert record.history(made) == {}  # not known yet when that was frozen
+    other_scale = later.model_copy(update={"estimands": [estimand("spend", scale="relative")]})
+    assert record.history(other_scale) == {}
