@@ -33,13 +33,6 @@ class Look:
         """Whether nothing is planned after it."""
         return self.at == len(self.plan.looks)
 
-    @property
-    def expected(self) -> float:
-        """Units that the plan expects in the end; what is there, where the plan does not say."""
-        sizing = self.plan.sizing
-        planned = sizing.clusters if self.plan.unit == "cluster" else sizing.members
-        return float(planned) if planned else self.units
-
     def level(self, alpha: float | None = None) -> float:
         """Two-sided level of this look alone when all looks together have `alpha` (the plan's)."""
         alpha = self.plan.alpha if alpha is None else alpha
@@ -47,7 +40,7 @@ class Look:
         if method == "fixed":
             return alpha
         if method == "anytime":
-            bound = anytime_factor(self.units, self.expected, alpha)
+            bound = anytime_factor(self.units, float(self.plan.expected_units or 0), alpha)
         else:
             bound = float(boundary(method, self.plan.fractions, alpha)[self.at - 1])
         return max(float(2 * special.ndtr(-bound)), _LEAST)
@@ -62,7 +55,7 @@ class Look:
             return nominal
         if method == "anytime":
             z = -float(special.ndtri(max(nominal, 1e-300) / 2))
-            return anytime_p(z, self.units, self.expected, self.plan.alpha)
+            return anytime_p(z, self.units, float(self.plan.expected_units or 0), self.plan.alpha)
         low, high = 1e-10, 0.5
         if nominal >= self.level(high):
             return 1.0

@@ -295,6 +295,11 @@ class Plan(Record):
                 and self.cluster_variance == "aggregated"
             ):
                 raise ValueError("quantiles cannot be estimated from cluster means; use cr1 or cr2")
+        if self.sequential == "anytime" and self.expected_units is None:
+            raise ValueError(
+                "sequential is anytime; sizing.members (sizing.clusters for unit cluster) must say how many "
+                "are expected, since the intervals are tuned to that number before the first look"
+            )
         self._check_looks()
         return self
 
@@ -339,6 +344,11 @@ class Plan(Record):
     def weeks(self) -> int:
         """Weeks of the window, a begun one counted."""
         return (self.end - self.start).days // 7 + 1
+
+    @property
+    def expected_units(self) -> int | None:
+        """Randomised units that sizing states, all arms together."""
+        return self.sizing.clusters if self.unit == "cluster" else self.sizing.members
 
     @property
     def cluster_column(self) -> str | None:

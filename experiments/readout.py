@@ -14,19 +14,19 @@ from scipy import special
 
 from experiments.aggregates import Aggregate, Floats, Key
 from experiments.arm_means import ArmMeans, Variance, arm_means
+from experiments.cutting import with_quantiles
 from experiments.decisions import decide
 from experiments.documents import Estimate, Fact, Gate, Readout
 from experiments.estimands import estimand
 from experiments.estimators import Effect, Target, Undefined, covariance, effect, levels
 from experiments.events import EventSource
-from experiments.features import Feature, Features, features_of, value_feature
+from experiments.features import Features, features_of
 from experiments.gates import balance_gate, outlier_gate, sample_ratio_gates, unit_gates
 from experiments.looks import Look, look_of
 from experiments.plan_file import Metric, Plan
-from experiments.quantiles import bootstrap_se, cluster_bootstrap_se, quantile
-from experiments.scan import Scan, collect, label_columns, scan
+from experiments.scan import Scan, label_columns, scan
 from experiments.segments import shrink, trend
-from experiments.sources import Source, open_source, require
+from experiments.sources import open_source, require
 from sim.errors import InputError
 
 Table = str | Path | pd.DataFrame
@@ -47,7 +47,7 @@ def read(live: Table, plan: Plan, look: int | None = None, events: Table | None 
         source = EventSource(source, open_source(events), plan)
     plain = features_of(plan, events is not None, {})
     require(source, label_columns(plan) | plain.columns())
-    features, quantiles = _with_quantiles(plan, source, events is not None)
+    features, quantiles = with_quantiles(plan, source, events is not None)
     found = scan(source, plan, features)
     try:
         return _Analysis(plan, found, features, quantiles, look).readout(source.name)
@@ -349,46 +349,3 @@ class _Analysis:
 
 def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
-
-
-def _with_quantiles(
-    plan: Plan, source: Source, events: bool
-) -> tuple[Features, dict[str, tuple[Floats, Floats]]]:
-    """Features with winsorising values found and quantile metrics as shares below each arm's quantile.
-
-    Metrics that need quantiles of the data cost one pass more, with their columns whole in memory.
-    """
-    wanted = [metric for metric in plan.metrics if metric.kind == "quantile" or metric.winsor]
-    caps = {metric.name: (metric.caps[0], metric.caps[1]) for metric in plan.metrics if metric.caps}
-    if not wanted:
-        return features_of(plan, events, caps), {}
-    raw = [value_feature(metric, events, caps.get(metric.name)) for metric in wanted]
-    values, arm, cluster = collect(source, plan, raw, plan.unit == "cluster")
-    for name in [name for code, name in enumerate(plan.arms) if not (arm == code).any()]:
-        raise InputError(f"{source.name}: arm {name!r} has 0 members; at least 2 are needed")
-    quantiles: dict[str, tuple[Floats, Floats]] = {}
-    for metric in wanted:
-        column = values[metric.name]
-        if metric.winsor:
-            low, high = (quantile(column, q) if 0 < q < 1 else _end(column, q) for q in metric.winsor)
-            caps[metric.name] = (low, high)
-            column = np.clip(column, low, high)
-        if metric.quantile is not None:
-            parts = [(column[arm == code], cluster[arm == code]) for code in range(len(plan.arms))]
-            level = np.array([quantile(part, metric.quantile) for part, _ in parts])
-            if plan.unit == "cluster":
-                se = np.array([cluster_bootstrap_se(part, of, metric.quantile) for part, of in parts])
-            else:
-                se = np.array([bootstrap_se(part, metric.quantile) for part, _ in parts])
-            quantiles[metric.name] = (level, se)
-    features = features_of(plan, events, caps)
-    below = {name: tuple(level.tolist()) for name, (level, _) in quantiles.items()}
-    overall: list[Feature] = [
-        replace(one, kind="below", cuts=below[one.name]) if one.name in below else one
-        for one in features.overall
-    ]
-    return replace(features, overall=tuple(overall)), quantiles
-
-
-def _end(column: Floats, q: float) -> float:
-    return float(column.min() if q <= 0 else column.max())

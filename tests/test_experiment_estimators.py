@@ -338,3 +338,39 @@ def test_aggregates_merge_to_the_whole():
     assert less.scatter[0] == pytest.approx(
         np.cov(columns["a"][rest], columns["b"][rest]) * (len(rest) - 1), rel=1e-6
     )
+
+
+def test_unknown_shares_of_strata_add_to_the_error_where_effects_differ():
+    n, repeats = 400, 800
+    draws, stated = [], []
+    for r in range(repeats):
+        rng = np.random.default_rng([r, 79])
+        stratum = (rng.random(n) < 0.5).astype(int)
+        arm = rng.permutation(n) % 2
+        found = one(arm, {"y": 4.0 * stratum * arm + 0.1 * rng.normal(size=n)}, Y, stratum=stratum)
+        draws.append(found.effect)
+        stated.append(found.se)
+    assert np.mean(stated) == pytest.approx(np.std(draws), rel=0.08)
+
+
+def test_many_blocks_are_one_table():
+    rng = np.random.default_rng(14)
+    n = 50_000
+    arm = np.sort(rng.integers(0, 2, n))
+    columns = {"a": rng.normal(1e6, 1, n).cumsum() / 1e4, "b": rng.gamma(1, 1, n)}
+    found = table(arm, columns)
+    for cell, a in enumerate((0, 1)):
+        rows = np.array([values[arm == a] for values in columns.values()])
+        assert found.n[cell] == rows.shape[1]
+        assert found.mean[cell] == pytest.approx(rows.mean(axis=1), rel=1e-12)
+        assert found.scatter[cell] == pytest.approx(np.cov(rows) * (rows.shape[1] - 1), rel=1e-8)
+
+
+def test_a_relative_effect_on_a_negative_base_moves_with_the_absolute_one():
+    rng = np.random.default_rng(15)
+    arm = np.repeat([0, 1], 300)
+    means = arm_means(table(arm, {"y": rng.normal(-20, 3, 600)}), ARMS)
+    found = effect(means, levels(means, Y), 1, 0)
+    joint = covariance(means, [found, found], [False, True])
+    assert joint[0, 1] / np.sqrt(joint[0, 0] * joint[1, 1]) > 0.99
+    assert found.relative_se == pytest.approx(np.sqrt(joint[1, 1]))

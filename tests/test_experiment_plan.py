@@ -82,6 +82,16 @@ def test_a_plan_is_read_with_defaults(tmp_path):
         ("    simulation_margin: 3\n", "", "needs a simulation_margin"),
         ("looks: [2026-03-31, ", "looks: [2026-06-30, ", "looks must increase"),
         ("sequential: lan-demets-obrien-fleming", "sequential: fixed", "2 looks need a sequential method"),
+        (
+            "obrien-fleming\nlooks: [2026-03-31, 2026-05-30]\nsizing: {members: 12000, ",
+            "x\nsizing: {",
+            "must be 'fixed'",
+        ),
+        (
+            "lan-demets-obrien-fleming\nlooks: [2026-03-31, 2026-05-30]\nsizing: {members: 12000, ",
+            "anytime\nsizing: {",
+            "sizing.members (sizing.clusters for unit cluster) must say how many ",
+        ),
         ("kind: proportion", "kind: ratio", "a ratio, and only a ratio, needs a denominator"),
         ("end: 2026-05-30", "end: 2026-02-01", "end 2026-02-01 is before start"),
         ("control: control\n", "control: control\ncontrol: trial\n", "the key a second time"),
