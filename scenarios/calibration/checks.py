@@ -33,17 +33,22 @@ def distributions(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int 
         bought = np.bincount(member)
         counts += np.histogram(np.clip(bought[bought > 0], 1, most), frequency_edges)[0] / copies
         gaps += np.histogram(np.clip(_gaps(member, day), 1, panel.days - 1), gap_edges)[0] / copies
+    actual = np.histogram(panel.purchases(), frequency_edges)[0]
+    actual_gaps = np.histogram(_gaps(panel.member, panel.day), gap_edges)[0]
     return {
-        "frequency": {
-            "labels": _labels(frequency_edges),
-            "actual": np.histogram(panel.purchases(), frequency_edges)[0].tolist(),
-            "fitted": counts.round(1).tolist(),
-        },
-        "gaps": {
-            "labels": _labels(gap_edges),
-            "actual": np.histogram(_gaps(panel.member, panel.day), gap_edges)[0].tolist(),
-            "fitted": gaps.round(1).tolist(),
-        },
+        "frequency": _compared(frequency_edges, actual, counts),
+        "gaps": _compared(gap_edges, actual_gaps, gaps),
+    }
+
+
+def _compared(edges: list[int], actual: Any, fitted: Any) -> dict[str, Any]:
+    """Bins with their labels, without the empty ones at the end."""
+    filled = np.flatnonzero((actual > 0) | (fitted >= 0.5))
+    size = int(filled[-1]) + 1 if len(filled) else 1
+    return {
+        "labels": _labels(edges)[:size],
+        "actual": actual[:size].tolist(),
+        "fitted": fitted[:size].round(1).tolist(),
     }
 
 
