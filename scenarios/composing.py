@@ -46,7 +46,7 @@ def compose(path: Path, problems: list[Problem], chain: tuple[Path, ...] = ()) -
 
 
 def find(text: str, folder: Path) -> Path | str:
-    """The file that `text` (a path from `folder` on, or a library name) means, or a sentence why there is none."""
+    """The file that `text` means (a path from `folder` on, or a library name), or why there is none."""
     as_file = folder / text
     if text.endswith((".yaml", ".yml")) or "/" in text or os.sep in text:
         return as_file if as_file.is_file() else f"found {text!r}, {_no_file(as_file, folder)}"
@@ -106,8 +106,8 @@ def _base(node: Node, path: Path, problems: list[Problem], chain: tuple[Path, ..
 def _part_file(part: str, node: Node, path: Path, problems: list[Problem]) -> Node:
     target = path.parent / node.value
     if not target.is_file():
-        said = f"{part}: found {node.value!r}, {_no_file(target, path.parent)}"
-        problems.append(Problem(node.place, said + "; allowed is a mapping, or the file that holds it"))
+        said = f"{part}: found {node.value!r}, allowed is a mapping or the file that holds it, "
+        problems.append(Problem(node.place, said + _no_file(target, path.parent)))
         return Node(None, node.place, bad=True)
     return read(target, shown(target), problems) or Node(None, node.place, bad=True)
 

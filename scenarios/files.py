@@ -21,8 +21,8 @@ def load(spec: str | Path) -> Scenario:
     """The scenario that `spec` means: the path of a file, or the name of a library scenario.
 
     Text that ends in .yaml or .yml or has a slash is a path; other text is a library name first. Raises
-    InputError with every problem of the file and of the files it extends, one sentence each with file, line, key,
-    what was found and what is allowed, sorted by file and line.
+    InputError with every problem of the file and of the files it extends, one sentence each with file, line,
+    key, what was found and what is allowed, sorted by file and line.
     """
     scenario, problems = _loaded(spec)
     if scenario is None:

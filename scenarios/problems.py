@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from scenarios.allowed import Field, allowed, choices, field_of, models_of
 from scenarios.composing import guess
-from scenarios.references import REFERENCE, references
+from scenarios.references import TOLD_HERE, references
 from scenarios.repair import repair
 from scenarios.tree import Node, Path, Place, Problem, dotted, found, plain, walk
 from sim.scenario import Scenario
@@ -21,8 +21,8 @@ _ROUNDS = 4
 def check(tree: Node, problems: list[Problem]) -> Scenario | None:
     """The scenario in `tree`, or None; what is wrong is added to `problems`.
 
-    A model checks its own consistency only where all its values are valid. So wrong values are replaced by the
-    nearest valid ones and the rest is looked at again, and all problems are reported at once.
+    A model checks its own consistency only where all its values are valid. So wrong values are replaced by
+    the nearest valid ones and the rest is looked at again, and all problems are reported at once.
     """
     data, mended = plain(tree), set[Path]()
     scenario = None
@@ -82,8 +82,8 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
     place = node.place
     if kind == "value_error":
         said = str(item["ctx"]["error"])
-        if REFERENCE.search(said):
-            return  # told by references(), with every name and the nearest spelling
+        if TOLD_HERE.search(said):
+            return  # told by references(), all of them and with the nearest spelling
         place, text = _consistency(node, words, said)
         text += _meant(trail)
     elif kind == "missing":
@@ -131,12 +131,10 @@ def _consistency(node: Node, words: str, said: str) -> tuple[Place, str]:
 
 
 def _row(rows: Node, said: str) -> Node:
-    """The row whose name begins the message; of two with the same name, the second."""
+    """The row whose name begins the message, or the list."""
     if not isinstance(rows.value, list):
         return rows
     names = [str(plain(row).get("name")) if isinstance(row.value, dict) else "" for row in rows.value]
-    if said.startswith("two have the same name"):
-        return next(row for k, row in enumerate(rows.value) if names[k] in names[:k])  # type: ignore[no-any-return]
     fits = [k for k, name in enumerate(names) if name and said.startswith(f"{name} ")]
     return rows.value[max(fits, key=lambda k: len(names[k]))] if fits else rows
 

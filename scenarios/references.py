@@ -1,4 +1,4 @@
-"""Names in the incentive table that stand for a tier, a segment or a category."""
+"""Names: no two rows of a list share one, and the incentive table uses only those that are there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from scenarios.composing import ROWS, guess
 from scenarios.tree import Node, Path, Problem, dotted, plain, walk
 
-REFERENCE = re.compile(r" names the (tier|segment|category) ")
-"""How the model itself says that such a name is unknown: it stops at the first, here all are told."""
+TOLD_HERE = re.compile(r" names the (tier|segment|category) |two (segments )?have the same name")
+"""How the model itself says what is told here: it stops at the first, here all are told."""
 
 _USES = (
     ("tiers", ("only", "tiers")),
@@ -20,7 +20,9 @@ _USES = (
 
 
 def references(tree: Node, problems: list[Problem]) -> None:
-    """Add a problem for every name that the scenario does not know."""
+    """Add a problem for every name that is used twice, and for every one that the scenario does not know."""
+    for part, rows in ROWS:
+        _twins(tree, (part, rows), problems)
     table: Path = ("programme", "incentives")
     incentives = _at(tree, table)
     if tree.bad or incentives is None or not isinstance(incentives.value, list):
@@ -42,6 +44,20 @@ def references(tree: Node, problems: list[Problem]) -> None:
                     there = f"allowed is one of {', '.join(names)}" if names else f"but there are no {rows}"
                     said = f"{dotted(tree, at)}: found {item.value!r}, {there}{guess(item.value, names)}"
                     problems.append(Problem(item.place, said))
+
+
+def _twins(tree: Node, path: Path, problems: list[Problem]) -> None:
+    node = _at(tree, path)
+    first: dict[str, Node] = {}
+    for k, row in enumerate(node.value if node is not None and isinstance(node.value, list) else []):
+        name = row.value.get("name") if isinstance(row.value, dict) else None
+        if name is None or not isinstance(name.value, str):
+            continue
+        if name.value in first:
+            where = first[name.value].place.line
+            said = f"found the name {name.value!r} a second time, allowed is once (first in line {where})"
+            problems.append(Problem(name.place, f"{dotted(tree, (*path, k, 'name'))}: {said}"))
+        first.setdefault(name.value, name)
 
 
 def _at(tree: Node, path: Path) -> Node | None:

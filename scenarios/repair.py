@@ -1,4 +1,4 @@
-"""The nearest valid value in place of a wrong one, so that the rest of a broken scenario can be looked at too."""
+"""The nearest valid value in place of a wrong one, so that the rest of a broken scenario can be looked at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scenarios.composing import nearest
 
 
 def repair(data: Any, path: tuple[str | int, ...], kind: str, model: type[BaseModel]) -> bool:
-    """Mend `data` in place at `path` for pydantic's error type `kind`; False where nothing sensible can stand there."""
+    """Mend `data` in place at `path` for pydantic's error type `kind`; False where nothing fits there."""
     if not path:
         return False
     owner = data

@@ -29,7 +29,7 @@ def resolved_yaml(scenario: Scenario) -> str:
     stream = io.StringIO()
     yaml.dump(tree, stream)
     header = (
-        f"# Scenario resolved by loyalsim {_version()}: every file it extends and every default is written out.\n"
+        f"# Scenario resolved by loyalsim {_version()}: what it extends and every default is written out.\n"
         "# It loads back to the scenario that was run. Money in the currency of market, rates a day.\n\n"
     )
     return header + stream.getvalue()

@@ -20,7 +20,7 @@ Path = tuple[str | int, ...]
 """Keys and indices that lead to a value."""
 _PLAINER = {
     "found character '\\t' that cannot start any token": "found a tab; allowed are spaces to indent",
-    "mapping values are not allowed here": "found a second ': ' where a value stands; put text with a colon in quotes",
+    "mapping values are not allowed here": "found a second ': ' in a value; put text with a colon in quotes",
     "found unexpected end of stream": "a quote is opened and never closed",
     "but found another document": "found a second document ('---'), allowed is one a file",
 }
@@ -61,7 +61,7 @@ class Node:
 
 
 def read(path: pathlib.Path, shown: str, problems: list[Problem]) -> Node | None:
-    """The mapping in `path`, called `shown` in messages; what is wrong goes to `problems`, None = nothing can be read."""
+    """The mapping in `path`, called `shown` in messages; None where it cannot be read, `problems` says why."""
     whole = Place(shown, 0)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -140,7 +140,7 @@ def found(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
-        return "a list"
+        return f"a list of {len(value)}"
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -210,7 +210,8 @@ class _Builder:
             if kind == "timestamp":
                 return _date(text)
         except ValueError:
-            self.say(line, key, f"found {text!r}, which is written like a {kind} and is none")
+            likely = "a date such as 2027-01-31" if kind == "timestamp" else "a number such as 12 or 0.5"
+            self.say(line, key, f"found {text!r}, allowed is {likely}")
             return None
         if kind != "str":
             self.say(line, key, f"found the tag {tag}, allowed are plain values without tags")
