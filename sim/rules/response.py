@@ -10,7 +10,7 @@ import math
 from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import lapse_at
-from sim.tables import BIRTHDAY, BOUND, CALENDAR, COUNT_IN_WINDOW, CUMULATIVE, PURCHASE, SPEND_IN_WINDOW
+from sim.tables import BIRTHDAY, BOUND, CALENDAR, CUMULATIVE, PURCHASE, SPEND_IN_WINDOW
 
 _INVERSE_SQUARE = 1.0 / math.log(BOUND) ** 2
 

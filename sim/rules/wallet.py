@@ -12,7 +12,16 @@ from sim.rules.response import faded, feels, takes_part
 from sim.rules.tiers import promote
 from sim.rules.words import MOMENT, MONTH, uniforms
 from sim.state import W_COST, W_MESSAGES
-from sim.tables import ANNIVERSARY, BIRTHDAY, CALENDAR, INACTIVITY, POINTS_EXPIRING, SIGN_UP, TASK, TIER_REACHED
+from sim.tables import (
+    ANNIVERSARY,
+    BIRTHDAY,
+    CALENDAR,
+    INACTIVITY,
+    POINTS_EXPIRING,
+    SIGN_UP,
+    TASK,
+    TIER_REACHED,
+)
 
 
 @rule

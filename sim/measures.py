@@ -1,0 +1,263 @@
+"""Every measure, with ONE definition: window, unit, denominator. What is printed anywhere is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sim import tally
+from sim.outcome import Outcome
+from sim.programme import Programme
+from sim.tally import COST_LINES
+from sim.typing import Floats
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of a whole run. `good`: +1 more is better, -1 less is better, 0 neither by itself."""
+
+    name: str
+    title: str
+    unit: str
+    definition: str
+    good: int
+    compute: Callable[[Outcome], float]
+
+
+def members_ever(o: Outcome) -> int:
+    """Members at the start and those who joined during the run."""
+    return o.total("joined")
+
+
+def _per_member(name: str, scale: float = 1.0) -> Callable[[Outcome], float]:
+    return lambda o: o.total(name) * scale / members_ever(o)
+
+
+def _ratio(top: float, bottom: float) -> float:
+    return top / bottom if bottom else float("nan")
+
+
+def is_programme(programme: Programme) -> bool:
+    """Whether it gives anything at all; without, no cost of the programme is counted."""
+    plain = Programme(name=programme.name, description=programme.description)
+    return programme.model_dump(exclude={"tiers"}) != plain.model_dump(exclude={"tiers"}) or any(
+        tier.price < 1 or tier.free_delivery or tier.care_cost_per_month for tier in programme.tiers
+    )
+
+
+def fixed_cost_by_month(o: Outcome) -> Floats:
+    """(months,) set-up, running and catalogue cost of the programme in currency units, for the simulated members.
+
+    The scenario states them for population.members; a run with another number of members bears its share.
+    """
+    economics, programme = o.scenario.economics, o.scenario.programme
+    cost = np.zeros(len(o.tables.months))
+    if is_programme(programme):
+        cost += economics.running_cost_per_month
+        cost[0] += economics.set_up_cost
+        if programme.catalogue_refresh_months:
+            cost[:: programme.catalogue_refresh_months] += programme.catalogue_refresh_cost
+    return np.asarray(cost * o.n / o.scenario.population.members)
+
+
+def benefit_cost_by_month(o: Outcome) -> Floats:
+    """(months,) benefit cost in currency units: the sum of the cost lines of sim.tally."""
+    return np.asarray(sum(o.by_month(line) for line in COST_LINES) / 100.0)
+
+
+def net_margin_by_month(o: Outcome) -> Floats:
+    """(months,) gross margin on list value less benefit cost less fixed cost, currency units."""
+    gross = o.scenario.economics.gross_margin * o.by_month("list_value") / 100.0
+    return np.asarray(gross - benefit_cost_by_month(o) - fixed_cost_by_month(o))
+
+
+def _discounted(o: Outcome, by_month: Floats) -> float:
+    """Present value at day 0; a month's amount counts at its end."""
+    years = o.tables.months["end"] / 365.0
+    return float((by_month / (1 + o.scenario.economics.discount_rate) ** years).sum())
+
+
+def _gross(o: Outcome, *names: str) -> float:
+    """Gross margin in currency units on a sum of list-value tallies, a name led by '-' being taken off."""
+    total = sum(-o.total(n[1:]) if n.startswith("-") else o.total(n) for n in names)
+    return o.scenario.economics.gross_margin * total / 100.0
+
+
+def _cost(o: Outcome) -> float:
+    return float(benefit_cost_by_month(o).sum() + fixed_cost_by_month(o).sum())
+
+
+def _incremental_gross(o: Outcome) -> float:
+    return _gross(o, "list_value", "-base_list")
+
+
+AT_PURCHASES = (
+    "tier_discount", "incentive_discount", "coupon_value", "voucher_value", "reward_cost", "delivery_cost",
+)  # fmt: skip
+PER = "per member (those at the start and those who joined), whole run"
+
+MEASURES: tuple[Measure, ...] = (
+    Measure("incremental_net_margin", "Net margin gained", "money/member",
+            f"gross margin on list value, less that of the same members without a programme, less benefit and fixed cost; {PER}",
+            1, lambda o: (_incremental_gross(o) - _cost(o)) / members_ever(o)),
+    Measure("roi", "ROI", "ratio",
+            "(incremental gross margin - cost) / cost; cost = benefit cost + fixed cost; incremental against the same members "
+            "without a programme; whole run", 1, lambda o: _ratio(_incremental_gross(o) - _cost(o), _cost(o))),
+    Measure("retention", "Retention", "share",
+            "members at the start who have not lapsed at the end of the run / members at the start", 1,
+            lambda o: float(o.survival[0, -1, 0]) / o.n),
+    Measure("churned_share", "Churned", "share",
+            "members lapsed at the end of the run / members then", -1,
+            lambda o: 1 - o.by_month("alive")[-1] / o.by_month("members")[-1]),
+    Measure("active_rate", "Monthly active rate", "share",
+            "members with at least one purchase in the month / members at the month's end; mean of the months", 1,
+            lambda o: float(np.mean(o.by_month("active") / o.by_month("members")))),
+    Measure("repurchase_30", "Repurchase within 30 days", "share",
+            "members with a second purchase within 30 days of their first in the run / members whose first purchase in the run "
+            "lies at least 30 days before its end", 1, lambda o: _ratio(float(o.repurchase[1]), float(o.repurchase[0]))),
+    Measure("purchases_per_member", "Purchases", "purchases/member", f"purchases; {PER}", 1, _per_member("purchases")),
+    Measure("basket", "Basket", "money/purchase", "paid / purchases; whole run", 1,
+            lambda o: _ratio(o.total("paid") / 100.0, o.total("purchases"))),
+    Measure("list_value_per_member", "Sales at list price", "money/member",
+            f"list value of purchases, before every benefit; {PER}", 1, _per_member("list_value", 0.01)),
+    Measure("revenue_per_member", "Revenue", "money/member",
+            f"paid for purchases, after discounts, coupons and vouchers; {PER}", 1, _per_member("paid", 0.01)),
+    Measure("gross_margin_per_member", "Gross margin before benefits", "money/member",
+            f"economics.gross_margin x list value; {PER}", 1, lambda o: _gross(o, "list_value") / members_ever(o)),
+    Measure("margin_per_member", "Net margin", "money/member",
+            f"gross margin before benefits less benefit cost less fixed cost; {PER}", 1,
+            lambda o: float(net_margin_by_month(o).sum()) / members_ever(o)),
+    Measure("lifetime_value", "Lifetime value over the horizon", "money/member",
+            "net margin by month, discounted to day 0 at economics.discount_rate, nothing beyond the run; per member", 1,
+            lambda o: _discounted(o, net_margin_by_month(o)) / members_ever(o)),
+    Measure("benefit_cost", "Benefit cost", "money/member", f"sum of the benefit cost lines; {PER}", -1,
+            lambda o: float(benefit_cost_by_month(o).sum()) / members_ever(o)),
+    Measure("fixed_cost", "Fixed cost", "money/member", f"set-up, running and catalogue cost of the programme; {PER}", -1,
+            lambda o: float(fixed_cost_by_month(o).sum()) / members_ever(o)),
+    Measure("benefit_cost_share", "Benefit cost / sales", "share", "benefit cost / list value of purchases; whole run", -1,
+            lambda o: _ratio(float(benefit_cost_by_month(o).sum()), o.total("list_value") / 100.0)),
+    Measure("anyway_share", "Given to purchases that come anyway", "share",
+            "discounts, coupons, vouchers, rewards and delivery handed over at purchases that the same members make without a "
+            "programme too / all of those handed over; whole run", -1,
+            lambda o: _ratio(o.total("both_cost"), sum(o.total(n) for n in AT_PURCHASES))),
+    Measure("incremental_purchases", "Purchases gained", "purchases/member",
+            f"purchases less those of the same members without a programme; {PER}", 1,
+            lambda o: (o.total("purchases") - o.total("base_purchases")) / members_ever(o)),
+    Measure("gain_from_attrition", "Gross margin from retention", "money/member",
+            "gross margin on purchases of members who would have lapsed without the programme, less that on purchases lost to "
+            f"members who lapsed with it; {PER}", 1, lambda o: _gross(o, "kept_list", "-gone_list") / members_ever(o)),
+    Measure("gain_from_frequency", "Gross margin from frequency", "money/member",
+            "gross margin on purchases made only with the programme, less that on those made only without, by members active "
+            f"either way; {PER}", 1, lambda o: _gross(o, "gained_list", "-lost_list") / members_ever(o)),
+    Measure("gain_from_basket", "Gross margin from basket", "money/member",
+            f"gross margin on the change of list value of purchases made either way; {PER}", 1,
+            lambda o: _gross(o, "both_list", "-both_base_list") / members_ever(o)),
+    Measure("points_issued", "Points issued", "points/member", f"points credited or pending, bonuses included; {PER}", 0,
+            _per_member("points_issued")),
+    Measure("points_redeemed", "Points redeemed", "points/member", f"points spent on rewards; {PER}", 0,
+            _per_member("points_redeemed")),
+    Measure("points_expired", "Points expired", "points/member", f"points that lapsed; {PER}", 0,
+            _per_member("points_expired")),
+    Measure("points_outstanding", "Points outstanding", "points/member",
+            "balance and pending points at the end of the run / members ever", 0,
+            lambda o: (o.by_month("outstanding")[-1] + o.by_month("pending")[-1]) / members_ever(o)),
+    Measure("points_redemption_rate", "Redemption: points", "share", "points redeemed / points issued; whole run", 0,
+            lambda o: _ratio(o.total("points_redeemed"), o.total("points_issued"))),
+    Measure("redeemer_share", "Redemption: members", "share", "members with at least one redemption / members ever; whole run",
+            0, _per_member("first_redeemers")),
+    Measure("redemption_cost", "Redemption: cost", "money/member", f"cost of rewards and value of vouchers redeemed; {PER}", -1,
+            lambda o: (o.total("reward_cost") + o.total("voucher_value")) / 100.0 / members_ever(o)),
+    Measure("redemptions_per_member", "Redemptions", "redemptions/member", f"rewards redeemed; {PER}", 0,
+            _per_member("redemptions")),
+    Measure("coupon_use", "Coupons used", "share", "coupons used / coupons issued; whole run", 0,
+            lambda o: _ratio(o.total("coupons_used"), o.total("coupons_issued"))),
+    Measure("messages_per_member", "Messages", "messages/member", f"messages sent; {PER}", 0, _per_member("messages")),
+    Measure("opted_out", "Opted out of messages", "share", "members who withdrew consent / members ever", -1,
+            _per_member("opt_outs")),
+)  # fmt: skip
+BY_NAME = {measure.name: measure for measure in MEASURES}
+LINE_TITLES = {
+    "tier_discount": "Tier price",
+    "incentive_discount": "Campaign prices",
+    "coupon_value": "Coupons",
+    "voucher_value": "Vouchers for points",
+    "reward_cost": "Rewards for points",
+    "gift_cost": "Gifts",
+    "delivery_cost": "Free delivery",
+    "care_cost": "Soft benefits",
+    "message_cost": "Messages",
+}
+
+
+def measure_run(o: Outcome) -> dict[str, float]:
+    """Every measure of a run by name: those of MEASURES, cost.<line>, tier_share.<tier>, migration.<from>.<to>."""
+    found = {m.name: float(m.compute(o)) for m in MEASURES}
+    for line in COST_LINES:
+        found[f"cost.{line}"] = o.total(line) / 100.0 / members_ever(o)
+    last = o.cube[-1, :, :, tally.MEMBERS].sum(axis=1)
+    names = [tier.name for tier in o.scenario.programme.tiers]
+    for k, name in enumerate(names):
+        found[f"tier_share.{name}"] = float(last[k] / last.sum())
+    for k, before in enumerate(names):
+        whole = o.migration[k].sum()
+        for j, after in enumerate(names):
+            found[f"migration.{before}.{after}"] = _ratio(float(o.migration[k, j]), float(whole))
+    return found
+
+
+def describe(name: str) -> tuple[str, str, str]:
+    """(title, unit, definition) of any name that measure_run gives."""
+    if name in BY_NAME:
+        m = BY_NAME[name]
+        return m.title, m.unit, m.definition
+    kind, _, rest = name.partition(".")
+    if kind == "cost":
+        return LINE_TITLES[rest], "money/member", f"benefit cost of this line; {PER}"
+    if kind == "tier_share":
+        return f"In tier {rest}", "share", "members in the tier at the end of the run / members then, lapsed ones included"
+    before, _, after = rest.partition(".")
+    return (
+        f"From {before} to {after}",
+        "share",
+        "members of the first tier in the middle of the run who are in the second at its end / members of the first then",
+    )
+
+
+def monthly(o: Outcome) -> pd.DataFrame:
+    """Month by month: month (0 ..), group, measure, value. Groups: all, tier:<name>, cohort:<k> (0 = there at the start,
+    k = joined in month k - 1)."""
+    parts = []
+
+    def add(measure: str, values: Floats, group: str = "all") -> None:
+        parts.append(pd.DataFrame({"month": np.arange(len(values)), "group": group, "measure": measure, "value": values}))
+
+    members = o.by_month("members")
+    add("members", members.astype(float))
+    for name in ("purchases", "messages", "points_issued", "points_redeemed", "points_expired", "lapses", "joined"):
+        add(name, o.by_month(name).astype(float))
+    add("points_outstanding", (o.by_month("outstanding") + o.by_month("pending")).astype(float))
+    add("active_rate", o.by_month("active") / members)
+    add("alive_share", o.by_month("alive") / members)
+    add("alive_share_without", o.by_month("alive0") / members)
+    for name, tallied in (("list_value", "list_value"), ("revenue", "paid"), ("list_value_without", "base_list")):
+        add(name, o.by_month(tallied) / 100.0)
+    for line in COST_LINES:
+        add(f"cost.{line}", o.by_month(line) / 100.0)
+    add("benefit_cost", benefit_cost_by_month(o))
+    add("fixed_cost", fixed_cost_by_month(o))
+    add("net_margin", net_margin_by_month(o))
+    for k, tier in enumerate(o.scenario.programme.tiers):
+        add("tier_share", o.cube[:, k, :, tally.MEMBERS].sum(axis=1) / members, f"tier:{tier.name}")
+    joined = o.survival.max(axis=1)
+    for cohort in range(len(o.survival)):
+        if joined[cohort, 0]:
+            first = max(0, cohort - 1)
+            size = o.n if cohort == 0 else int(o.tables.p["new_per_month"][0])
+            for k, name in enumerate(("survival", "survival_without")):
+                values = o.survival[cohort, first:, k] / size
+                frame = {"month": np.arange(first, len(members)), "group": f"cohort:{cohort}", "measure": name, "value": values}
+                parts.append(pd.DataFrame(frame))
+    return pd.concat(parts, ignore_index=True)
