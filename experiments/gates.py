@@ -88,7 +88,7 @@ def balance_gate(plan: Plan, means: ArmMeans, covariates: tuple[str, ...]) -> Ga
 
 
 def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
-    """Duplicate members, and exposure before assignment."""
+    """Duplicate members, clusters torn apart, and exposure before assignment."""
     twice = scan.duplicated == 0
     across = f", {scan.in_two_arms} of them in more than one arm" if scan.in_two_arms else ""
     gates = [
@@ -101,6 +101,22 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
             else f"{scan.duplicated} members are listed more than once{across}.",
         )
     ]
+    if plan.unit == "cluster":
+        arms: dict[str, set[str]] = {}
+        for arm, *_, cluster in scan.overall.keys:
+            arms.setdefault(cluster, set()).add(arm)
+        torn = sorted(cluster for cluster, found in arms.items() if len(found) > 1)
+        gates.append(
+            Gate(
+                name="clusters in one arm",
+                passed=not torn,
+                statistic=float(len(torn)),
+                sentence="Every cluster lies in one arm."
+                if not torn
+                else f"{len(torn)} clusters have members in more than one arm, such as {torn[0]!r}: they were "
+                "not randomised as clusters.",
+            )
+        )
     if plan.columns.exposed and plan.columns.assigned:
         early = scan.exposed_early
         gates.append(

@@ -143,6 +143,9 @@ class Metric(Record):
             raise ValueError(f"metric {name}: a guardrail needs a noninferiority_margin")
         if (self.adjustment == "none") == bool(self.covariates):
             raise ValueError(f"metric {name}: covariates and adjustment (cuped or lin) go together")
+        own = {self.column, self.denominator} & set(self.covariates)
+        if own:
+            raise ValueError(f"metric {name}: {own.pop()} is what it measures; a covariate is known before")
         if self.kind == "quantile" and (self.covariates or self.weekly):
             raise ValueError(f"metric {name}: a quantile takes no covariates and no weekly columns")
         if self.kind == "proportion" and (self.winsor or self.caps):

@@ -82,12 +82,15 @@ class FrameSource:
     name: str = "data frame"
 
     def columns(self) -> list[str]:
-        return [str(column) for column in self.frame.columns]
+        names = [str(column) for column in self.frame.columns]
+        _check_names(names, self.name)
+        return names
 
     def blocks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        place = {name: i for i, name in enumerate(self.columns())}
         for start in range(0, len(self.frame), ROWS):
             part = self.frame.iloc[start : start + ROWS]
-            yield pa.table({column: _array(part[column]) for column in columns})
+            yield pa.table({column: _array(part.iloc[:, place[column]]) for column in columns})
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,7 @@ class CsvSource:
 
     def columns(self) -> list[str]:
         names = [str(name) for name in self._open(None).schema.names]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(f"{self.name}: two columns are called {name!r}")
+        _check_names(names, self.name)
         return names
 
     def blocks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -114,7 +115,7 @@ class CsvSource:
                 batch = reader.read_next_batch()
             except StopIteration:
                 return
-            except pa.ArrowInvalid as problem:
+            except (pa.ArrowInvalid, OSError) as problem:
                 raise InputError(f"{self.name}: is not a proper CSV table ({problem})") from None
             if len(batch):
                 yield pa.Table.from_batches([batch])
@@ -132,7 +133,7 @@ class CsvSource:
                 parse_options=pyarrow.csv.ParseOptions(newlines_in_values=False),
                 convert_options=pyarrow.csv.ConvertOptions(**convert),
             )
-        except pa.ArrowInvalid as problem:
+        except (pa.ArrowInvalid, OSError) as problem:
             raise InputError(f"{self.name}: is not a CSV table with a header ({problem})") from None
 
 
@@ -159,7 +160,7 @@ class ParquetSource:
 
         try:
             return pyarrow.parquet.ParquetFile(self.path, buffer_size=1 << 16, pre_buffer=False)
-        except pa.ArrowInvalid as problem:
+        except (pa.ArrowInvalid, OSError) as problem:
             raise InputError(f"{self.name}: is not a Parquet file ({problem})") from None
 
 
@@ -265,6 +266,12 @@ def arrow_reader(relation: Any) -> Any:
     """The record batches of a DuckDB relation, whatever this version of DuckDB calls them."""
     reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     return reader(ROWS)
+
+
+def _check_names(names: list[str], place: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{place}: two columns are called {name!r}; each name must occur once")
 
 
 def _chosen(place: str, table: str | None, tables: list[str]) -> str:

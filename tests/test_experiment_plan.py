@@ -92,6 +92,11 @@ def test_a_plan_is_read_with_defaults(tmp_path):
             "anytime\nsizing: {",
             "sizing.members (sizing.clusters for unit cluster) must say how many ",
         ),
+        (
+            "column: spend\n",
+            "column: spend\n    covariates: [spend]\n    adjustment: lin\n",
+            "spend is what it measures",
+        ),
         ("kind: proportion", "kind: ratio", "a ratio, and only a ratio, needs a denominator"),
         ("end: 2026-05-30", "end: 2026-02-01", "end 2026-02-01 is before start"),
         ("control: control\n", "control: control\ncontrol: trial\n", "the key a second time"),

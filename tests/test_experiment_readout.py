@@ -160,6 +160,16 @@ def test_duplicates_early_exposure_and_imbalance_are_found():
     assert "most in before" in gate(read(tilted, plan(adjusted)), "pre-period balance").sentence
 
 
+def test_a_cluster_in_two_arms_is_found():
+    of = plan(unit="cluster", columns={"cluster": "store"})
+    torn = gate(read(live(), of), "clusters in one arm")
+    assert (
+        not torn.passed and torn.blocks and "40 clusters have members in more than one arm" in torn.sentence
+    )
+    whole = live().assign(arm=lambda f: np.where(f.store % 2, "control", "trial"))
+    assert gate(read(whole, of), "clusters in one arm").passed
+
+
 def test_one_member_who_decides_is_found_and_winsorising_mends_it():
     frame = live(1500, effect=1.5, seed=3)
     assert gate(read(frame, plan()), "outliers").passed
@@ -355,6 +365,11 @@ BROKEN = {
         {"columns": {"exposed": "exposed"}},
         "found 2026-02-03; must lie in the window 2026-01-01 to 2026-01-28",
     ),
+    "column twice": (
+        lambda f: f.assign(other=1).rename(columns={"other": "spend"}),
+        {},
+        "two columns are called 'spend'",
+    ),
     "no proportion": (lambda f: f, {"metric": {"kind": "proportion"}}, "is a proportion of 0 and 1"),
     "denominator": (
         lambda f: f.assign(orders=np.random.default_rng(1).normal(size=len(f))),
@@ -372,9 +387,11 @@ def test_broken_input_gives_one_sentence(name, place, tmp_path):
     frame = breaking(live(400))
     if place == "csv":
         frame.to_csv(tmp_path / "live.csv", index=False)
+    before = set(tmp_path.iterdir())
     with pytest.raises(InputError) as caught:
         read(tmp_path / "live.csv" if place == "csv" else frame, of)
     assert sentence in str(caught.value) and len(caught.value.problems) == 1
+    assert set(tmp_path.iterdir()) == before
     assert ("live.csv" if place == "csv" else "data frame") in str(caught.value)
 
 

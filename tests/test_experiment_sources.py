@@ -270,6 +270,13 @@ def test_places_that_are_none(where, sentence):
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.parquet", "x.duckdb"])
+def test_files_that_are_not_what_they_say(name, tmp_path):
+    (tmp_path / name).write_bytes(b"a\xe9,b\n1" if name == "x.csv" else b"nothing")
+    with pytest.raises(InputError, match=name):
+        read(tmp_path / name, PLAN)
+
+
 def test_passwords_are_not_shown():
     assert "secret" not in open_source("postgresql://me:secret@host/db#t").name
 
