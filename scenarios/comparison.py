@@ -181,7 +181,7 @@ def _comparable(scenarios: list[Scenario], baseline: str | None, replications: i
                     f"and period"
                 )
         if other.economics.gross_margin != first.economics.gross_margin:
-            problems.append(f"{other.name} and {first.name} have a different economics.gross_margin: the market's, not a design's")
+            problems.append(f"{other.name} and {first.name} have a different economics.gross_margin, which is the market's")
     if baseline is not None and baseline not in names:
         problems.append(f"baseline: found {baseline!r}, allowed is one of {', '.join(names)}")
     if problems:

@@ -53,7 +53,7 @@ def drivers(
     posterior = scenario.population.posterior
     names = posterior.parameters if posterior else []
     total = len(tasks) + len(names)
-    for name, unit, mean, sd, source in tasks:
+    for name, unit, source in tasks:
         values = scenario.behaviour.values(score={name: -Z}), scenario.behaviour.values(score={name: Z})
         if progress is not None:
             progress(len(found) + 1, total, f"what drives {scenario.name}")
@@ -69,12 +69,12 @@ def drivers(
             Driver(
                 f"population.{name}", unit, _value(low.population, name), _value(high.population, name), gain(low), gain(high),
                 middle, scenario.population.source,
-            )  # fmt: skip
+            )
         )
     return sorted(found, key=lambda d: -d.swing)
 
 
-def _effect_tasks(scenario: Scenario) -> list[tuple[str, str, float, float, str]]:
+def _effect_tasks(scenario: Scenario) -> list[tuple[str, str, str]]:
     found = []
     for effect in EFFECTS:
         if not scenario.behaviour.is_on(effect.name):
@@ -82,7 +82,7 @@ def _effect_tasks(scenario: Scenario) -> list[tuple[str, str, float, float, str]
         for p in effect.parameters:
             stated = scenario.behaviour.stated(effect.name, p.name)
             if stated.sd > 0:
-                found.append((f"{effect.name}.{p.name}", p.unit, stated.mean, stated.sd, effect.source))
+                found.append((f"{effect.name}.{p.name}", p.unit, effect.source))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, create_model
@@ -31,8 +31,7 @@ def _setting(effect: Effect) -> type[EffectSetting]:
         number = Annotated[float, Field(ge=p.low, le=p.high)]
         says = f"{p.says}; {p.unit}; prior {p.mean:g} +/- {p.sd:g}, within {p.low:g} .. {p.high:g}"
         fields[p.name] = (number | Uncertain | None, Field(default=None, description=says))
-    made = create_model(f"Effect_{effect.name}", __base__=EffectSetting, __doc__=effect.says, **fields)
-    return cast(type[EffectSetting], made)
+    return create_model(f"Effect_{effect.name}", __base__=EffectSetting, __doc__=effect.says, **fields)
 
 
 _fields: dict[str, Any] = {e.name: (_setting(e), Field(default_factory=_setting(e))) for e in EFFECTS}

@@ -32,7 +32,8 @@ class Clock(simpy.Environment):
         """
         event = simpy.Event(self)
         event._ok, event._value = True, None
-        heappush(self._queue, (moment, kind * _KIND + number, next(self._eid), event))  # type: ignore[arg-type]
+        entry: Any = (moment, kind * _KIND + number, next(self._eid), event)
+        heappush(self._queue, entry)
         return event
 
 

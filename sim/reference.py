@@ -6,7 +6,8 @@ shares the rules and the random words with production, and nothing of how member
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Reference:
             mine = self.clock.at(moment, LIVES, i)
             yield mine | turned
             if mine.processed and moment == float(next_event(m)):
-                self._within_budget(i, lambda: happen(m, i, self.chunk, self.t, self.month))
+                self._within_budget(i, partial(happen, m, i, self.chunk, self.t, self.month))
 
     def _programme(self) -> Generator[simpy.Event, Any, None]:
         members = range(len(self.chunk.members))
@@ -63,14 +64,16 @@ class Reference:
             for kind, rule in ((REVIEW, review_tier), (EXPIRY, lapse_points), (CAMPAIGN, campaign), (ACCOUNTING, account)):
                 yield self.clock.at(float(month.end), kind)
                 for i in members:
-                    m = self.chunk.members[i]
-                    if m.joined <= month.end:
-                        cell = cell_of(m, self.t, k)
-                        self._within_budget(i, lambda r=rule, m=m, i=i, c=cell: r(m, i, self.chunk, self.t, k, c))  # type: ignore[misc]
+                    if self.chunk.members[i].joined <= month.end:
+                        self._within_budget(i, partial(self._at_month_end, rule, i, k))
             yield self.clock.at(float(month.end), SNAPSHOT)
             self.month += 1
             turned, self.month_turns = self.month_turns, self.clock.event()
             turned.succeed()
+
+    def _at_month_end(self, rule: Callable[..., None], i: int, month: int) -> None:
+        m = self.chunk.members[i]
+        rule(m, i, self.chunk, self.t, month, cell_of(m, self.t, month))
 
     def _within_budget(self, i: int, act: Any) -> None:
         """Do something for member `i`; if a grant does not fit its budget, close it and do it again without."""
