@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,31 +19,27 @@ def comparison_sentence(
 ) -> str:
     """One row: what was predicted, what was seen, and what follows."""
     unit = f" {live.unit}" if live.unit else ""
-    low, high = found.interval
+    low, high = (_figures(end, "+") for end in found.interval)
+    predicted, observed = _figures(found.predicted, "+"), _figures(found.observed, "+")
     seen = (
-        f"{label(live)}: predicted {found.predicted:+.4g}{unit}, so that a live result between "
-        f"{low:+.4g} and {high:+.4g} was to be expected; observed {found.observed:+.4g}."
+        f"{label(live)}: predicted {predicted}{unit}, so that a live result between {low} and {high} was to be "
+        f"expected; observed {observed}."
     )
     if margin is None:
         word = "differs from" if found.p_difference < found.alpha else "cannot be told from"
-        return (
-            f"{seen} The result {word} the prediction ({p_text(found.p_difference)}); without a margin this "
-            "is no verdict."
-        )
-    off = f"{abs(found.difference):.4g}{unit}"
+        return f"{seen} The result {word} the prediction ({p_text(found.p_difference)}); without a margin this is no verdict."
+    off, allowed = f"{_figures(abs(found.difference))}{unit}", f"the margin of {_figures(margin)}{unit}"
     match found.verdict:
         case "confirmed":
-            says = f"Confirmed: the simulation is off by less than the margin of {margin:.4g}{unit}."
+            says = f"Confirmed: the simulation is off by less than {allowed}."
         case "refuted":
             says = f"Refuted: the simulation is off by {off}, more than chance allows."
         case "different but trivial":
-            says = (
-                f"Different but trivial: off by {off}, beyond chance, but within the margin of {margin:.4g}."
-            )
+            says = f"Different but trivial: off by {off}, beyond chance, but within {allowed}."
         case _:
             says = (
-                f"Inconclusive: the simulation may be right, and may be off by more than the margin of "
-                f"{margin:.4g}. The smallest margin that would pass is {found.smallest_margin:.4g}{unit}. "
+                f"Inconclusive: the simulation may be right, and may be off by more than {allowed}. The "
+                f"smallest margin that would pass is {_figures(found.smallest_margin)}{unit}. "
                 + _members(found, margin, members, needed)
             )
     return f"{seen} {says}"
@@ -81,9 +78,7 @@ def answer(rows: Sequence[Comparison], joints: Sequence[JointComparison], alpha:
     return text[0].upper() + text[1:] + "."
 
 
-def caveats(
-    prediction: Prediction, readout: Readout, matched: Matched, margins: Mapping[str, float]
-) -> list[str]:
+def caveats(prediction: Prediction, readout: Readout, matched: Matched, margins: Mapping[str, float]) -> list[str]:
     """Everything that weakens the check, one sentence each."""
     out = []
     if prediction.made_after_start:
@@ -94,9 +89,7 @@ def caveats(
     if prediction.digest is None:
         out.append("The prediction is hand-made: it carries no digest that shows it was not changed since.")
     if prediction.experiment != readout.experiment:
-        out.append(
-            f"The prediction is about {prediction.experiment!r}, the read-out about {readout.experiment!r}."
-        )
+        out.append(f"The prediction is about {prediction.experiment!r}, the read-out about {readout.experiment!r}.")
     out += [f"{sentence}." for sentence in matched.unverified]
     early = prediction.provenance.get("days_arms_differ_before_window")
     if isinstance(early, int) and early > 0:
@@ -106,9 +99,7 @@ def caveats(
         )
     lacking = prediction.provenance.get("not simulated")
     if lacking:
-        out.append(
-            f"The simulated estimator lacks {lacking}; the live noise took the place of the simulated."
-        )
+        out.append(f"The simulated estimator lacks {lacking}; the live noise took the place of the simulated.")
     live = [readout.rows[number] for _, number in matched.pairs]
     if prediction.includes_live_noise and prediction.luck_sd is None:
         for row in live:
@@ -145,6 +136,12 @@ def p_text(p: float) -> str:
     return "p < .001" if p < 0.001 else f"p = {p:.2g}"
 
 
+def _figures(value: float, sign: str = "") -> str:
+    """Three significant figures, never with an exponent."""
+    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
+    return f"{value:{sign}.{max(0, digits)}f}"
+
+
 def _members(found: Discrepancy, margin: float, members: int, needed: MembersNeeded | None) -> str:
     if needed is None:
         return ""
@@ -160,7 +157,7 @@ def _members(found: Discrepancy, margin: float, members: int, needed: MembersNee
         )
     return (
         "No number of members would settle it: the simulation's own uncertainty "
-        f"({found.spread.parameters:.4g}) is too large for this margin."
+        f"({_figures(found.spread.parameters)}) is too large for this margin."
     )
 
 
