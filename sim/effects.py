@@ -85,16 +85,19 @@ EFFECTS: tuple[Effect, ...] = (
     ),
     Effect(
         "member_day",
-        "Members shift and add purchases on announced days.",
-        "log rate += strength on a calendar incentive's days",
-        "trade report on member days: +85 % on the day",
-        (_p("strength", LIFT, 0.615, 0.15, 0.0, 1.1, "on the day; log 1.85 = 0.615"),),
+        "Members who know of an announced day shift purchases to it from the day after, and add some.",
+        "log rate += strength on a calendar incentive's days, -= after on the day after one",
+        "trade report on member days: +85 % on the day, -35 % on the next",
+        (
+            _p("strength", LIFT, 0.615, 0.15, 0.0, 1.1, "on the day; log 1.85 = 0.615"),
+            _p("after", LIFT, 0.431, 0.12, 0.0, 1.5, "fall on the day after; -log 0.65 = 0.431"),
+        ),
     ),
     Effect(
         "pull_forward",
         "A purchase that an incentive induced is partly borrowed from the days after.",
         "log rate -= strength * induced purchases, each decaying as exp(-t / days)",
-        "trade report on member days: -35 % the day after; size per purchase an assumption",
+        "direction: trade report on member days; size per purchase an assumption",
         (
             _p("strength", LIFT, 0.4, 0.15, 0.0, 2.0, "just after one induced purchase"),
             _days("days", 10.0, "decay time"),

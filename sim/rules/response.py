@@ -48,6 +48,15 @@ def is_on(m, t, j, now, day):
 
 
 @rule
+def was_on(m, t, j, now):
+    """Whether yesterday was a day of the calendar incentive `j`, which the member may use."""
+    x = t.incentives[j]
+    if x.event != CALENDAR or x.lasting == 0 or now < 1.0:
+        return False
+    return (t.days[int(now) - 1].calendar >> j) & 1 == 1 and takes_part(m, t, j, now)
+
+
+@rule
 def to_next_reward(m, t):
     """Share of the way from one reward's points to the next dearer one's that the balance has gone; 0 beyond the last."""
     below = 0
@@ -134,6 +143,8 @@ def response(m, i, s, t, now, day):
                     cut += t.incentives[j].log_cut
                     if t.incentives[j].event == CALENDAR:
                         shift = b.member_day_strength
+                elif shift == 0.0 and was_on(m, t, j, now):
+                    shift = -b.member_day_after
         lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
         if b.goal_gradient_strength > 0.0 and m.balance > 0:
             lift += b.goal_gradient_strength * to_next_reward(m, t)
