@@ -41,10 +41,7 @@ def sample_ratio_gates(plan: Plan, scan: Scan) -> list[Gate]:
         for column, aggregate in scan.segments.items()
         for value in sorted({key[-1] for key in aggregate.keys})
     ]
-    gates += [
-        _ratio_gate(_units(aggregate, plan), shares, unit, name, LEVEL / len(cells))
-        for name, aggregate in cells
-    ]
+    gates += [_ratio_gate(_units(aggregate, plan), shares, unit, name, LEVEL / len(cells)) for name, aggregate in cells]
     return gates
 
 
@@ -96,9 +93,7 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
             name="duplicate units",
             passed=twice,
             statistic=float(scan.duplicated),
-            sentence="Every member is listed once."
-            if twice
-            else f"{scan.duplicated} members are listed more than once{across}.",
+            sentence="Every member is listed once." if twice else f"{scan.duplicated} members are listed more than once{across}.",
         )
     ]
     if plan.unit == "cluster":
@@ -113,8 +108,8 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
                 statistic=float(len(torn)),
                 sentence="Every cluster lies in one arm."
                 if not torn
-                else f"{len(torn)} clusters have members in more than one arm, such as {torn[0]!r}: they were "
-                "not randomised as clusters.",
+                else f"{len(torn)} clusters have members in more than one arm, such as {torn[0]!r}: they "
+                "were not randomised as clusters.",
             )
         )
     if plan.columns.exposed and plan.columns.assigned:
@@ -176,9 +171,7 @@ def _units(aggregate: Aggregate, plan: Plan) -> dict[str, float]:
     return counts
 
 
-def _ratio_gate(
-    counts: Mapping[str, float], shares: Mapping[str, float], unit: str, segment: str | None, level: float
-) -> Gate:
+def _ratio_gate(counts: Mapping[str, float], shares: Mapping[str, float], unit: str, segment: str | None, level: float) -> Gate:
     statistic, p = sample_ratio(counts, shares)
     passed = p >= level
     found = ", ".join(f"{arm} {counts.get(arm, 0.0):,.0f}" for arm in shares)
@@ -194,9 +187,5 @@ def _ratio_gate(
         sentence=f"{unit.capitalize()} by arm{where} ({found}) "
         + ("fit" if passed else "do not fit")
         + f" the planned {planned}"
-        + (
-            "."
-            if passed
-            else f" (p = {p:.2g}): members were lost or added on one side, no effect can be trusted."
-        ),
+        + ("." if passed else f" (p = {p:.2g}): members were lost or added on one side, no effect can be trusted."),
     )
