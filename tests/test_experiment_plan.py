@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from statsmodels.stats.power import NormalIndPower, tt_ind_solve_power
 
 from experiments.commands import plan_command
-from experiments.documents import load_document
+from experiments.documents import Readout, load_document
 from experiments.plan_document import PlanDocument
 from experiments.plan_file import load_plan
 from experiments.power import (
@@ -117,9 +118,7 @@ def test_a_pilot_of_two_stores():
 
 
 def test_power_is_that_of_statsmodels():
-    assert detectable(mean_noise(1.0), 100, 100) == pytest.approx(
-        NormalIndPower().solve_power(None, 100, 0.05, 0.8), rel=1e-5
-    )
+    assert detectable(mean_noise(1.0), 100, 100) == pytest.approx(NormalIndPower().solve_power(None, 100, 0.05, 0.8), rel=1e-5)
     assert power_of(mean_noise(1.0), 0.5, 20, 20, df=38) == pytest.approx(tt_ind_solve_power(0.5, 20, 0.05))
     assert power_of(mean_noise(1.0), 0.0, 20, 30) == pytest.approx(0.05)
 
@@ -139,9 +138,7 @@ def test_clusters_looks_and_covariates_enter_the_size(tmp_path):
     assert 1 < spend.inflation < 1.05 and spend.weeks == 4 + math.ceil((spend.members_needed - 12_000) / 500)
     assert active.members_needed == pytest.approx(2 * 16_386 * active.inflation, rel=1e-3)
     stores = (
-        PLAN.replace(
-            "sizing: {members: 12000, members_per_week: 500", "sizing: {clusters: 2, cluster_size: 500"
-        )
+        PLAN.replace("sizing: {members: 12000, members_per_week: 500", "sizing: {clusters: 2, cluster_size: 500")
         .replace("control: control\n", "control: control\nunit: cluster\ncolumns: {cluster: store}\n", 1)
         .replace("minimum_effect: 0.014", "minimum_effect: 0.014, icc: 0.02")
     )
@@ -160,3 +157,12 @@ def test_the_plan_document_and_its_page(tmp_path):
     assert sum(look.false_positives for look in document.looks) == pytest.approx(0.05, abs=1e-6)
     page = files["plan.html"]
     assert "trial-card" in page and "<svg" in page and "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_examples_of_the_documentation_are_read(tmp_path):
+    text = (Path(__file__).parents[1] / "docs" / "experiment-files.md").read_text()
+    plan = plan_of(tmp_path, text.split("```yaml\n")[1].split("```")[0])
+    assert plan.primary.name == "spend" and len(plan.rules) == 3
+    (tmp_path / "r.json").write_text(text.split("```json\n")[1].split("```")[0])
+    found = load_document(tmp_path / "r.json", Readout)
+    assert len(found.rows) == 2 and found.covariance[0][0] == 0.64
