@@ -78,7 +78,7 @@ class PlanDocument(Document):
     looks: list[PlannedLook]
     power: list[PlannedPower]
     rules: list[str]
-    provenance: dict[str, Fact] = {}  # noqa: RUF012
+    provenance: dict[str, Fact] = {}
 
 
 class AssignmentDocument(Document):
