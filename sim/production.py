@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from sim.compiled import borrowed, kernel, rule
+from sim import state, tables
+from sim.compiled import kernel
+from sim.memory import addresses, opener
 from sim.rules.life import be_born, happen, next_event
 from sim.rules.monthend import end_month
 from sim.state import Chunk, empty_chunk
@@ -18,35 +20,22 @@ CHUNK = 2048
 """Members in a chunk. No result depends on it; the size lets a chunk's state live in a core's cache."""
 
 
-@rule
-def _borrow_chunk(s):
-    return Chunk(
-        borrowed(s.members), borrowed(s.lots), borrowed(s.pend), borrowed(s.quals), borrowed(s.wallet), borrowed(s.cube),
-        borrowed(s.survival), borrowed(s.watch), borrowed(s.spent_at), borrowed(s.spent), borrowed(s.n_spent),
-    )  # fmt: skip
-
-
-@rule
-def _borrow_tables(t):
-    return Tables(
-        borrowed(t.p), borrowed(t.b), borrowed(t.tiers), borrowed(t.rewards), borrowed(t.incentives), borrowed(t.days),
-        borrowed(t.months), borrowed(t.day_of_op), borrowed(t.moments), borrowed(t.rates), borrowed(t.leaving),
-        borrowed(t.segments), borrowed(t.categories), borrowed(t.closes), borrowed(t.closes_for),
-    )  # fmt: skip
+_chunk = opener("Chunk", state.LAYOUT)
+_tables = opener("Tables", tables.LAYOUT, fixed=True)
 
 
 @kernel
-def _populate(s, t, first_key):
-    s = _borrow_chunk(s)
-    t = _borrow_tables(t)
+def _populate(chunk, rules, first_key):
+    s = _chunk(chunk)
+    t = _tables(rules)
     for i in range(s.members.shape[0]):
         be_born(s.members[i], i, s, t, first_key + i)
 
 
 @kernel
-def _advance(s, t, since, until):
-    s = _borrow_chunk(s)
-    t = _borrow_tables(t)
+def _advance(chunk, rules, since, until):
+    s = _chunk(chunk)
+    t = _tables(rules)
     first = t.days[int(since)].month
     for i in range(s.members.shape[0]):
         m = s.members[i]
@@ -72,6 +61,7 @@ class Crew:
         done: Callable[[int, Chunk], None] | None = None,
     ) -> None:  # fmt: skip
         self.t = t
+        self.rules = addresses(t, tables.LAYOUT)
         self.total = int(t.p["n_start"][0] + t.p["new_per_month"][0] * len(t.months))
         self.firsts = range(0, self.total, chunk)
         self.size = chunk
@@ -87,7 +77,7 @@ class Crew:
         if until <= self.now:
             return
         if self.stays:
-            self._map(lambda chunk: _advance(chunk, self.t, self.now, until), self.chunks)
+            self._map(lambda chunk: self._live(chunk, self.now, until), self.chunks)
         else:
             self._map(lambda first: self._whole_life(first, until), self.firsts)
         self.now = until
@@ -138,14 +128,17 @@ class Crew:
     def _make(self, first: int) -> Chunk:
         n = min(self.size, self.total - first)
         chunk = empty_chunk(self.t, n, capacity=2 * n if self.budgeted else 0)
-        _populate(chunk, self.t, first)
+        _populate(addresses(chunk, state.LAYOUT), self.rules, first)
         return chunk
 
     def _whole_life(self, first: int, until: float) -> None:
         chunk = self._make(first)
-        _advance(chunk, self.t, 0.0, until)
+        self._live(chunk, 0.0, until)
         if self.done is not None:
             self.done(first, chunk)
+
+    def _live(self, chunk: Chunk, since: float, until: float) -> None:
+        _advance(addresses(chunk, state.LAYOUT), self.rules, since, until)
 
     def _map(self, work, items):  # type: ignore[no-untyped-def]
         if self.threads == 1 or len(items) < 2:

@@ -49,6 +49,13 @@ class Chunk(NamedTuple):
                 mine[...] = theirs
 
 
+LAYOUT = {
+    "members": (MEMBER, 1), "lots": (np.int64, 2), "pend": (np.int64, 2), "quals": (QUALIFYING, 2), "wallet": (WALLET, 2),
+    "cube": (np.int64, 2), "survival": (np.int64, 3), "watch": (np.int64, 3), "spent_at": (np.float64, 1),
+    "spent": (np.int64, 2), "n_spent": (np.int64, 1),
+}  # fmt: skip
+"""dtype and dimensions of every array of a Chunk"""
+
 WATCHED = ("purchases", "paid", "list_value", "benefit_cost", "redemptions", "points_redeemed", "messages")
 (W_PURCHASES, W_PAID, W_LIST, W_COST, W_REDEMPTIONS, W_POINTS, W_MESSAGES) = range(len(WATCHED))
 

@@ -123,6 +123,15 @@ class Tables(NamedTuple):
     """(incentives,) member at whom it did: of those served at that very moment, lower numbers still were"""
 
 
+LAYOUT = {
+    "p": (RULES, 1), "b": (BEHAVIOUR, 1), "tiers": (TIER, 1), "rewards": (REWARD, 1), "incentives": (INCENTIVE, 1),
+    "days": (DAY, 1), "months": (MONTH, 1), "day_of_op": (np.int64, 1), "moments": (np.float64, 2), "rates": (np.float64, 1),
+    "leaving": (np.float64, 1), "segments": (SEGMENT, 1), "categories": (np.float64, 1), "closes": (np.float64, 1),
+    "closes_for": (np.int64, 1),
+}  # fmt: skip
+"""dtype and dimensions of every array of Tables"""
+
+
 def minor(amount: float) -> int:
     """Currency units as minor units, rounded half up."""
     return math.floor(amount * 100 + 0.5)
