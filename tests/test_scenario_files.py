@@ -308,3 +308,16 @@ def test_a_scenario_folder_can_be_moved(tmp_path, monkeypatch):
     (tmp_path / "population.yaml").write_text("purchase_rate: {mean: 0.1, shape: 3}\nbasket: {median: 20, sigma: 0.5}\n")
     monkeypatch.chdir("/")
     assert load(str(tmp_path / "x.yaml")).population.basket.median == 20
+
+
+def test_the_examples_of_the_document_load(tmp_path):
+    document = (Path(__file__).parents[1] / "docs" / "scenario-files.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n# (\S+)\n(.*?)```", document, flags=re.DOTALL)
+    for name, text in examples:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = {name: load(tmp_path / name) for name, _ in examples}
+    assert [r.points for r in found["bigger-cup.yaml"].programme.rewards] == [700]
+    assert [r.name for r in found["no-cup.yaml"].programme.rewards] == ["a croissant"]
+    assert [i.name for i in found["no-cup.yaml"].programme.incentives] == ["welcome"]
+    for key in json_schema()["properties"]:
+        assert f"| `{key}` |" in document
