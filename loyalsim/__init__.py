@@ -22,9 +22,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scenarios.comparison import compare
-
     from scenarios.calibration import calibrate
+    from scenarios.comparison import compare
     from scenarios.files import json_schema, library, load, load_many, resolved_yaml
     from sim.errors import InputError
     from sim.outcome import simulate

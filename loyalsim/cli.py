@@ -51,9 +51,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Options of the command line as a whole."""
 
@@ -122,7 +120,7 @@ def run(
 def compare(
     scenarios: Annotated[list[str], typer.Argument(help="Scenario files, or names of library scenarios.")],
     baseline: Annotated[
-        str | None, typer.Option(help="Scenario that the others are compared with; default: the first.")
+        str | None, typer.Option(help="What the others are compared with; default: the first without a programme.")
     ] = None,
     members: Members = None,
     replications: Replications = 20,
@@ -141,25 +139,19 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("loyalsim-demo"),
 ) -> None:
     """Calibrate on a real grocery panel, compare four designs over two years, write a report."""
-    from loyalsim.demo import DESIGNS, baskets
+    from loyalsim.demo import DESIGNS, baskets, designs
     from loyalsim.progress import Waiting
     from loyalsim.tables import print_answer
     from reports.fit import fit_files
     from scenarios.calibration import calibrate as fit
-    from scenarios.files import load_many
 
     with Waiting("reading the Complete Journey panel") as waiting, baskets() as source:
-        found = fit(
-            source, member="household_id", date="date", value="sales_value", seed=seed, progress=waiting.say
-        )
-    designs = [s.model_copy(update={"population": found.population}) for s in load_many(DESIGNS)]
-    answer, files = _comparison(designs, DESIGNS[0], members, replications, seed)
+        found = fit(source, member="household_id", date="date", value="sales_value", seed=seed, progress=waiting.say)
+    answer, files = _comparison(designs(found.population), DESIGNS[0], members, replications, seed)
     fitted = {f"members/{name}": content for name, content in fit_files(found).items()}
     _write(out, {**files, **fitted})
     print_answer(answer, files)
-    print(
-        f"Read {out / 'report.html'} first; how the members were calibrated: {out / 'members' / 'fit.html'}"
-    )
+    print(f"Read {out / 'report.html'} first; how the members were calibrated: {out / 'members' / 'fit.html'}")
 
 
 def _compare(
@@ -187,9 +179,9 @@ def _comparison(
 ) -> tuple[str, dict[str, str | bytes]]:
     """The answer in a sentence, and the files of the result by name."""
     from reports.comparison import comparison_files
-    from scenarios.comparison import compare as compare_designs
 
     from loyalsim.progress import Waiting
+    from scenarios.comparison import compare as compare_designs
 
     with Waiting("simulating") as waiting:
         found = compare_designs(
@@ -213,9 +205,7 @@ def _baseline(wanted: str | None, specs: list[str], designs: list[Scenario]) -> 
         return wanted
     if wanted in specs:
         return names[specs.index(wanted)]
-    raise InputError(
-        f"--baseline: found {wanted!r}, allowed is one of {', '.join(names)}{guess(wanted, names)}"
-    )
+    raise InputError(f"--baseline: found {wanted!r}, allowed is one of {', '.join(names)}{guess(wanted, names)}")
 
 
 def _write(out: Path, files: dict[str, str | bytes]) -> None:

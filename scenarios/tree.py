@@ -58,10 +58,12 @@ class Node:
     """existing row that an added one may have meant"""
     bad: bool = False
     """already reported; what follows from it is not"""
+    whole: bool = False
+    """replaces what it extends as a whole"""
 
 
 def read(path: pathlib.Path, shown: str, problems: list[Problem]) -> Node | None:
-    """The mapping in `path`, called `shown` in messages; None where it cannot be read, `problems` says why."""
+    """The mapping in `path`, called `shown` in messages; None where it cannot be read, and `problems` says why."""
     whole = Place(shown, 0)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -93,9 +95,7 @@ def read(path: pathlib.Path, shown: str, problems: list[Problem]) -> Node | None
     builder = _Builder(shown, problems)
     tree = builder.build(root, root.start_mark.line + 1, "", 0)
     if not isinstance(tree.value, dict):
-        problems.append(
-            Problem(tree.place, f"found {found(tree.value)}, allowed is a mapping of keys to values")
-        )
+        problems.append(Problem(tree.place, f"found {found(tree.value)}, allowed is a mapping of keys to values"))
         return None
     return tree
 
@@ -114,9 +114,7 @@ def walk(tree: Node, path: Path) -> list[Node]:
     trail = [tree]
     for step in path:
         inner = trail[-1].value
-        known = (isinstance(inner, dict) and step in inner) or (
-            isinstance(inner, list) and step in range(len(inner))
-        )
+        known = (isinstance(inner, dict) and step in inner) or (isinstance(inner, list) and step in range(len(inner)))
         if not known:
             break
         trail.append(inner[step])
@@ -169,10 +167,7 @@ class _Builder:
         if not str(node.tag).startswith("tag:yaml.org,2002:"):
             self.say(line, key, f"found the tag {node.tag}, allowed are plain values without tags")
         if isinstance(node, SequenceNode):
-            items = [
-                self.build(item, item.start_mark.line + 1, f"{key}[{k}]", depth + 1)
-                for k, item in enumerate(node.value)
-            ]
+            items = [self.build(item, item.start_mark.line + 1, f"{key}[{k}]", depth + 1) for k, item in enumerate(node.value)]
             return Node(items, place)
         return Node(self.mapping(node, key, depth), place)
 
@@ -218,9 +213,7 @@ class _Builder:
         return text
 
     def number(self, text: str, line: int, key: str) -> float | int:
-        value = float(
-            text.replace("_", "").replace(".inf", "inf").replace(".Inf", "inf").replace(".nan", "nan")
-        )
+        value = float(text.replace("_", "").replace(".inf", "inf").replace(".Inf", "inf").replace(".nan", "nan"))
         if not math.isfinite(value):
             self.say(line, key, f"found {text}, allowed is a finite number")
             return 1.0  # never used: the node is bad
@@ -246,16 +239,12 @@ def _broken(error: YAMLError, file: str, text: str) -> Problem:
         return Problem(Place(file, line), f"is not YAML: {str(error).splitlines()[0]}")
     said = str(error.problem or error).splitlines()[0]
     mark = error.problem_mark
-    opened = error.context_mark is not None and (
-        "flow" in str(error.context) or "quoted" in str(error.context)
-    )
+    opened = error.context_mark is not None and ("flow" in str(error.context) or "quoted" in str(error.context))
     if opened and (mark is None or mark.line >= text.count("\n")):
         mark = error.context_mark
     line = mark.line + 1 if mark is not None else 0
     if opened and "flow" in str(error.context):
-        said = (
-            f"the bracket opened in line {error.context_mark.line + 1} is not closed where it must be: {said}"
-        )
+        said = f"the bracket opened in line {error.context_mark.line + 1} is not closed where it must be: {said}"
     return Problem(Place(file, line), f"is not YAML: {_PLAINER.get(said, said)}")
 
 

@@ -1,0 +1,86 @@
+"""Negative controls: what must not happen, does not, exactly."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from sim.measures import BY_NAME
+from sim.outcome import simulate
+from sim.programme import Programme
+from tests.scenes import RICH, scenario
+
+
+def bare(changes: dict | None = None) -> dict:
+    """The rich scenario with every effect off."""
+    found = copy.deepcopy(RICH)
+    found["behaviour"] = {"all_effects": False}
+    found.update(changes or {})
+    return found
+
+
+def test_effects_off_purchases_are_the_baselines() -> None:
+    """Incremental purchases exactly 0; two designs differ by what they hand over and by nothing else."""
+    rich, plain = scenario(bare()), scenario(bare({"programme": {}}))
+    a, b = (simulate(which, members=3000, seed=8) for which in (rich, plain))
+    for name in ("purchases", "list_value", "active", "lapses", "returns"):
+        np.testing.assert_array_equal(a.by_month(name), b.by_month(name), err_msg=name)
+    np.testing.assert_array_equal(a.survival, b.survival)
+    for name in ("gained_list", "lost_list", "kept_list", "gone_list"):
+        assert a.total(name) == 0, name
+    handed_over = a.total("list_value") - a.total("paid")
+    assert handed_over > 0
+    assert b.total("paid") - a.total("paid") == handed_over
+    assert BY_NAME["incremental_purchases"].compute(a) == 0.0
+
+
+def test_the_shadow_is_the_run_without_a_programme() -> None:
+    """What the rich run says its members would have done without it is what they do in a run without it, to the unit."""
+    rich = scenario(RICH)
+    plain = scenario({**RICH, "programme": {}})
+    a, b = (simulate(which, members=3000, seed=3) for which in (rich, plain))
+    np.testing.assert_array_equal(a.by_month("base_purchases"), b.by_month("purchases"))
+    np.testing.assert_array_equal(a.by_month("base_list"), b.by_month("list_value"))
+    np.testing.assert_array_equal(a.survival[:, :, 1], b.survival[:, :, 0])
+    assert a.total("gained_list") > 0
+
+
+def test_margin_splits_without_remainder() -> None:
+    """Incremental list value = attrition + frequency + basket, exactly; each purchase is in one class."""
+    o = simulate(scenario(RICH), members=3000, seed=3)
+    parts = (
+        o.total("kept_list") - o.total("gone_list"),
+        o.total("gained_list") - o.total("lost_list"),
+        o.total("both_list") - o.total("both_base_list"),
+    )
+    assert sum(parts) == o.total("list_value") - o.total("base_list")
+    assert o.total("both_purchases") + o.total("gained_purchases") + o.total("kept_purchases") == o.total("purchases")
+
+
+def test_a_a_is_nothing() -> None:
+    """The same design under two names: every difference is exactly 0."""
+    from scenarios.comparison import compare
+
+    first = scenario(RICH)
+    found = compare([first, first.model_copy(update={"name": "again"})], members=300, replications=2)
+    for name, figure in found.differences["again"].items():
+        assert figure.value == 0.0 or np.isnan(figure.value), name
+
+
+@pytest.mark.parametrize("effect", ["price_response", "retention", "messages", "goal_gradient"])
+def test_a_single_switch(effect: str) -> None:
+    """Every effect at strength 0 is the same run as with its switch off."""
+    from sim.effects import BY_NAME as EFFECTS
+
+    zero = {p.name: p.off for p in EFFECTS[effect].parameters}
+    off = scenario(RICH, behaviour={"effects": {effect: {"on": False}}})
+    none = scenario(RICH, behaviour={"effects": {effect: zero}})
+    a, b = (simulate(which, members=300, seed=1) for which in (off, none))
+    np.testing.assert_array_equal(a.cube, b.cube)
+
+
+def test_no_programme_costs_nothing() -> None:
+    o = simulate(scenario({**RICH, "programme": Programme().model_dump()}), members=500, seed=1)
+    assert BY_NAME["benefit_cost"].compute(o) == 0.0
+    assert BY_NAME["fixed_cost"].compute(o) == 0.0
+    assert BY_NAME["incremental_net_margin"].compute(o) == 0.0

@@ -1,0 +1,61 @@
+"""A member's life depends on seed and member alone."""
+
+import numpy as np
+import pytest
+
+from sim.measures import monthly
+from sim.outcome import Outcome, simulate
+from tests.scenes import RICH, scenario, without
+
+RICH_UNSHARED = without(RICH, "nobody")  # a copy
+for _row in RICH_UNSHARED["programme"]["incentives"]:
+    _row.pop("budget", None)
+
+
+def bytes_of(o: Outcome) -> bytes:
+    return o.cube.tobytes() + o.survival.tobytes() + o.migration.tobytes() + monthly(o).to_json().encode()
+
+
+@pytest.fixture(scope="module")
+def whole() -> Outcome:
+    return simulate(scenario(RICH), members=700, seed=4)
+
+
+@pytest.mark.parametrize("cut", [{"threads": 1}, {"threads": 2}, {"chunk": 64}, {"chunk": 1000, "threads": 2}])
+def test_threads_and_chunks(whole: Outcome, cut: dict) -> None:
+    """The same bytes on any number of threads and for any size of chunk, shared budgets included."""
+    assert bytes_of(simulate(scenario(RICH), members=700, seed=4, **cut)) == bytes_of(whole)
+
+
+@pytest.mark.parametrize("meetings", [[100.0], [float(day) for day in range(7, 450, 7)]])
+def test_meeting_points(whole: Outcome, meetings: list[float]) -> None:
+    assert bytes_of(simulate(scenario(RICH), members=700, seed=4, meetings=meetings)) == bytes_of(whole)
+
+
+def test_ban_one_member() -> None:
+    """Without a shared budget, who else is there changes nobody's life."""
+    many = simulate(scenario(RICH_UNSHARED), members=400, seed=9, keep=True).members
+    fewer = simulate(scenario(RICH_UNSHARED), members=399, seed=9, keep=True).members
+    assert many is not None
+    assert fewer is not None
+    np.testing.assert_array_equal(many[:399], fewer[:399])
+
+
+def test_an_unused_incentive_changes_nothing() -> None:
+    """A row that nobody can have: the same bytes in every tally."""
+    extra = without(RICH, "nobody")
+    unused = {
+        "name": "never",
+        "when": {"event": "inactivity", "days": 30},
+        "give": {"coupon": {"value": 99.0}},
+        "message": True,
+        "valid_from": __import__("datetime").date(2040, 1, 1),
+    }
+    extra["programme"]["incentives"] = [*extra["programme"]["incentives"], unused]
+    a, b = (simulate(scenario(which), members=300, seed=2) for which in (RICH, extra))
+    assert bytes_of(a) == bytes_of(b)
+
+
+def test_seeds_matter() -> None:
+    a, b = (simulate(scenario(RICH), members=300, seed=seed).total("purchases") for seed in (1, 2))
+    assert a != b

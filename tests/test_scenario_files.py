@@ -1,0 +1,323 @@
+"""Scenario files: what is wrong is named with file, line and key; composing; writing out; the editor's schema."""
+
+import datetime as dt
+import re
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from scenarios.files import json_schema, library, load, load_many, resolved_yaml
+from scenarios.tree import plain, read
+from sim.errors import InputError
+
+BROKEN = Path(__file__).parent / "broken"
+
+# file: the lines that must be named, each with words that must stand in its sentence
+TABLE = {
+    # the file itself
+    "empty.yaml": [(0, "empty file")],
+    "only-comments.yaml": [(0, "empty file")],
+    "a-list.yaml": [(1, "found a list of 2, allowed is a mapping")],
+    "tab.yaml": [(5, "found a tab; allowed are spaces")],
+    "second-colon.yaml": [(2, "in quotes")],
+    "open-bracket.yaml": [(6, "bracket opened in line 5")],
+    "open-quote.yaml": [(1, "quote is opened and never closed")],
+    "two-documents.yaml": [(4, "second document")],
+    "not-utf8.yaml": [(2, "byte 0xE9, allowed is UTF-8")],
+    # YAML that is more than data
+    "key-twice.yaml": [(7, "economics.gross_margin: found the key a second time, allowed is once (first in line 5)")],
+    "tag.yaml": [(5, "market.currency: found the tag !money")],
+    "merge-key.yaml": [(1, "base: found an unknown key"), (6, "economics: found the merge key <<")],
+    "infinite.yaml": [(5, "economics.set_up_cost: found .inf, allowed is a finite number")],
+    # keys
+    "mistyped-part.yaml": [(4, "programe: found an unknown key", "did you mean programme?")],
+    "mistyped-key.yaml": [(7, "programme.tiers[0].prise: found an unknown key, allowed are name", "mean price?")],
+    "mistyped-effect.yaml": [(6, "behaviour.effects.goal_gradent", "did you mean goal_gradient?")],
+    "missing-part.yaml": [(1, "population: is missing, needed is a mapping")],
+    "missing-key.yaml": [(3, "population.basket.median: is missing, needed is a number greater than 0")],
+    # values
+    "out-of-range.yaml": [(9, "programme.tiers[1].price: found 1.2, allowed is a number greater than 0 and at most 1")],
+    "text-for-number.yaml": [(5, "economics.gross_margin: found '0.4', allowed is a number from 0 to 1")],
+    "no-is-text.yaml": [(7, "behaviour.effects.awareness.on: found 'no', allowed is true or false")],
+    "fraction.yaml": [(8, "programme.rewards[0].points: found 99.5, allowed is a whole number of at least 1")],
+    "mistyped-word.yaml": [(7, "programme.expiry.rule: found 'roling', allowed is one of", "mean rolling?")],
+    "number-for-mapping.yaml": [(5, "programme.earning: found 1, allowed is a mapping with keys among")],
+    "mapping-for-list.yaml": [(9, "days_of_month: found 18, allowed is a list, each item a whole number from 1 to 31")],
+    "season-short.yaml": [(4, "population.season: found a list of 2, allowed is a list of 53 items")],
+    "no-such-day.yaml": [(5, "horizon.start: found '2027-02-30', allowed is a date such as")],
+    "clock-time.yaml": [(5, "horizon.start: found 2027-02-01 10:00:00, allowed is a date such as")],
+    "effect-number.yaml": [(7, "rate: found 'high', allowed is a number from 0 to 3, or a mapping with keys among")],
+    "effect-too-large.yaml": [(7, "goal_gradient.strength: found 9, allowed is a number from 0 to 0.8")],
+    "effect-spread.yaml": [(9, "price_response.rate.sd: found -0.1, allowed is a number of at least 0")],
+    # values that do not go together
+    "trigger-incomplete.yaml": [(8, "programme.incentives[0].when: event spend_in_window needs the key reach")],
+    "trigger-too-much.yaml": [(9, "programme.incentives[0].when: event sign_up has no use for the key days")],
+    "trigger-unknown.yaml": [(8, "programme.incentives[0].when.event: found 'signup'", "did you mean sign_up?")],
+    "shares.yaml": [(4, "the shares of the segments add to 0.9")],
+    "two-forms.yaml": [(5, "population.leaving: give either probability, or a and b")],
+    "mid-month.yaml": [(5, "horizon: start must be the first day of a month")],
+    "tiers-upside-down.yaml": [(9, "programme.tiers: diamond requires less spend than gold")],
+    "points-without-earning.yaml": [(5, "rewards and expiry need points: add earning")],
+    # names
+    "unknown-tier.yaml": [(15, "only.tiers[1]: found 'gould', allowed is one of silver, gold; did you mean gold?")],
+    "unknown-category.yaml": [(9, "only.category: found 'toys', allowed is one of food")],
+    "row-twice.yaml": [(7, "programme.tiers[1].name: found the name 'silver' a second time")],
+    # several files
+    "part-file-missing.yaml": [(1, "found 'popluation.yaml'", "did you mean population.yaml?")],
+    "part-file-wrong.yaml": [("population.yaml", 2, "population.basket.median: found -40")],
+    "extends-missing.yaml": [(1, "extends: found 'p44'", "no-programme", "did you mean p4?")],
+    "extends-file-missing.yaml": [(1, "extends: found 'a-lst.yaml'", "did you mean a-list.yaml?")],
+    "circle-a.yaml": [("circle-b.yaml", 2, "circle-a.yaml -> circle-b.yaml -> circle-a.yaml")],
+    "wrong-below.yaml": [
+        ("base.yaml", 7, "programme.tiers[0].price: found 0"),
+        (4, "programme.tiers.gold.price: found 2"),
+    ],
+    "row-to-take-away.yaml": [(4, "member dya: found no row of this name", "did you mean member day?")],
+    "row-mistyped.yaml": [(4, "member dya.when: is missing", "did you mean member day?")],
+}
+
+
+def problems(path):
+    with pytest.raises(InputError) as caught:
+        load(path)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_broken_file_is_told_by_file_line_and_key(name):
+    found = problems(BROKEN / name)
+    assert len(found) == len(TABLE[name]), found
+    for sentence, expected in zip(found, TABLE[name], strict=True):
+        file, line, *words = expected if isinstance(expected[0], str) else (name, *expected)
+        where = re.match(r"(?:.*/)?([\w.-]+\.yaml)(?:, line (\d+))?: ", sentence)
+        assert where is not None, sentence
+        assert (where[1], int(where[2] or 0)) == (file, line), sentence
+        assert all(word in sentence for word in words), sentence
+
+
+def test_all_problems_of_a_file_are_told_at_once_and_in_order():
+    found = problems(BROKEN / "many.yaml")
+    lines = [int(re.search(r"line (\d+)", sentence)[1]) for sentence in found]
+    assert lines == [3, 4, 5, 5, 9, 11, 14, 15, 17, 18, 21]
+
+
+def test_wrong_values_do_not_hide_how_the_rest_fits_together(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "population:\n  purchase_rate: {mean: 0.05, shape: 2}\n  basket: {median: 40, sigma: 0.6}\n"
+        "programme:\n  tiers:\n    - {name: silver, price: 1.2}\n    - name: gold\n"
+    )
+    assert [s.split(": ", 1)[1] for s in problems(path)] == [
+        "programme.tiers[0].price: found 1.2, allowed is a number greater than 0 and at most 1",
+        "programme.tiers: gold requires nothing; only the first tier can",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("p5", "allowed is a scenario file (.yaml) or one of the library: cash-back, loy-365, no-programme, p4,"),
+        ("cashback", "did you mean cash-back?"),
+        ("nowhere/p4.yaml", "no such file"),
+        ("library.yaml/", "no such file"),
+    ],
+)
+def test_what_is_neither_a_file_nor_in_the_library(spec, words):
+    (found,) = problems(spec)
+    assert words in found
+
+
+def test_a_folder_and_a_missing_file(tmp_path):
+    assert "found a folder" in problems(tmp_path)[0]
+    assert "no such file" in problems(tmp_path / "x.yaml")[0]
+
+
+def test_problems_of_several_scenarios_come_together():
+    with pytest.raises(InputError) as caught:
+        load_many([str(BROKEN / "out-of-range.yaml"), "p5", "p4"])
+    assert len(caught.value.problems) == 2
+    with pytest.raises(InputError, match="second scenario called 'p4'"):
+        load_many(["p4", "p4"])
+
+
+def test_yaml_1_2(tmp_path):
+    path = tmp_path / "shop.yaml"
+    path.write_text(
+        "description: no\npopulation:\n  members: 1e6\n  purchase_rate: {mean: 5e-2, shape: 2}\n"
+        "  basket: {median: 1_000, sigma: 1}\nhorizon: {start: 2028-02-01}\n"
+    )
+    scenario = load(path)
+    assert scenario.name == "shop"
+    assert scenario.description == "no"
+    assert scenario.population.members == 1_000_000
+    assert (scenario.population.purchase_rate.mean, scenario.population.basket.median) == (0.05, 1000)
+    assert scenario.horizon.start == dt.date(2028, 2, 1)
+
+
+def test_an_extending_file_changes_what_it_names_and_nothing_else(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: p4\n"
+        "programme:\n"
+        "  catalogue_refresh_months: null\n"
+        "  tiers:\n"
+        "    gold: {price: 0.9}\n"
+        "  incentives:\n"
+        "    member day: {during: {earning: 3}}\n"
+        "    shared poster: null\n"
+        "    hello:\n"
+        "      when: {event: sign_up}\n"
+        "      give: {points: 5}\n"
+    )
+    mine, p4 = load(path), load("p4")
+    expected = p4.model_dump()
+    expected["name"], expected["description"] = "mine", ""
+    programme = expected["programme"]
+    programme["catalogue_refresh_months"] = 0
+    programme["tiers"][1]["price"] = 0.9
+    rows = {row["name"]: row for row in programme["incentives"]}
+    rows["member day"]["during"]["earning"] = 3
+    del rows["shared poster"]
+    found = mine.model_dump()
+    hello = found["programme"]["incentives"].pop()
+    assert (hello["name"], hello["give"]["points"]) == ("hello", 5)
+    assert found == expected | {"programme": programme | {"incentives": list(rows.values())}}
+
+
+def test_a_change_that_breaks_the_file_below_is_told_with_both_files(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: p4\nprogramme:\n  expiry: null\n")
+    (found,) = problems(path)
+    assert re.search(r"library/p4\.yaml, line \d+: programme\.incentives: points about to lapse waits", found)
+    assert found.endswith("mine.yaml)")
+
+
+def test_a_list_replaces_the_list_below(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: cash-back\nprogramme:\n  rewards:\n    - {name: mug, points: 300, value: 5}\n")
+    assert [r.name for r in load(path).programme.rewards] == ["mug"]
+
+
+def test_a_part_in_a_file_of_its_own_replaces_the_whole_part(tmp_path):
+    (tmp_path / "members").mkdir()
+    part = "purchase_rate: {mean: 0.1, shape: 3}\nbasket: {median: 20, sigma: 0.5}\nsource: measured\n"
+    (tmp_path / "members" / "population.yaml").write_text(part)
+    (tmp_path / "a.yaml").write_text("extends: p4\npopulation: members/population.yaml\n")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\npopulation: {members: 500}\n")
+    a, b = load(tmp_path / "a.yaml"), load(tmp_path / "b.yaml")
+    assert (a.population.leaving.probability, a.population.source) == (0.0, "measured")
+    assert b.population == a.population.model_copy(update={"members": 500})
+    assert a.programme == load("p4").programme
+
+
+def test_a_library_name_is_not_hidden_by_a_folder_of_that_name(tmp_path, monkeypatch):
+    (tmp_path / "p4").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load("p4").name == "p4"
+
+
+ROUND_TRIP = """
+extends: p4
+name: "no: 1e6"
+description: |
+  two lines,
+  the second with an é
+population:
+  season: [1.5, {ones}]
+  segments: [{{name: a, share: 0.3, rate: 1.0e-3}}, {{name: "on", share: 0.7}}]
+  posterior: {{parameters: [purchase_rate.mean], covariance: [[0.01]]}}
+programme:
+  incentives:
+    member day: {{valid_from: 2027-03-01, valid_until: 2027-12-31, budget: 1e5, only: {{segments: ["on"]}}}}
+behaviour:
+  effects:
+    price_response: {{rate: 1.5, basket: {{mean: 0.3, sd: 1e-5}}}}
+    awareness: {{on: false}}
+"""
+
+
+@pytest.mark.parametrize("name", [*library(), "round trip"])
+def test_a_resolved_scenario_loads_back_to_itself(name, tmp_path):
+    if name == "round trip":
+        source = tmp_path / "source.yaml"
+        source.write_text(ROUND_TRIP.format(ones=", ".join(["1"] * 52)), encoding="utf-8")
+        scenario = load(source)
+    else:
+        scenario = load(name)
+    text = resolved_yaml(scenario)
+    assert text.startswith("# Scenario resolved by loyalsim ")
+    path = tmp_path / "resolved.yaml"
+    path.write_text(text, encoding="utf-8")
+    again = load(path)
+    assert again.model_dump() == scenario.model_dump()
+    assert [i.when.model_fields_set for i in again.programme.incentives] == [
+        i.when.model_fields_set for i in scenario.programme.incentives
+    ]
+    assert resolved_yaml(again) == text
+
+
+def test_the_priors_in_force_are_told_where_a_scenario_leaves_them_open():
+    assert re.search(r"on: true +# prior: strength 0\.25 \+/- 0\.06", resolved_yaml(load("p4")))
+    assert "# prior" not in resolved_yaml(load("loy-365"))
+
+
+def written(path):
+    """A file as an editor sees it: dates are text in JSON."""
+
+    def as_json(value):
+        if isinstance(value, dict):
+            return {k: as_json(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [as_json(v) for v in value]
+        return value.isoformat() if isinstance(value, dt.date) else value
+
+    return as_json(plain(read(path, path.name, [])))
+
+
+@pytest.fixture(scope="module")
+def validator():
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "scenarios" / "library").glob("*.yaml")))
+def test_the_schema_takes_the_library_as_written(path, validator):
+    assert [e.message for e in validator.iter_errors(written(path))] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mistyped-part.yaml", "mistyped-key.yaml", "mistyped-effect.yaml", "mistyped-word.yaml", "out-of-range.yaml",
+     "text-for-number.yaml", "missing-part.yaml", "number-for-mapping.yaml", "wrong-below.yaml"],
+)  # fmt: skip
+def test_the_schema_marks_mistakes(name, validator):
+    assert not validator.is_valid(written(BROKEN / name))
+
+
+def test_the_schema_explains_every_key():
+    schema = json_schema()
+    assert "share of the list price" in schema["$defs"]["Tier"]["properties"]["price"]["description"]
+    assert set(schema["properties"]) >= {"extends", "population", "programme", "name"}
+
+
+def test_a_scenario_folder_can_be_moved(tmp_path, monkeypatch):
+    shutil.copy(BROKEN / "part-file-wrong.yaml", tmp_path / "x.yaml")
+    (tmp_path / "population.yaml").write_text("purchase_rate: {mean: 0.1, shape: 3}\nbasket: {median: 20, sigma: 0.5}\n")
+    monkeypatch.chdir("/")
+    assert load(str(tmp_path / "x.yaml")).population.basket.median == 20
+
+
+def test_the_examples_of_the_document_load(tmp_path):
+    document = (Path(__file__).parents[1] / "docs" / "scenario-files.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n# (\S+)\n(.*?)```", document, flags=re.DOTALL)
+    for name, text in examples:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = {name: load(tmp_path / name) for name, _ in examples}
+    assert [r.points for r in found["bigger-cup.yaml"].programme.rewards] == [700]
+    assert [r.name for r in found["no-cup.yaml"].programme.rewards] == ["a croissant"]
+    assert [i.name for i in found["no-cup.yaml"].programme.incentives] == ["welcome"]
+    for key in json_schema()["properties"]:
+        assert f"| `{key}` |" in document

@@ -1,0 +1,43 @@
+"""Random words: known answers, and addresses instead of streams."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sim.rules.words import normal, philox, uniforms
+
+
+def words(*counter_and_key: int) -> list[str]:
+    c0, c1, c2, c3, k0, k1 = (np.uint64(x) for x in counter_and_key)
+    return [f"{int(w):08x}" for w in philox(k0, k1, c0, c1, c2, c3)]
+
+
+@pytest.mark.parametrize(
+    ("counter_and_key", "expected"),
+    [
+        ((0, 0, 0, 0, 0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ((0xFFFFFFFF,) * 6, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        (
+            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0),
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
+    ],
+)
+def test_philox_known_answers(counter_and_key: tuple[int, ...], expected: str) -> None:
+    """Random123's known-answer file for philox4x32-10."""
+    assert words(*counter_and_key) == expected.split()
+
+
+def test_normal_is_the_quantile() -> None:
+    u = np.concatenate([np.linspace(1e-9, 1 - 1e-9, 2001), 10.0 ** -np.arange(2.0, 10.0)])
+    found = np.array([normal(float(x)) for x in u])
+    np.testing.assert_allclose(found, stats.norm.ppf(u), rtol=1e-12, atol=1e-13)
+
+
+def test_words_are_uniform_and_unrelated() -> None:
+    """Members, ordinals and words of one block: uniform each, uncorrelated among each other."""
+    with np.errstate(all="ignore"):
+        draws = np.array([uniforms(5, member, ordinal, 0, 0) for member in range(60) for ordinal in range(60)])
+    assert stats.kstest(draws.ravel(), "uniform").pvalue > 1e-3
+    correlation = np.corrcoef(draws.T) - np.eye(4)
+    assert np.abs(correlation).max() < 4.5 / np.sqrt(len(draws))
