@@ -6,16 +6,17 @@ import datetime as dt
 import math
 import pathlib
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 _WHOLE = re.compile(r"[-+]?\d+(\.\d+)?[eE]\+?\d+")
 _EXACT = 2**53
-_DEEPEST = 30
+_DEEPEST, _MOST = 30, 200_000
 Path = tuple[str | int, ...]
 """Keys and indices that lead to a value."""
 _PLAINER = {
@@ -82,7 +83,9 @@ def read(path: pathlib.Path, shown: str, problems: list[Problem]) -> Node | None
         problems.append(Problem(whole, f"cannot be read ({error.strerror})"))
         return None
     try:
-        root = YAML(typ="rt").compose(text)
+        with warnings.catch_warnings():  # an anchor that is given twice is valid YAML
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            root = YAML(typ="rt").compose(text)
     except YAMLError as error:
         problems.append(_broken(error, shown, text))
         return None
@@ -92,8 +95,12 @@ def read(path: pathlib.Path, shown: str, problems: list[Problem]) -> Node | None
     if root is None:
         problems.append(Problem(whole, "found an empty file, allowed is a mapping of keys to values"))
         return None
-    builder = _Builder(shown, problems)
-    tree = builder.build(root, root.start_mark.line + 1, "", 0)
+    try:
+        tree = _Builder(shown, problems).build(root, root.start_mark.line + 1, "", 0)
+    except _EndlessError as error:
+        said = "found values nested or repeated without end, allowed are a few levels"
+        problems.append(Problem(Place(shown, error.line), said))
+        return None
     if not isinstance(tree.value, dict):
         problems.append(Problem(tree.place, f"found {found(tree.value)}, allowed is a mapping of keys to values"))
         return None
@@ -148,18 +155,24 @@ def found(value: Any) -> str:
     return str(value)
 
 
+class _EndlessError(Exception):
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+
 class _Builder:
     def __init__(self, file: str, problems: list[Problem]) -> None:
         self.file, self.problems = file, problems
+        self.built = 0
 
     def say(self, line: int, key: str, text: str) -> None:
         self.problems.append(Problem(Place(self.file, line), f"{key}: {text}" if key else text))
 
     def build(self, node: Any, line: int, key: str, depth: int) -> Node:
         place = Place(self.file, line)
-        if depth > _DEEPEST:
-            self.say(line, "", "found values nested without end, allowed are a few levels")
-            return Node(None, place, bad=True)
+        self.built += 1
+        if depth > _DEEPEST or self.built > _MOST:  # anchors can nest without end, and multiply
+            raise _EndlessError(line)
         if isinstance(node, ScalarNode):
             before = len(self.problems)
             value = self.scalar(node, line, key)

@@ -30,6 +30,8 @@ TABLE = {
     "key-twice.yaml": [(7, "economics.gross_margin: found the key a second time, allowed is once (first in line 5)")],
     "tag.yaml": [(5, "market.currency: found the tag !money")],
     "merge-key.yaml": [(1, "base: found an unknown key"), (6, "economics: found the merge key <<")],
+    "endless.yaml": [(3, "nested or repeated without end")],
+    "multiplied.yaml": [(2, "nested or repeated without end")],
     "infinite.yaml": [(5, "economics.set_up_cost: found .inf, allowed is a finite number")],
     # keys
     "mistyped-part.yaml": [(4, "programe: found an unknown key", "did you mean programme?")],
