@@ -1,0 +1,311 @@
+"""Each effect reproduces its published fact, in sign and band, and is gone with its switch off (SCIENCE, sim/effects.py).
+
+Reproducing a fact shows plausibility, never predictive validity.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim.measures import BY_NAME
+from sim.outcome import Outcome, simulate
+from sim.state import W_MESSAGES, W_PURCHASES
+from tests.scenes import only, scenario
+
+STEADY = {"purchase_rate": {"mean": 0.1, "shape": 1000.0}, "basket": {"median": 1.0, "sigma": 0.0}}
+STAMPS: dict[str, Any] = {
+    "name": "stamps",
+    "population": STEADY,
+    "programme": {
+        "earning": {"points_per_unit": 1.0},
+        "rewards": [{"name": "coffee", "points": 10, "value": 1.0, "cost": 0.3}],
+    },
+    "horizon": {"months": 12},
+}
+OFF = {"all_effects": False, "redeeming": {"probability": 1.0}}
+
+
+def gap_ratio(o: Outcome) -> float:
+    """Mean gap before the tenth stamp / mean gap before the second, day by day over many cards."""
+    watch = o.watch
+    assert watch is not None
+    first, last = [], []
+    for buys in watch[:, :, W_PURCHASES]:
+        days = np.repeat(np.arange(len(buys)), buys)
+        cards = days[: len(days) // 10 * 10].reshape(-1, 10)
+        first.extend(cards[:, 1] - cards[:, 0])
+        last.extend(cards[:, 9] - cards[:, 8])
+    return float(np.mean(last) / np.mean(first))
+
+
+def watched(behaviour: dict, base: dict = STAMPS, members: int = 3000, seed: int = 1) -> Outcome:
+    return simulate(scenario({**base, "behaviour": behaviour}), members=members, seed=seed, watch=(0.0, 1.0, 365))
+
+
+def test_goal_gradient() -> None:
+    """The gap before the reward is 15-25 % shorter than the first (Kivetz, Urminsky, Zheng 2006); without, as long."""
+    assert 0.75 < gap_ratio(watched(only(goal_gradient={}))) < 0.85
+    assert gap_ratio(watched(OFF)) == pytest.approx(1.0, abs=0.03)
+
+
+def test_goal_gradient_needs_progress_in_sight() -> None:
+    """Members who are not aware of the programme do not speed up."""
+    hidden = only(goal_gradient={}, awareness={"share": 0.0, "learns": 0.0})
+    hidden["redeeming"] = {"probability": 1.0}
+    assert gap_ratio(watched(hidden)) == pytest.approx(1.0, abs=0.03)
+
+
+TIERS: dict[str, Any] = {
+    "name": "tiers",
+    "population": {"purchase_rate": {"mean": 0.05, "shape": 3.0}, "basket": {"median": 40.0, "sigma": 0.4}},
+    "programme": {
+        "tiers": [{"name": "low"}, {"name": "high", "requires": {"spend": 250.0}}],
+        "qualification": {"window": "calendar", "months": 3, "review_every_months": 3, "downgrade": "full"},
+    },
+    "horizon": {"months": 12},
+}
+
+
+def lift(o: Outcome, tier: slice = slice(None), months: slice = slice(None)) -> float:
+    """Purchases with the programme / without it, same members."""
+    from sim import tally
+
+    cube = o.cube[months, tier]
+    return float(cube[..., tally.PURCHASES].sum() / cube[..., tally.BASE_PURCHASES].sum())
+
+
+def run(behaviour: dict, base: dict = TIERS, members: int = 20_000, **changes: Any) -> Outcome:
+    return simulate(scenario({**base, "behaviour": behaviour}, **changes), members=members, seed=3)
+
+
+def test_points_pressure() -> None:
+    """A few per cent of sales, stronger toward the deadline (Taylor, Neslin 2005)."""
+    o = run(only(points_pressure={}))
+    assert 1.002 < lift(o) < 1.08
+    early, late = (lift(o, months=slice(k, None, 3)) for k in (0, 2))
+    assert late > early
+    assert lift(run(OFF)) == 1.0
+
+
+def test_tier_status() -> None:
+    """A level shift by tier, and only above the lowest (Kopalle et al. 2012)."""
+    o = run(only(tier_status={"strength": 0.08}))
+    assert lift(o, tier=slice(1, 2)) == pytest.approx(np.exp(0.08), rel=0.015)
+    assert lift(o, tier=slice(0, 1)) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_demotion() -> None:
+    """Loss about twice the gain: members who went up and down end below those who were never promoted (Wagner et al. 2009)."""
+    o = simulate(
+        scenario({**TIERS, "behaviour": only(tier_status={}, demotion={})}), members=20_000, seed=3, watch=(274.0, 91.0, 1)
+    )
+    plain = simulate(scenario({**TIERS, "behaviour": OFF}), members=20_000, seed=3, watch=(274.0, 91.0, 1))
+    assert o.members is not None
+    assert o.watch is not None
+    assert plain.watch is not None
+    fallen = (o.members["demoted_at"] > 0) & (o.members["demoted_at"] <= 274.0) & (o.members["tier"] == 0)
+    never = (o.members["demoted_at"] < 0) & (o.members["tier"] == 0)
+    change = [
+        float(o.watch[who, 0, W_PURCHASES].sum() / plain.watch[who, 0, W_PURCHASES].sum()) - 1 for who in (fallen, never)
+    ]
+    gain = np.exp(0.04) - 1
+    assert change[1] == pytest.approx(0.0, abs=0.01)
+    assert -4.0 * gain < change[0] < -1.5 * gain
+
+
+def test_reward_afterglow() -> None:
+    """A lift after a reward that decays; no lift for who redeems nothing."""
+    glow = watched(only(reward_afterglow={"strength": 0.3, "days": 20.0}))
+    buys = glow.total("purchases") / glow.total("base_purchases")
+    assert 1.02 < buys < np.exp(0.3)
+    short = watched(only(reward_afterglow={"strength": 0.3, "days": 5.0}))
+    assert short.total("purchases") < glow.total("purchases")
+    none = {**only(reward_afterglow={}), "redeeming": {"probability": 0.0}}
+    assert lift(watched(none)) == 1.0
+
+
+def test_expiry_pressure() -> None:
+    """Points about to lapse raise purchases only in flexible members (Breugelmans, Liu-Thompkins 2017)."""
+    base = {**STAMPS, "programme": {**STAMPS["programme"], "expiry": {"rule": "rolling", "months": 1}}}
+    behaviour = only(expiry_pressure={"strength": 0.3})
+    o = watched(behaviour, base)
+    plain = watched(OFF, base)
+    assert o.members is not None
+    flexible = o.members["flexible"] == 1
+    with_, without = (x.watch[:, :, W_PURCHASES].sum(axis=1) for x in (o, plain) if x.watch is not None)
+    assert with_[flexible].sum() > 1.03 * without[flexible].sum()
+    np.testing.assert_array_equal(with_[~flexible], without[~flexible])
+
+
+CASH_BACK: dict[str, Any] = {
+    "name": "cash back",
+    "population": {
+        "purchase_rate": {"mean": 0.05, "shape": 1.0},
+        "leaving": {"probability": 0.03},
+        "basket": {"median": 40.0, "sigma": 0.5},
+    },
+    "programme": {
+        "earning": {"points_per_unit": 1.0},
+        "rewards": [{"name": "five", "points": 100, "kind": "voucher", "value": 5.0}],
+    },
+    "horizon": {"months": 24},
+}
+
+
+def test_retention_carries_a_programme_without_tiers() -> None:
+    """Over 60 % of the gain of a programme without tiers comes through attrition and about nothing through the basket
+    (Gopalakrishnan et al. 2021), every effect at its prior."""
+    o = simulate(scenario({**CASH_BACK, "behaviour": {"effects": {"awareness": {"on": False}}}}), members=20_000, seed=5)
+    parts = {k: BY_NAME[f"gain_from_{k}"].compute(o) for k in ("attrition", "frequency", "basket")}
+    assert parts["attrition"] / sum(parts.values()) > 0.6
+    assert abs(parts["basket"]) / sum(parts.values()) < 0.05
+    off = simulate(
+        scenario({**CASH_BACK, "behaviour": {"effects": {"retention": {"on": False}}}}), members=20_000, seed=5
+    )
+    assert BY_NAME["gain_from_attrition"].compute(off) == 0.0
+
+
+WIN_BACK: dict[str, Any] = {
+    "name": "win back",
+    "population": {
+        "purchase_rate": {"mean": 0.1, "shape": 50.0},
+        "leaving": {"probability": 0.2, "return_rate": 0.0},
+        "basket": {"median": 40.0, "sigma": 0.3},
+        "history_days": [200.0, 200.0],
+    },
+    "programme": {
+        "incentives": [
+            {"name": "come back", "when": {"event": "inactivity", "days": 60}, "give": {"coupon": {"value": 5.0}}, "message": True}
+        ]
+    },
+    "horizon": {"months": 2},
+}
+
+
+def test_win_back() -> None:
+    """4 % of the treated return against .9 % on their own: crediting every return to the offer overstates it."""
+    natural = {**WIN_BACK["population"], "leaving": {"probability": 0.2, "return_rate": 0.00015}}
+    found = {}
+    for name, behaviour in (("treated", only(win_back={"wakes": 0.0})), ("control", OFF)):
+        o = simulate(scenario({**WIN_BACK, "population": natural, "behaviour": behaviour}), members=30_000, seed=2)
+        found[name] = o.total("returns") / o.total("messages")
+    assert found["control"] == pytest.approx(0.009, abs=0.004)
+    assert found["treated"] - found["control"] == pytest.approx(0.031, abs=0.005)
+    assert found["treated"] / (found["treated"] - found["control"]) > 1.15
+
+
+def test_win_back_can_wake_a_sleeper() -> None:
+    """An offer to members who are merely slow makes some of them leave (Ascarza et al. 2016)."""
+    slow = {**WIN_BACK["population"], "leaving": {"probability": 0.0}, "purchase_rate": {"mean": 0.01, "shape": 50.0}}
+    o = simulate(scenario({**WIN_BACK, "population": slow, "behaviour": only(win_back={"wakes": 0.05})}), members=5000, seed=2)
+    assert o.total("lapses") / o.total("messages") == pytest.approx(0.05, abs=0.01)
+
+
+def mailing(times: int) -> dict[str, Any]:
+    days = [1 + 28 * k // times for k in range(times)]
+    rows = [{"name": "mail", "when": {"event": "calendar", "days_of_month": days}, "message": True}]
+    return {"name": "mail", "population": STEADY, "programme": {"incentives": rows}, "horizon": {"months": 6}}
+
+
+def test_message_fatigue() -> None:
+    """Response rises and falls with the number of messages, opting out only rises (Kumar et al. 2014; Bies et al. 2021)."""
+    found = {}
+    for times in (1, 8, 28):
+        o = simulate(scenario({**mailing(times), "behaviour": only(messages={})}), members=20_000, seed=4)
+        found[times] = (lift(o) - 1, o.total("opt_outs") / o.total("messages"))
+    assert found[8][0] > found[1][0] > 0
+    assert found[8][0] > found[28][0]
+    assert found[28][1] > found[8][1] > found[1][1]
+    off = simulate(scenario({**mailing(8), "behaviour": OFF}), members=2000, seed=4)
+    assert (lift(off), off.total("opt_outs")) == (1.0, 0)
+
+
+def test_awareness() -> None:
+    """Use = awareness x use among the aware: with a third aware, a third of the coupons that all would use."""
+    coupons = [
+        {"name": "once", "when": {"event": "sign_up"}, "give": {"coupon": {"value": 0.5, "days": 365}}},
+    ]
+    base = {"name": "aware", "population": STEADY, "programme": {"incentives": coupons}, "horizon": {"months": 12}}
+    used = {
+        name: simulate(scenario({**base, "behaviour": behaviour}), members=20_000, seed=4).total("coupons_used")
+        for name, behaviour in (("third", only(awareness={"share": 0.33})), ("all", only()))
+    }
+    assert used["third"] / used["all"] == pytest.approx(0.33, abs=0.015)
+
+
+def test_price_response() -> None:
+    """Purchases and baskets grow with the price cut by their elasticities; none without the effect."""
+    base = {"name": "sale", "population": STEADY, "programme": {"tiers": [{"name": "all", "price": 0.9}]}, "horizon": {"months": 12}}
+    elasticities = {"rate": 1.5, "basket": 0.5}
+    o = simulate(scenario({**base, "behaviour": only(price_response=elasticities)}), members=20_000, seed=4)
+    assert lift(o) == pytest.approx(0.9**-1.5, rel=0.01)
+    both = o.total("both_list") / o.total("both_base_list")
+    assert both == pytest.approx(0.9**-0.5, rel=0.01)
+    assert lift(simulate(scenario({**base, "behaviour": OFF}), members=2000, seed=4)) == 1.0
+
+
+def test_member_day() -> None:
+    """The day +85 %, the next day -35 % (trade report), then as before."""
+    rows = [{"name": "day", "when": {"event": "calendar", "days_of_month": [18]}, "during": {"earning": 2.0}}]
+    base = {
+        "name": "day",
+        "population": {**STEADY, "purchase_rate": {"mean": 0.3, "shape": 1000.0}},
+        "programme": {"earning": {"points_per_unit": 1.0}, "incentives": rows},
+        "horizon": {"months": 12},
+    }
+    day, plain = (watched(b, base, members=6000) for b in (only(member_day={}), OFF))
+    assert day.watch is not None
+    assert plain.watch is not None
+    dates = np.array("2027-01-01", dtype="datetime64[D]") + np.arange(365)
+    number = (dates - dates.astype("datetime64[M]")).astype(int) + 1
+    change = {
+        k: day.watch[:, number == k, W_PURCHASES].sum() / plain.watch[:, number == k, W_PURCHASES].sum() - 1 for k in (18, 19, 20)
+    }
+    assert change[18] == pytest.approx(0.85, abs=0.05)
+    assert change[19] == pytest.approx(-0.35, abs=0.03)
+    assert change[20] == 0.0
+    assert day.watch[:, :, W_MESSAGES].sum() == 0
+
+
+def test_who_responds() -> None:
+    """Heavy users take most benefits and change least (Liu 2007)."""
+    base = {
+        "name": "who",
+        "population": {"purchase_rate": {"mean": 0.05, "shape": 1.0}, "basket": {"median": 40.0, "sigma": 0.3}},
+        "programme": {"tiers": [{"name": "all", "price": 0.9}]},
+        "horizon": {"months": 12},
+    }
+    o = watched(only(price_response={}, responsiveness={}), base, members=20_000)
+    plain = watched(OFF, base, members=20_000)
+    assert o.members is not None
+    heavy = o.members["rate"] > np.quantile(o.members["rate"], 0.8)
+    lifts = [
+        float(o.watch[who, :, W_PURCHASES].sum() / plain.watch[who, :, W_PURCHASES].sum())  # type: ignore[index]
+        for who in (heavy, ~heavy)
+    ]
+    assert lifts[1] > lifts[0] > 1.0
+
+
+def test_catalogue_wear() -> None:
+    """A catalogue that is never refreshed is redeemed from less and less."""
+    base = {**STAMPS, "behaviour": {**only(catalogue_wear={"fading": 0.2}), "redeeming": {"probability": 0.5}}}
+    worn, fresh = (
+        simulate(scenario(base, programme__catalogue_refresh_months=refresh), members=5000, seed=1).by_month("redemptions")
+        for refresh in (0, 1)
+    )
+    assert worn[0] == fresh[0]
+    assert worn[-1] < 0.9 * fresh[-1]
+
+
+def test_saturation_leaves_ordinary_lifts_alone() -> None:
+    """Lifts of up to 30 % are lowered by less than a thousandth; no combination exceeds the engine's bound."""
+    from sim.rules.response import saturated
+    from sim.tables import BOUND
+
+    for x in (0.01, 0.1, np.log(1.3)):
+        assert saturated(x) == pytest.approx(x, rel=1e-3)
+    assert saturated(50.0) <= np.log(BOUND)
+    assert saturated(-0.3) == -0.3
