@@ -1,0 +1,193 @@
+"""A forecast of what a programme costs, as data: what the workbook, the report and the liability are built on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sim.tally import COST_LINES
+from sim.typing import Floats, Ints
+
+LINES: tuple[str, ...] = (
+    *COST_LINES,
+    "benefit_cost",
+    "fixed_cost",
+    "points_earned_at_expected_cost",
+    "gross_sales",
+    "net_sales",
+    "gross_margin",
+    "net_margin",
+    "incremental_margin",
+)
+"""Lines of a forecast, all in currency units a month, in the order of Forecast.values."""
+
+DEFINITIONS: dict[str, str] = {
+    "benefit_cost": "sum of the cost lines",
+    "fixed_cost": "set-up, running and catalogue cost of the programme",
+    "points_earned_at_expected_cost": "points issued x economics.cost_per_point; a memo line, in no total",
+    "gross_sales": "list value of purchases",
+    "net_sales": "paid for purchases, after every discount, coupon and voucher",
+    "gross_margin": "economics.gross_margin x gross sales, before any benefit",
+    "net_margin": "gross margin less benefit cost less fixed cost",
+    "incremental_margin": ("net margin less the gross margin of the same members with the same luck had there been no programme"),
+}
+"""What the lines beyond sim.tally.COST_LINES (whose words are in sim.tally.TALLIES) mean."""
+
+POINT_LINES: tuple[str, ...] = ("points_issued", "points_redeemed", "points_expired", "points_outstanding")
+"""Lines of Forecast.point_values, in whole points; outstanding is at month end, pending points included."""
+
+SPREAD = ("p10", "p50", "p90", "mean", "luck_sd", "parameter_sd")
+"""Columns that describe the replications: quantiles and mean over luck and parameters together; standard deviation from
+luck alone (parameters at their means); the further standard deviation from not knowing the parameters. The last two are
+NaN where one replication shows no spread."""
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    """Points by the month in which they became spendable, of every replication; whole points.
+
+    opening + issued - redeemed - expired, summed over months, is what is left of a cohort. With pending days a cohort
+    holds what becomes spendable in its month, and its issue may lie in the months before.
+    """
+
+    earned: list[dt.date | None]
+    """(cohorts,) last day of the cohort's month, ascending; None = the last row, points still pending at the end that
+    become spendable after it"""
+    months: list[dt.date]
+    """(months,) last day of each month of the forecast"""
+    opening: Ints
+    """(cohorts,) points open at the start, pending ones included; 0 without a snapshot"""
+    issued: Ints
+    """(replications, cohorts, months)"""
+    redeemed: Ints
+    """(replications, cohorts, months)"""
+    expired: Ints
+    """(replications, cohorts, months)"""
+
+    def outstanding(self) -> Ints:
+        """(replications, cohorts, months) points open at each month end."""
+        moves = self.issued - self.redeemed - self.expired
+        return np.asarray(self.opening[None, :, None] + moves.cumsum(axis=2))
+
+
+@dataclass(frozen=True)
+class TierPoints:
+    """Points by tier of every replication; whole points.
+
+    Members take their points along when they move: moved = closing - opening - issued + redeemed + expired, which adds to
+    0 over the tiers in every month.
+    """
+
+    names: list[str]
+    """(tiers,) lowest first"""
+    opening: Ints
+    """(tiers,) outstanding at the start"""
+    issued: Ints
+    """(replications, tiers, months), at the tier the member had then"""
+    redeemed: Ints
+    """(replications, tiers, months)"""
+    expired: Ints
+    """(replications, tiers, months)"""
+    closing: Ints
+    """(replications, tiers, months) outstanding at month end, pending included"""
+
+    def moved(self) -> Ints:
+        """(replications, tiers, months) points that came with members from other tiers, less those that left so."""
+        before = np.concatenate([np.broadcast_to(self.opening[None, :, None], (*self.closing.shape[:2], 1)),
+                                 self.closing[:, :, :-1]], axis=2)  # fmt: skip
+        return np.asarray(self.closing - before - self.issued + self.redeemed + self.expired)
+
+
+@dataclass(frozen=True)
+class BudgetRisk:
+    """How far the cost (benefit and fixed) can run over a budget."""
+
+    budget: Floats
+    """(months,) budget from the start to the end of each month; the same in every month where one sum is for all"""
+    at_risk: float
+    """95 % quantile of the cost of the whole period less the budget, currency units; below 0 = room left"""
+    overrun: Floats
+    """(months,) share of the replications whose cost so far exceeds the budget"""
+    warning: dt.date | None
+    """first month end at which that share is at least WARNING; None = never"""
+
+
+WARNING = 0.10
+"""A chance of overrun from which a month end is worth a warning."""
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One number that the forecast rests on."""
+
+    name: str
+    value: str
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Monthly cost, sales, margin and points of a programme, with how wrong they can be."""
+
+    name: str
+    """of the scenario"""
+    currency: str
+    members: int
+    """simulated members at the start"""
+    months: list[dt.date]
+    """(months,) last day of each month"""
+    lines: pd.DataFrame
+    """month, line, then SPREAD: one row a month and line of LINES, currency units"""
+    totals: pd.DataFrame
+    """line, then SPREAD: LINES over the whole period, and cost_share = (benefit + fixed cost) / gross sales"""
+    cost_share: pd.DataFrame
+    """month, then SPREAD: (benefit + fixed cost) / gross sales"""
+    present_value: pd.DataFrame
+    """line, then SPREAD: LINES discounted to the start at economics.discount_rate, a month's amount at its end"""
+    points: pd.DataFrame
+    """month, line, then SPREAD: one row a month and line of POINT_LINES, whole points"""
+    values: Floats
+    """(replications, months, lines) of LINES, luck and parameters together"""
+    luck_values: Floats
+    """(replications of luck alone, months, lines) of LINES, parameters at their means; none where replications is 1"""
+    point_values: Ints
+    """(replications, months, point lines) of POINT_LINES"""
+    cohorts: Cohorts
+    tiers: TierPoints
+    peak_month: dt.date
+    """month with the highest mean cost (benefit and fixed)"""
+    budget: BudgetRisk | None
+    provenance: dict[str, Any]
+    """version, seed, members, replications, digests, start, end, snapshot"""
+    assumptions: list[Assumption]
+    notes: list[str] = field(default_factory=list)
+    """what was done about input that did not add up, and what the forecast leaves out; sentences"""
+
+    @property
+    def outstanding(self) -> Ints:
+        """(replications, months) points outstanding at month end, pending included."""
+        return np.asarray(self.point_values[:, :, POINT_LINES.index("points_outstanding")])
+
+    def of(self, line: str) -> Floats:
+        """(replications, months) of one of LINES."""
+        return np.asarray(self.values[:, :, LINES.index(line)])
+
+
+def spread_of(values: Floats, luck: Floats) -> Floats:
+    """(..., 6) SPREAD of replications.
+
+    values: (replications, ...) luck and parameters together; luck: (replications, ...) with the parameters at their means.
+    """
+    p10, p50, p90 = np.quantile(values, (0.1, 0.5, 0.9), axis=0)
+    mean = values.mean(axis=0)
+    lucky = np.full_like(mean, np.nan)
+    unknown = np.full_like(mean, np.nan)
+    if len(values) > 1 and len(luck) > 1:
+        lucky = luck.std(axis=0, ddof=1)
+        unknown = np.sqrt(np.maximum(0.0, values.var(axis=0, ddof=1) - lucky**2))
+    return np.stack([p10, p50, p90, mean, lucky, unknown], axis=-1)
