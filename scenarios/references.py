@@ -34,11 +34,7 @@ def references(tree: Node, problems: list[Problem]) -> None:
             node, names = _at(tree, path), known[rows]
             if node is None or names is None:
                 continue
-            listed = (
-                [((*path, n), item) for n, item in enumerate(node.value)]
-                if isinstance(node.value, list)
-                else []
-            )
+            listed = [((*path, n), item) for n, item in enumerate(node.value)] if isinstance(node.value, list) else []
             for at, item in listed or [(path, node)]:
                 if isinstance(item.value, str) and item.value not in names:
                     there = f"allowed is one of {', '.join(names)}" if names else f"but there are no {rows}"
