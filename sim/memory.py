@@ -10,7 +10,7 @@ its own gets one word for `s`, and the compiler knows that a field is never the 
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ from numba.extending import intrinsic, models, register_model
 
 from sim.typing import Ints
 
-Layout = Mapping[str, tuple[Any, int]]
-"""(dtype, number of dimensions) of every array of a named tuple, by field."""
+Layout = Mapping[str, tuple[Any, Sequence[str | int]]]
+"""(dtype, shape) of every array of a named tuple, by field; "*" in a shape is a length that varies."""
 
 _WORD = ir.IntType(64)
 _BYTE = ir.IntType(8)
@@ -42,8 +42,8 @@ class Row(types.Type):
 class View(types.Type):
     """An array in memory, without bounds checks and without negative indices."""
 
-    def __init__(self, name: str, dtype: np.dtype[Any], ndim: int, fixed: bool) -> None:
-        self.ndim, self.itemsize, self.fixed = ndim, dtype.itemsize, fixed
+    def __init__(self, name: str, dtype: np.dtype[Any], shape: Sequence[str | int], fixed: bool) -> None:
+        self.shape, self.ndim, self.itemsize, self.fixed = shape, len(shape), dtype.itemsize, fixed
         self.dtype = Row(name, dtype, fixed) if dtype.names else _scalar(dtype)
         super().__init__(f"View.{name}")
 
@@ -54,9 +54,9 @@ class Bundle(types.Type):
     def __init__(self, name: str, layout: Layout, fixed: bool) -> None:
         self.views: dict[str, tuple[View, int]] = {}
         place = 0
-        for field, (dtype, ndim) in layout.items():
-            self.views[field] = View(f"{name}.{field}", np.dtype(dtype), ndim, fixed), place
-            place += 8 * (1 + ndim)
+        for field, (dtype, shape) in layout.items():
+            self.views[field] = View(f"{name}.{field}", np.dtype(dtype), shape, fixed), place
+            place += 8 * (1 + len(shape))
         super().__init__(f"Bundle.{name}")
 
 
@@ -85,9 +85,10 @@ def addresses(arrays: Any, layout: Layout) -> Ints:
     """Where the arrays of a named tuple lie and what shape they have. The arrays must outlive its use."""
     words: list[int] = []
     for name, array in zip(arrays._fields, arrays, strict=True):
-        dtype, ndim = layout[name]
-        if array.dtype != dtype or array.ndim != ndim or not array.flags.c_contiguous:
-            raise TypeError(f"{name}: {array.dtype} of {array.ndim} dimensions, expected {dtype} of {ndim}")
+        dtype, shape = layout[name]
+        fits = array.ndim == len(shape) and all(n in ("*", m) for n, m in zip(shape, array.shape, strict=True))
+        if array.dtype != dtype or not fits or not array.flags.c_contiguous:
+            raise TypeError(f"{name}: {array.dtype} of shape {array.shape}, expected {dtype} of {tuple(shape)}")
         words.append(array.ctypes.data)
         words.extend(array.shape)
     return np.array(words, np.int64)
@@ -144,7 +145,13 @@ def _bundle_view(context: Any, builder: Any, bundle: Bundle, value: Any, name: s
     made = cgutils.create_struct_proxy(view)(context, builder)
     made.data = _load(builder, _at(builder, value, place), _POINTER, "address", True)
     for k in range(view.ndim):
-        setattr(made, f"n{k}", _load(builder, _at(builder, value, place + 8 * (k + 1)), _WORD, "address", True))
+        known = view.shape[k]
+        length = (
+            _load(builder, _at(builder, value, place + 8 * (k + 1)), _WORD, "address", True)
+            if isinstance(known, str)
+            else ir.Constant(_WORD, known)
+        )
+        setattr(made, f"n{k}", length)
     return made._getvalue()
 
 

@@ -74,8 +74,8 @@ class _Sums:
 
     def add(self, first: int, chunk: Chunk) -> None:
         m, tiers = chunk.members, len(self.tables.tiers)
-        both = m[m["tier0"] >= 0]
-        pairs = np.bincount(both["tier0"] * tiers + both["tier"], minlength=tiers * tiers).reshape(tiers, tiers)
+        moves = m["tier0"] * tiers + m["tier"]
+        pairs = np.bincount(moves[m["tier0"] >= 0], minlength=tiers * tiers).reshape(tiers, tiers)
         seen = m["first_buy"] <= float(self.tables.p["end"][0]) - 30.0
         again = seen & (m["second_gap"] <= 30.0)
         with self.lock:
@@ -84,7 +84,7 @@ class _Sums:
             self.migration += pairs
             self.repurchase += (int(seen.sum()), int(again.sum()))
             if self.keep:
-                self.kept[first] = (m, chunk.watch)
+                self.kept[first] = (m.copy(), chunk.watch.copy())
 
 
 def simulate(

@@ -52,6 +52,7 @@ def _advance(chunk, rules, since, until):
 class Crew:
     """All members of one run, in chunks.
 
+    done: gets each finished chunk, to read before it returns: the chunk's memory is used again.
     stays: keep every chunk's state between calls of `advance`. Without it there can be one call only, to the end of the run,
     and a chunk is handed to `done` and dropped as soon as it is finished, so that memory does not grow with the members.
     """
@@ -70,6 +71,7 @@ class Crew:
         self.stays = stays
         self.done = done
         self.budgeted = bool((t.incentives["budget"] > 0).any())
+        self.spare: list[Chunk] = []
         self.chunks: list[Chunk] = list(self._map(self._make, self.firsts)) if stays else []
 
     def advance(self, until: float) -> None:
@@ -127,15 +129,24 @@ class Crew:
 
     def _make(self, first: int) -> Chunk:
         n = min(self.size, self.total - first)
-        chunk = empty_chunk(self.t, n, capacity=2 * n if self.budgeted else 0)
+        chunk = self._room(n)
         _populate(addresses(chunk, state.LAYOUT), self.rules, first)
         return chunk
+
+    def _room(self, n: int) -> Chunk:
+        try:
+            chunk = self.spare.pop()
+        except IndexError:
+            return empty_chunk(self.t, n, capacity=2 * n if self.budgeted else 0)
+        return chunk.emptied(n)
 
     def _whole_life(self, first: int, until: float) -> None:
         chunk = self._make(first)
         self._live(chunk, 0.0, until)
         if self.done is not None:
             self.done(first, chunk)
+        if len(chunk.members) == self.size:
+            self.spare.append(chunk)
 
     def _live(self, chunk: Chunk, since: float, until: float) -> None:
         _advance(addresses(chunk, state.LAYOUT), self.rules, since, until)

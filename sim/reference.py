@@ -28,7 +28,7 @@ class Reference:
     def __init__(self, t: Tables) -> None:
         self.t = Tables(*(_named(a) for a in t))
         n = int(t.p["n_start"][0] + t.p["new_per_month"][0] * len(t.months))
-        self.plain = empty_chunk(t, n, capacity=64)
+        self.plain = empty_chunk(t, n, capacity=64, visits=n)
         self.chunk = Chunk(*(_named(a) for a in self.plain))
         self.clock = Clock()
         self.left = {int(j): int(t.incentives["budget"][j]) for j in np.flatnonzero(t.incentives["budget"] > 0)}

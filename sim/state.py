@@ -8,6 +8,7 @@ import numpy as np
 
 from sim import tally
 from sim.member import MEMBER, QUALIFYING, WALLET
+from sim.rules.words import AHEAD, LUCK
 from sim.tables import Tables
 from sim.typing import Array, Floats, Ints
 
@@ -37,10 +38,21 @@ class Chunk(NamedTuple):
     """(capacity, 3) of the same: place of the member, incentive, minor units"""
     n_spent: Ints
     """(1,) how many; above the capacity nothing more is noted, and the window is run again with more room"""
+    ahead: Floats
+    """(1 or n, streams, luck, AHEAD) luck drawn ahead for the member that is being visited, or for every one; see words.place"""
+    ahead_of: Ints
+    """(1 or n, streams, 2) of which member and of which AHEAD candidates that is"""
 
     def copy(self) -> Chunk:
         """A snapshot."""
         return self._make(a.copy() for a in self)
+
+    def emptied(self, n: int) -> Chunk:
+        """Room for `n` new members in the memory of this chunk, which has at least as many."""
+        for name, array in zip(self._fields, self, strict=True):
+            array.fill(-1 if name == "ahead_of" else 0) if array.dtype.names is None else array.view(np.int64).fill(0)
+        many = ("members", "lots", "pend", "quals", "wallet", "watch")
+        return self._replace(**{name: getattr(self, name)[:n] for name in many})
 
     def restore(self, snapshot: Chunk) -> None:
         """Put everything back as it was at the snapshot, in place; the notes of budgeted grants start afresh."""
@@ -49,19 +61,20 @@ class Chunk(NamedTuple):
                 mine[...] = theirs
 
 
-LAYOUT = {
-    "members": (MEMBER, 1), "lots": (np.int64, 2), "pend": (np.int64, 2), "quals": (QUALIFYING, 2), "wallet": (WALLET, 2),
-    "cube": (np.int64, 2), "survival": (np.int64, 3), "watch": (np.int64, 3), "spent_at": (np.float64, 1),
-    "spent": (np.int64, 2), "n_spent": (np.int64, 1),
-}  # fmt: skip
-"""dtype and dimensions of every array of a Chunk"""
-
 WATCHED = ("purchases", "paid", "list_value", "benefit_cost", "redemptions", "points_redeemed", "messages")
 (W_PURCHASES, W_PAID, W_LIST, W_COST, W_REDEMPTIONS, W_POINTS, W_MESSAGES) = range(len(WATCHED))
 
+LAYOUT = {
+    "members": (MEMBER, "*"), "lots": (np.int64, "**"), "pend": (np.int64, "**"), "quals": (QUALIFYING, "**"),
+    "wallet": (WALLET, "**"), "cube": (np.int64, ("*", tally.SIZE)), "survival": (np.int64, ("*", "*", 2)),
+    "watch": (np.int64, ("*", "*", len(WATCHED))), "spent_at": (np.float64, "*"), "spent": (np.int64, ("*", 3)),
+    "n_spent": (np.int64, "*"), "ahead": (np.float64, ("*", 2, len(LUCK), AHEAD)), "ahead_of": (np.int64, ("*", 2, 2)),
+}  # fmt: skip
+"""dtype and shape of every array of a Chunk"""
 
-def empty_chunk(t: Tables, n: int, capacity: int = 0) -> Chunk:
-    """Room for `n` members under the tables `t`, with space for `capacity` budgeted grants."""
+
+def empty_chunk(t: Tables, n: int, capacity: int = 0, visits: int = 1) -> Chunk:
+    """Room for `n` members under the tables `t`, with space for `capacity` budgeted grants; visits: members that are visited in turn."""
     p = t.p[0]
     rolling = int(p["window_months"]) if p["window"] == 2 else 1
     return Chunk(
@@ -76,4 +89,6 @@ def empty_chunk(t: Tables, n: int, capacity: int = 0) -> Chunk:
         spent_at=np.zeros(capacity, np.float64),
         spent=np.zeros((capacity, 3), np.int64),
         n_spent=np.zeros(1, np.int64),
+        ahead=np.zeros((visits, 2, len(LUCK), AHEAD), np.float64),
+        ahead_of=np.full((visits, 2, 2), -1, np.int64),
     )

@@ -124,12 +124,12 @@ class Tables(NamedTuple):
 
 
 LAYOUT = {
-    "p": (RULES, 1), "b": (BEHAVIOUR, 1), "tiers": (TIER, 1), "rewards": (REWARD, 1), "incentives": (INCENTIVE, 1),
-    "days": (DAY, 1), "months": (MONTH, 1), "day_of_op": (np.int64, 1), "moments": (np.float64, 2), "rates": (np.float64, 1),
-    "leaving": (np.float64, 1), "segments": (SEGMENT, 1), "categories": (np.float64, 1), "closes": (np.float64, 1),
-    "closes_for": (np.int64, 1),
+    "p": (RULES, "*"), "b": (BEHAVIOUR, "*"), "tiers": (TIER, "*"), "rewards": (REWARD, "*"), "incentives": (INCENTIVE, "*"),
+    "days": (DAY, "*"), "months": (MONTH, "*"), "day_of_op": (np.int64, "*"), "moments": (np.float64, "**"), "rates": (np.float64, "*"),
+    "leaving": (np.float64, "*"), "segments": (SEGMENT, "*"), "categories": (np.float64, "*"), "closes": (np.float64, "*"),
+    "closes_for": (np.int64, "*"),
 }  # fmt: skip
-"""dtype and dimensions of every array of Tables"""
+"""dtype and shape of every array of Tables"""
 
 
 def minor(amount: float) -> int:

@@ -10,9 +10,9 @@ from sim.member import LONG_AGO, NEVER
 from sim.rules.ledger import lapse_all, lapse_at, mature
 from sim.rules.purchase import list_value, purchase
 from sim.rules.response import faded, leaving, response
-from sim.rules.time import base_gap, later
+from sim.rules.time import base_gap, extra_gap, later
 from sim.rules.wallet import moments, plan, sign_up
-from sim.rules.words import BASE, BIRTH, EXTRA, normal, uniforms
+from sim.rules.words import BASE, BIRTH, EXTRA, REDEEM, SCORE, SECOND, normal, place, uniforms
 from sim.tables import BOUND, INACTIVE, SCORES
 
 LOG_BOUND = math.log(BOUND)
@@ -94,18 +94,17 @@ def be_born(m, i, s, t, key):
     m.last_buy = since
     m.t_seen = since
     m.due = m.joined
-    u0, _, _, _ = uniforms(p.seed, key, 0, BASE, 0)
     if key >= p.n_start and p.buys_on_joining == 1:
         m.t_base = since
     else:
-        m.t_base = later(t, since, base_gap(m, t, u0))
+        m.t_base = later(t, since, base_gap(m, i, s, t, 0))
         m.n_base = 1
     while m.t_base < 0.0:
         now = m.t_base
-        u_gap, u_leave, _, _ = uniforms(p.seed, m.key, m.n_base, BASE, 0)
+        row, k = place(m, i, s, t, m.n_base, BASE)
         if m.alive == 1:
             m.last_buy = now
-            if u_leave < m.leave:
+            if s.ahead[row, BASE, SECOND, k] < m.leave:
                 m.alive = 0
         elif p.return_rate > 0.0:
             _, u_return, _, _ = uniforms(p.seed, m.key, m.n_base, BASE, 1)
@@ -113,15 +112,14 @@ def be_born(m, i, s, t, key):
                 m.alive = 1
                 m.last_buy = now
         m.t_seen = now
-        m.t_base = later(t, now, base_gap(m, t, u_gap))
+        m.t_base = later(t, now, base_gap(m, i, s, t, m.n_base))
         m.n_base += 1
         if m.alive == 0 and p.may_return == 0:
             m.t_base = NEVER
     m.alive0 = m.alive
     if p.calm == 0 and m.t_base < NEVER:
-        u0, _, _, _ = uniforms(p.seed, key, 0, EXTRA, 0)
         m.n_extra = 1
-        m.t_extra = later(t, m.joined, -math.log(u0) / (m.rate * (BOUND - 1.0)))
+        m.t_extra = later(t, m.joined, extra_gap(m, i, s, t, 0))
 
 
 @rule
@@ -188,7 +186,8 @@ def happen(m, i, s, t, month):
     on_base = m.t_base <= now
     stream = BASE if on_base else EXTRA
     ordinal = m.n_base if on_base else m.n_extra
-    u_gap, u_second, u_basket, u_redeem = uniforms(p.seed, m.key, ordinal, stream, 0)
+    row, k = place(m, i, s, t, ordinal, stream)
+    u_second = s.ahead[row, stream, SECOND, k]
     day = t.days[int(now)]
     log_ratio = 0.0
     cut = 0.0
@@ -216,15 +215,18 @@ def happen(m, i, s, t, month):
     elif m.alive == 1 and log_ratio > 0.0:
         buys = math.exp(log_ratio) > 1.0 + (BOUND - 1.0) * u_second
     if base_buys or buys:
-        value0 = list_value(m, t, u_basket, 0.0, now)
+        score = s.ahead[row, stream, SCORE, k]
+        if not on_base:
+            score = normal(score)
+        value0 = list_value(m, t, score, 0.0, now)
         value = value0
         if cut > 0.0 and t.b[0].price_response_basket > 0.0:
-            value = list_value(m, t, u_basket, t.b[0].price_response_basket * cut * m.resp, now)
+            value = list_value(m, t, score, t.b[0].price_response_basket * cut * m.resp, now)
         if base_buys:
             s.cube[cell, tally.BASE_PURCHASES] += 1
             s.cube[cell, tally.BASE_LIST] += value0
         if buys:
-            cost = purchase(m, i, s, t, value, u_redeem, ordinal, stream, now, month, cell)
+            cost = purchase(m, i, s, t, value, s.ahead[row, stream, REDEEM, k], ordinal, stream, now, month, cell)
             if base_buys:
                 s.cube[cell, tally.BOTH_PURCHASES] += 1
                 s.cube[cell, tally.BOTH_LIST] += value
@@ -242,14 +244,14 @@ def happen(m, i, s, t, month):
             s.cube[cell, tally.GONE_LIST] += value0
     if on_base:
         lapse_after(m, t, s, u_second, base_buys, now, cell)
-        m.t_base = later(t, now, base_gap(m, t, u_gap))
+        m.t_base = later(t, now, base_gap(m, i, s, t, ordinal))
         m.t_seen = now
         m.n_base += 1
     else:
         if buys and t.b[0].pull_forward_strength > 0.0:
             m.pulled = faded(m.pulled, m.pulled_at, now, t.b[0].pull_forward_days) + 1.0
             m.pulled_at = now
-        m.t_extra = later(t, now, -math.log(u_gap) / (m.rate * (BOUND - 1.0)))
+        m.t_extra = later(t, now, extra_gap(m, i, s, t, ordinal))
         m.n_extra += 1
     if p.may_return == 0 and m.alive == 0:
         m.t_extra = NEVER

@@ -11,7 +11,7 @@ from sim.rules.ledger import burn, earn
 from sim.rules.response import feels, is_on, period_of, redeeming, takes_part
 from sim.rules.tiers import qualify, qualify_points, reached
 from sim.rules.wallet import bought, grant, lift, see_coupons, watched
-from sim.rules.words import normal, uniforms
+from sim.rules.words import uniforms
 from sim.state import W_COST, W_LIST, W_PAID, W_POINTS, W_PURCHASES, W_REDEMPTIONS
 from sim.tables import (
     COUNT_IN_WINDOW,
@@ -25,10 +25,10 @@ from sim.tables import (
 
 
 @rule
-def list_value(m, t, u, log_more, now):
-    """List value of a basket in minor units, at least 1; `log_more` is what the programme adds to its log."""
+def list_value(m, t, score, log_more, now):
+    """List value in minor units, at least 1, of a basket of normal score `score`; `log_more`: what the programme adds."""
     p = t.p[0]
-    log_value = m.mu + p.sigma * normal(u) + p.inflation * now + log_more
+    log_value = m.mu + p.sigma * score + p.inflation * now + log_more
     return max(1, int(math.floor(math.exp(log_value) * 100.0 + 0.5)))
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from sim.compiled import rule
 from sim.member import NEVER
-from sim.rules.words import BASE, STAGES, uniforms
+from sim.rules.words import BASE, EXTRA, GAP, place
+from sim.tables import BOUND
 
 
 @rule
@@ -32,23 +31,14 @@ def later(t, now, op_gap):
 
 
 @rule
-def base_gap(m, t, u):
+def base_gap(m, i, s, t, ordinal):
     """Operational days from one baseline candidate to the next: Erlang of the population's order, mean 1 / rate."""
-    p = t.p[0]
-    if p.regular == 1:
-        return -math.log(u) / m.rate
-    product = u
-    block = STAGES
-    left = p.regular - 1
-    while left > 0:
-        u0, u1, u2, u3 = uniforms(p.seed, m.key, m.n_base, BASE, block)
-        product *= u0
-        if left > 1:
-            product *= u1
-        if left > 2:
-            product *= u2
-        if left > 3:
-            product *= u3
-        left -= 4
-        block += 1
-    return -math.log(product) / (p.regular * m.rate)
+    row, k = place(m, i, s, t, ordinal, BASE)
+    return s.ahead[row, BASE, GAP, k] / (t.p[0].regular * m.rate)
+
+
+@rule
+def extra_gap(m, i, s, t, ordinal):
+    """Operational days from one candidate above the baseline to the next."""
+    row, k = place(m, i, s, t, ordinal, EXTRA)
+    return s.ahead[row, EXTRA, GAP, k] / (m.rate * (BOUND - 1.0))

@@ -18,6 +18,10 @@ EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, rede
 BIRTH = 2  # once a member
 MOMENT = 3  # an incentive's moments, ordinal = day * 64 + incentive; block 0: learn, opt out, return, wake
 MONTH = 4  # month ends, ordinal = month * 64 + incentive; block 0: tasks
+AHEAD = 4  # candidates whose luck is drawn at a time
+LUCK = ("gap", "second", "score", "redeem", "spare")  # what is drawn ahead for a candidate of the streams BASE and EXTRA:
+# - log of the product of the gap's uniforms; word 1; normal score of word 2 (EXTRA: the uniform); word 3
+GAP, SECOND, SCORE, REDEEM, SPARE = range(len(LUCK))
 STAGES = 8  # first block of the further stages of a regular buyer's gap (stream BASE)
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -25,7 +29,7 @@ _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW, _SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@rare
+@rule
 def philox(k0, k1, c0, c1, c2, c3):
     """Four words of 32 bits (as uint64) for a key of two and a counter of four words (uint64)."""
     for _ in range(10):
@@ -41,9 +45,67 @@ def philox(k0, k1, c0, c1, c2, c3):
 def uniforms(seed, key, ordinal, stream, block):
     """Four uniforms in (0, 1) of one block."""
     w0, w1, w2, w3 = philox(
-        np.uint64(seed), np.uint64(key), np.uint64(ordinal), np.uint64(stream * 16 + block), np.uint64(0), np.uint64(0)
+        np.uint64(seed) & _LOW,
+        np.uint64(key) & _LOW,
+        np.uint64(ordinal) & _LOW,
+        np.uint64(stream * 16 + block) & _LOW,
+        np.uint64(0),
+        np.uint64(0),
     )
     return uniform(w0), uniform(w1), uniform(w2), uniform(w3)
+
+
+@rule
+def place(m, i, s, t, ordinal, stream):
+    """Where the luck of candidate `ordinal` lies in `s.ahead` (row, column): it is drawn for AHEAD candidates at a time.
+
+    Several cost little more than one, for nothing in one waits for another.
+    """
+    row = i if s.ahead_of.shape[0] > 1 else 0
+    block = ordinal // AHEAD
+    if s.ahead_of[row, stream, 0] != m.key or s.ahead_of[row, stream, 1] != block:
+        draw_ahead(s, t, row, m.key, block, stream)
+    return row, ordinal % AHEAD
+
+
+@rare
+def draw_ahead(s, t, row, key, block, stream):
+    """Fill the row of a stream with the luck of AHEAD candidates."""
+    p = t.p[0]
+    s.ahead_of[row, stream, 0] = key
+    s.ahead_of[row, stream, 1] = block
+    first = block * AHEAD
+    for k in range(AHEAD):
+        w0, w1, w2, w3 = philox(
+            np.uint64(p.seed) & _LOW, np.uint64(key) & _LOW, np.uint64(first + k) & _LOW, np.uint64(stream * 16),
+            np.uint64(0), np.uint64(0),
+        )  # fmt: skip
+        s.ahead[row, stream, GAP, k] = uniform(w0)
+        s.ahead[row, stream, SECOND, k] = uniform(w1)
+        s.ahead[row, stream, SCORE, k] = uniform(w2)
+        s.ahead[row, stream, REDEEM, k] = uniform(w3)
+    if stream == BASE:
+        stage = 1
+        while stage < p.regular:
+            for k in range(AHEAD):
+                u0, u1, u2, u3 = uniforms(p.seed, key, first + k, BASE, STAGES + (stage - 1) // 4)
+                product = s.ahead[row, stream, GAP, k] * u0
+                if stage + 1 < p.regular:
+                    product *= u1
+                if stage + 2 < p.regular:
+                    product *= u2
+                if stage + 3 < p.regular:
+                    product *= u3
+                s.ahead[row, stream, GAP, k] = product
+            stage += 4
+    for k in range(AHEAD):
+        s.ahead[row, stream, GAP, k] = -math.log(s.ahead[row, stream, GAP, k])
+    if stream == BASE:
+        for k in range(AHEAD):
+            s.ahead[row, stream, SPARE, k] = central(s.ahead[row, stream, SCORE, k] - 0.5)
+        for k in range(AHEAD):
+            u = s.ahead[row, stream, SCORE, k]
+            s.ahead[row, stream, SCORE, k] = s.ahead[row, stream, SPARE, k] if abs(u - 0.5) <= 0.425 else normal(u)
 
 
 @rule
@@ -53,18 +115,24 @@ def uniform(word):
 
 
 @rule
+def central(q):
+    """Normal quantile of 0.5 + q, for abs(q) <= 0.425."""
+    r = 0.180625 - q * q
+    top = (((((((2509.0809287301226727 * r + 33430.575583588128105) * r + 67265.770927008700853) * r
+        + 45921.953931549871457) * r + 13731.693765509461125) * r + 1971.5909503065514427) * r
+        + 133.14166789178437745) * r + 3.387132872796366608)  # fmt: skip
+    low = (((((((5226.495278852545925 * r + 28729.085735721942674) * r + 39307.89580009271061) * r
+        + 21213.794301586595867) * r + 5394.1960214247511077) * r + 687.1870074920579083) * r
+        + 42.313330701600911252) * r + 1.0)  # fmt: skip
+    return q * top / low
+
+
+@rule
 def normal(u):
     """Normal quantile of u in (0, 1), relative error about 1e-16 (AS 241; Wichura 1988)."""
     q = u - 0.5
     if abs(q) <= 0.425:
-        r = 0.180625 - q * q
-        top = (((((((2509.0809287301226727 * r + 33430.575583588128105) * r + 67265.770927008700853) * r
-            + 45921.953931549871457) * r + 13731.693765509461125) * r + 1971.5909503065514427) * r
-            + 133.14166789178437745) * r + 3.387132872796366608)  # fmt: skip
-        low = (((((((5226.495278852545925 * r + 28729.085735721942674) * r + 39307.89580009271061) * r
-            + 21213.794301586595867) * r + 5394.1960214247511077) * r + 687.1870074920579083) * r
-            + 42.313330701600911252) * r + 1.0)  # fmt: skip
-        return q * top / low
+        return central(q)
     r = u if q < 0 else 1.0 - u
     r = math.sqrt(-math.log(r))
     if r <= 5.0:
