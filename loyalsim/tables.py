@@ -29,10 +29,10 @@ def print_answer(answer: str, files: Mapping[str, str | bytes]) -> None:
     console = Console()
     console.print(answer, highlight=False, markup=False, soft_wrap=True)
     scenarios: dict[str, Any] = json.loads(files["summary.json"])["scenarios"]
-    table = Table(show_edge=False, pad_edge=False, header_style="bold")
+    table = Table(show_edge=False, pad_edge=False, header_style="bold", show_lines=True)
     table.add_column("")
     for name in scenarios:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for measure in SHORT:
         found = [entry["measures"].get(measure) for entry in scenarios.values()]
         if any(cell is not None and cell.get("value") is not None for cell in found):
@@ -44,20 +44,20 @@ def print_answer(answer: str, files: Mapping[str, str | bytes]) -> None:
 
 
 def _cell(found: dict[str, Any] | None) -> str:
-    if found is None or found.get("value") is None or found["value"] != found["value"]:
+    """The value, and its interval on a line below."""
+    if found is None or found.get("value") is None:
         return "-"
-    value = float(found["value"])
-    low, high = found.get("low"), found.get("high")
-    text = _number(value, found.get("unit", ""))
+    unit = found.get("unit", "")
+    value, low, high = _number(found["value"], unit), found.get("low"), found.get("high")
     if low is None or high is None or low == high:
-        return text
-    return f"{text} ({_number(low, found.get('unit', ''))} to {_number(high, found.get('unit', ''))})"
+        return value
+    return f"{value}\n{_number(low, unit).removesuffix(' %')} to {_number(high, unit)}"
 
 
 def _number(value: float, unit: str) -> str:
     if unit == "share":
         return f"{100 * value:.1f} %"
-    return f"{value:,.2f}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"
 
 
 __all__ = ["SHORT", "print_answer"]
