@@ -37,9 +37,7 @@ def print_answer(answer: str, files: Mapping[str, str | bytes]) -> None:
         found = [entry["measures"].get(measure) for entry in scenarios.values()]
         if any(cell is not None and cell.get("value") is not None for cell in found):
             title, unit, _ = describe(measure)
-            table.add_row(
-                f"{title} ({unit})" if unit not in ("share", "ratio") else title, *map(_cell, found)
-            )
+            table.add_row(f"{title} ({unit})" if unit not in ("share", "ratio") else title, *map(_cell, found))
     console.print(table)
 
 
@@ -47,17 +45,13 @@ def _cell(found: dict[str, Any] | None) -> str:
     """The value, and its interval on a line below."""
     if found is None or found.get("value") is None:
         return "-"
-    unit = found.get("unit", "")
-    value, low, high = _number(found["value"], unit), found.get("low"), found.get("high")
+    scale = 100.0 if found.get("unit") == "share" else 1.0
+    digits = 1 if scale == 100.0 else 0 if abs(found["value"]) >= 100 else 2
+    value, low, high = found["value"], found.get("low"), found.get("high")
+    text = f"{scale * value:,.{digits}f}" + (" %" if scale == 100.0 else "")
     if low is None or high is None or low == high:
-        return value
-    return f"{value}\n{_number(low, unit).removesuffix(' %')} to {_number(high, unit)}"
-
-
-def _number(value: float, unit: str) -> str:
-    if unit == "share":
-        return f"{100 * value:.1f} %"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"
+        return text
+    return f"{text}\n{scale * low:,.{digits}f} to {scale * high:,.{digits}f}"
 
 
 __all__ = ["SHORT", "print_answer"]
