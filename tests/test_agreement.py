@@ -29,6 +29,14 @@ def test_everything_at_once(seed: int) -> None:
         assert a.total(name) > 0, f"{name} never happened: the agreement says nothing about it"
 
 
+def test_plan_p4_as_it_stands() -> None:
+    """The library's own P4, all effects on, two years."""
+    from scenarios.files import load
+
+    p4 = load("p4")
+    same(simulate(p4, members=40, seed=3, draw=3, keep=True), simulate_reference(p4, members=40, seed=3, draw=3))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
