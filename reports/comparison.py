@@ -17,7 +17,7 @@ from reports import comparison_figures as figures
 from reports import comparison_gains as gains
 from reports import comparison_tables as tables
 from reports.comparison_words import listed, rounded, signed
-from reports.page import integer, percent, render, significant
+from reports.page import MINUS, integer, percent, render, significant
 from scenarios.comparison import DECIDES, LEVEL, Comparison
 from scenarios.files import resolved_yaml
 from sim.measures import is_programme
@@ -82,6 +82,7 @@ def comparison_page(comparison: Comparison) -> str:
     return render(
         "comparison.html",
         title=title,
+        answer=re.sub(r"(?<!\w)-(?=\d)", MINUS, comparison.answer),
         c=comparison,
         level=f"{LEVEL:.0%}".replace("%", " %"),
         currency=comparison.scenarios[0].market.currency,
@@ -124,8 +125,9 @@ def rests_on(comparison: Comparison, leader: str | None) -> list[str]:
     s, n = comparison.scenarios[0], comparison.replications
     joining = s.population.new_members_per_month
     sentences = [
-        "The gain is gross margin won less everything the programme costs, against the same members without any programme, over "
-        f"{s.horizon.months} months from {s.horizon.start}: {integer(comparison.members)} simulated members at the start"
+        "The gain is gross margin won less everything the programme costs, points still open included, against the same members "
+        f"without any programme, over {s.horizon.months} months from {s.horizon.start}: {integer(comparison.members)} simulated "
+        "members at the start"
         + (f", {percent(joining)} more joining each month." if joining else ".")
     ]
     if n == 1:
@@ -163,22 +165,23 @@ def dominates(comparison: Comparison, leader: str) -> str:
 
 
 def owed(comparison: Comparison, design: str) -> dict[str, Any]:
-    """What the points open at the end would cost if all were redeemed, and what would be left of the gain."""
+    """What is set aside for the points open at the end, and what would be left of the gain if nobody let any lapse."""
     m, currency = comparison.measures[design], comparison.scenarios[0].market.currency
     economics = next(s.economics for s in comparison.scenarios if s.name == design)
     redeemed = m["points_redeemed"].value
     a_point = m["redemption_cost"].value / redeemed if redeemed else economics.cost_per_point
     cost = m["points_outstanding"].value * a_point
-    gain = m[DECIDES].value
+    gain, set_aside = m[DECIDES].value, m["provision"].value
+    left = gain - max(0.0, cost - set_aside)
     return {
         "design": design,
         "points": rounded(m["points_outstanding"].value, 0),
         "a_point": f"{significant(a_point, 2)} {currency}",
-        "cost": f"{rounded(cost, 1)}",
-        "gain": f"{signed(gain, 1)}",
-        "left": f"{signed(gain - cost, 1)}",
-        "turns": gain > 0 > gain - cost,
-        "share": cost / gain if gain > 0 else 0.0,
+        "cost": rounded(cost, 1),
+        "provision": rounded(set_aside, 1),
+        "gain": signed(gain, 1),
+        "left": signed(left, 1),
+        "turns": gain > 0 > left,
     }
 
 
@@ -193,9 +196,10 @@ def anyway(comparison: Comparison, designs: list[str]) -> str:
             said.append(f"{100 * share.value:.0f}{span} with {design}")
     if not said:
         return ""
+    currency = comparison.scenarios[0].market.currency
     return (
-        f"Of every 100 {comparison.scenarios[0].market.currency} handed over at purchases, so much goes to purchases that the same "
-        f"members would have made without a programme: {listed(said)}."
+        f"Of every 100 {currency} handed over at purchases, so much goes to purchases that the same members would have made "
+        f"without a programme: {listed(said)}."
     )
 
 

@@ -49,7 +49,8 @@ def members(comparison: Comparison) -> list[tuple[str, str]]:
         ("Basket", f"median {money(p.basket.median, currency)} at list price, spread of logs {p.basket.sigma:.2g} within a "
                    f"member and {p.basket.sigma_between:.2g} between members"),
         ("Joining", joining),
-        ("Season, growth", f"{'by week of the year' if p.season else 'none'}; growth {percent(p.growth)} a year"),
+        ("Season, growth", f"{'by week of the year' if p.season else 'no season'}, "
+                           f"{'no growth' if not p.growth else percent(p.growth) + ' a year'}"),
         ("How sure", "drawn from the posterior of the calibration, jointly" if p.posterior else
          "taken as known: these numbers have no spread here, so the intervals leave out that they may be wrong"),
     ]  # fmt: skip
@@ -91,7 +92,8 @@ def engine() -> list[tuple[str, str]]:
         ),
         (
             "Points cost when they are redeemed",
-            "not when they are given. Points still open at the end have cost nothing yet; see what is owed, above.",
+            "not when they are given. For those still open at the end a provision is taken off the gain: all points of aware "
+            "members who have not lapsed, at the cost of a redeemed point; nothing for the points of others.",
         ),
         (
             "Purchases that come anyway are observed, not estimated",
@@ -138,6 +140,6 @@ def _parameter(effect: Effect, p: Parameter, scenarios: list[Scenario]) -> dict[
 
 def _value(stated: Uncertain, p: Parameter) -> str:
     if stated.sd == 0:
-        return significant(stated.mean)
+        return f"{stated.mean:g}"
     low, high = (min(p.high, max(p.low, stated.mean + z * stated.sd)) for z in (-_Z, _Z))
-    return f"{significant(stated.mean)} ({significant(low, 2)} to {significant(high, 2)})"
+    return f"{stated.mean:g} ({significant(low, 2)} to {significant(high, 2)})"

@@ -62,6 +62,7 @@ def survival(comparison: Comparison, designs: list[str]) -> Markup:
     gain.set_xlabel("end of month")
     for ax in (level, gain):
         _by_month(ax, 1, len(months))
+    level.set_ylim(0, 100)
     _legend(level, len(designs) + 1)
     return figure_svg(fig, f"Survival of the members at the start after {len(months)} months: {listed(said)}.")
 
@@ -82,6 +83,7 @@ def survival_joined(comparison: Comparison, designs: list[str]) -> Markup | None
     ax.set_ylabel("not lapsed, % of\nmembers who joined")
     ax.set_xlabel("months since the end of the month of joining")
     _by_month(ax, 0, len(months) - 1)
+    ax.set_ylim(0, 100)
     _legend(ax, len(designs) + 1)
     return figure_svg(fig, "Survival of the members who joined during the run, by months since joining.")
 

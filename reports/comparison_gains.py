@@ -23,6 +23,7 @@ STEPS = (
     ("gain_from_basket", "basket", 1),
     ("benefit_cost", "benefit cost", -1),
     ("fixed_cost", "fixed cost", -1),
+    ("provision", "open points", -1),
 )
 """Steps from nothing to the net margin gained: measure, name, sign."""
 
@@ -31,7 +32,7 @@ def sources(comparison: Comparison, designs: list[str]) -> Markup:
     """A waterfall a design: gross margin gained through retention, frequency, basket; less cost; what is left."""
     shade = colours(comparison, designs)
     currency = comparison.scenarios[0].market.currency
-    fig, axes = panels(len(designs), height=2.2)
+    fig, axes = panels(len(designs), height=2.4)
     spans = {n: _steps(comparison, n) for n in designs}
     widths = {n: max(max(a, b) for a, b in s) - min(min(a, b) for a, b in s) for n, s in spans.items()}
     common = min(widths.values()) > 0 and max(widths.values()) <= 4 * min(widths.values())

@@ -14,11 +14,13 @@ from sim.tally import COST_LINES
 
 FIRST = (
     "incremental_net_margin", "roi", "margin_per_member", "lifetime_value", "retention", "active_rate", "repurchase_30",
-    "purchases_per_member", "basket", "revenue_per_member", "benefit_cost", "fixed_cost", "benefit_cost_share", "anyway_share",
-    "points_redemption_rate", "redeemer_share", "redemption_cost", "points_outstanding",
+    "purchases_per_member", "basket", "revenue_per_member", "benefit_cost", "fixed_cost", "provision", "benefit_cost_share",
+    "anyway_share", "points_redemption_rate", "redeemer_share", "redemption_cost", "points_outstanding",
 )  # fmt: skip
 """What a reader must see before all else, in this order."""
-GAINS = ("incremental_net_margin", "roi", "incremental_purchases", "gain_from_attrition", "gain_from_frequency", "gain_from_basket")
+GAINS = (
+    "incremental_net_margin", "roi", "incremental_purchases", "gain_from_attrition", "gain_from_frequency", "gain_from_basket",
+)  # fmt: skip
 """Printed with their sign."""
 OF_THE_PROGRAMME = ("incremental_net_margin", "roi")
 """Against the same members without any programme by definition; a difference of them against the baseline says it twice."""
@@ -57,12 +59,14 @@ def all_rows(comparison: Comparison) -> list[Row]:
 
 
 def cost_rows(comparison: Comparison, designs: list[str]) -> list[dict[str, Any]]:
-    """Benefit cost by line, the fixed cost and both together, with the share of each in the whole."""
+    """Benefit cost by line and together, fixed cost and the provision for open points, with the share of each in the whole."""
     currency = comparison.scenarios[0].market.currency
-    whole = {n: comparison.measures[n]["benefit_cost"].value + comparison.measures[n]["fixed_cost"].value for n in designs}
+    parts = ("benefit_cost", "fixed_cost", "provision")
+    whole = {n: sum(comparison.measures[n][part].value for part in parts) for n in designs}
     rows = []
     lines = [(f"cost.{line}", LINE_TITLES[line]) for line in COST_LINES]
-    for name, title in [*lines, ("benefit_cost", "Benefits together"), ("fixed_cost", "Set-up, running, catalogue")]:
+    for name, title in [*lines, ("benefit_cost", "Benefits together"), ("fixed_cost", "Set-up, running, catalogue"),
+                        ("provision", "Provision for open points")]:  # fmt: skip
         figures = [comparison.measures[n][name] for n in designs]
         if not any(f.value for f in figures):
             continue
