@@ -128,7 +128,8 @@ MEASURES: tuple[Measure, ...] = (
             1, lambda o: (_incremental_gross(o) - _cost(o)) / members_ever(o)),
     Measure("roi", "ROI", "ratio",
             "(incremental gross margin - cost) / cost; cost = benefit cost + fixed cost + provision for open points; incremental "
-            "against the same members without a programme; whole run", 1, lambda o: _ratio(_incremental_gross(o) - _cost(o), _cost(o))),
+            "against the same members without a programme; whole run", 1,
+            lambda o: _ratio(_incremental_gross(o) - _cost(o), _cost(o))),
     Measure("retention", "Retention", "share",
             "members at the start who have not lapsed at the end of the run / members at the start", 1,
             lambda o: float(o.survival[0, -1, 0]) / o.n),
