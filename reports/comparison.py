@@ -101,6 +101,7 @@ def comparison_page(comparison: Comparison) -> str:
         joined=tables.joined_rows(comparison, designs) if designs else None,
         chances=chances,
         drivers=tables.driver_rows(comparison),
+        middle=signed(comparison.drivers[0].at_mean, 1) if comparison.drivers else "",
         still=[gains.readable(p) for p in tables.still(comparison)],
         readable=gains.readable,
         anyway=anyway(comparison, designs),
@@ -124,9 +125,10 @@ def rests_on(comparison: Comparison, leader: str | None) -> list[str]:
     """Two or three sentences under the answer: against what, for how many members, and where the uncertainty comes from."""
     s, n = comparison.scenarios[0], comparison.replications
     joining = s.population.new_members_per_month
+    start = str(s.horizon.start).replace("-", "\u2011")
     sentences = [
         "The gain is gross margin won less everything the programme costs, points still open included, against the same members "
-        f"without any programme, over {s.horizon.months} months from {s.horizon.start}: {integer(comparison.members)} simulated "
+        f"without any programme, over {s.horizon.months} months from {start}: {integer(comparison.members)} simulated "
         "members at the start"
         + (f", {percent(joining)} more joining each month." if joining else ".")
     ]
