@@ -92,7 +92,7 @@ def comparison_page(comparison: Comparison) -> str:
         leader=leader,
         shade=figures.colours(comparison, designs),
         rests=rests_on(comparison, leader),
-        owed=[owed(comparison, n) for n in designs if comparison.measures[n]["points_outstanding"].value > 0],
+        owed=[owed(comparison, n) for n in designs if comparison.measures[n]["provision"].value > 0],
         first=tables.first_rows(comparison),
         differences=tables.difference_rows(comparison),
         every=tables.all_rows(comparison),

@@ -28,8 +28,11 @@ STEPS = (
 """Steps from nothing to the net margin gained: measure, name, sign."""
 
 
-def sources(comparison: Comparison, designs: list[str]) -> Markup:
-    """A waterfall a design: gross margin gained through retention, frequency, basket; less cost; what is left."""
+def sources(comparison: Comparison, designs: list[str]) -> Markup | None:
+    """A waterfall a design: gross margin gained through retention, frequency, basket; less cost; what is left. None where
+    no design gains or costs anything."""
+    if not any(comparison.measures[n][m].value for n in designs for m, _, _ in STEPS):
+        return None
     shade = colours(comparison, designs)
     currency = comparison.scenarios[0].market.currency
     fig, axes = panels(len(designs), height=2.4)

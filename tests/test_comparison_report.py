@@ -173,6 +173,13 @@ def test_no_programme_alone_has_nothing_to_gain() -> None:
     assert "What drives the answer" not in page and "Where the gain comes from" not in page
 
 
+def test_a_design_that_moves_nobody_and_costs_nothing_has_no_figures_of_gain_or_cost() -> None:
+    page = comparison_page(compare([load("loy-365")], members=100, replications=2, threads=1))
+    assert "Nothing is gained, and nothing spent" in page
+    assert "What it costs" not in page and "What drives the answer" not in page and "What is owed" not in page
+    assert "Who is in which tier" in page
+
+
 def test_steps_of_the_waterfall_lead_to_the_net_margin_gained(comparison: Comparison) -> None:
     for figures in comparison.measures.values():
         steps = sum(sign * figures[m].value for m, _, sign in STEPS)
