@@ -40,7 +40,7 @@ class Chunk(NamedTuple):
 
     def copy(self) -> Chunk:
         """A snapshot."""
-        return self._make(a.copy() for a in self)
+        return Chunk(*(a.copy() for a in self))  # type: ignore[arg-type]
 
     def restore(self, snapshot: Chunk) -> None:
         """Put everything back as it was at the snapshot, in place; the notes of budgeted grants start afresh."""

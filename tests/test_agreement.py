@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from scenes import RICH, scenario
 
 from sim.outcome import Outcome, simulate
 from sim.reference import simulate_reference
-from tests.scenes import RICH, scenario
 
 
 def same(a: Outcome, b: Outcome) -> None:

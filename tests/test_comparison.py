@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scenes import RICH, only, scenario
 
 from scenarios.comparison import compare, figure
 from scenarios.drivers import drivers
@@ -13,7 +14,6 @@ from sim.errors import InputError
 from sim.measures import MEASURES, describe, measure_run, monthly
 from sim.outcome import simulate
 from sim.scenario import Scenario
-from tests.scenes import RICH, only, scenario
 
 SHOP: dict[str, Any] = {
     "name": "none",

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scenes import only, scenario
 
 from sim.measures import BY_NAME
 from sim.outcome import Outcome, simulate
 from sim.state import W_MESSAGES, W_PURCHASES
-from tests.scenes import only, scenario
 
 STEADY = {"purchase_rate": {"mean": 0.1, "shape": 1000.0}, "basket": {"median": 1.0, "sigma": 0.0}}
 STAMPS: dict[str, Any] = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from scenes import only, scenario
 
 from sim.measures import BY_NAME
 from sim.outcome import simulate
-from tests.scenes import only, scenario
 
 OFF = {"all_effects": False, "redeeming": {"probability": 0.0}}
 
