@@ -29,35 +29,29 @@ def print_answer(answer: str, files: Mapping[str, str | bytes]) -> None:
     console = Console()
     console.print(answer, highlight=False, markup=False, soft_wrap=True)
     scenarios: dict[str, Any] = json.loads(files["summary.json"])["scenarios"]
-    table = Table(show_edge=False, pad_edge=False, header_style="bold")
+    table = Table(show_edge=False, pad_edge=False, header_style="bold", show_lines=True)
     table.add_column("")
     for name in scenarios:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for measure in SHORT:
         found = [entry["measures"].get(measure) for entry in scenarios.values()]
         if any(cell is not None and cell.get("value") is not None for cell in found):
             title, unit, _ = describe(measure)
-            table.add_row(
-                f"{title} ({unit})" if unit not in ("share", "ratio") else title, *map(_cell, found)
-            )
+            table.add_row(f"{title} ({unit})" if unit not in ("share", "ratio") else title, *map(_cell, found))
     console.print(table)
 
 
 def _cell(found: dict[str, Any] | None) -> str:
-    if found is None or found.get("value") is None or found["value"] != found["value"]:
+    """The value, and its interval on a line below."""
+    if found is None or found.get("value") is None:
         return "-"
-    value = float(found["value"])
-    low, high = found.get("low"), found.get("high")
-    text = _number(value, found.get("unit", ""))
+    scale = 100.0 if found.get("unit") == "share" else 1.0
+    digits = 1 if scale == 100.0 else 0 if abs(found["value"]) >= 100 else 2
+    value, low, high = found["value"], found.get("low"), found.get("high")
+    text = f"{scale * value:,.{digits}f}" + (" %" if scale == 100.0 else "")
     if low is None or high is None or low == high:
         return text
-    return f"{text} ({_number(low, found.get('unit', ''))} to {_number(high, found.get('unit', ''))})"
-
-
-def _number(value: float, unit: str) -> str:
-    if unit == "share":
-        return f"{100 * value:.1f} %"
-    return f"{value:,.2f}"
+    return f"{text}\n{scale * low:,.{digits}f} to {scale * high:,.{digits}f}"
 
 
 __all__ = ["SHORT", "print_answer"]

@@ -57,6 +57,15 @@ def figure(width: float = 7.2, height: float = 3.6) -> tuple[Figure, Axes]:
         return fig, fig.add_subplot()
 
 
+def panels(count: int, width: float = 7.2, height: float = 2.4, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` pairs of axes in rows of `columns`, each row `height` inches, in the house style."""
+    rows = -(-count // columns)
+    with matplotlib.rc_context(_STYLE):
+        fig = Figure(figsize=(width, height * rows), layout="constrained")
+        FigureCanvasSVG(fig)
+        return fig, [fig.add_subplot(rows, columns, k + 1) for k in range(count)]
+
+
 def figure_svg(fig: Figure, alt: str) -> Markup:
     """The figure as inline SVG, as wide as its place; the same figure and text give the same bytes.
 

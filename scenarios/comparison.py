@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -217,10 +217,15 @@ def _wide(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def _figures(table: pd.DataFrame, luck: pd.DataFrame | None) -> dict[str, Figure]:
-    return {
-        str(m): figure(table[m].to_numpy(), None if luck is None else luck[m].to_numpy(), describe(str(m))[1]) for m in table
-    }
+def _figures(table: pd.DataFrame, luck: pd.DataFrame | None, *, whole: bool = True) -> dict[str, Figure]:
+    """whole: figures of a design and no differences, so that a share lies between 0 and 1."""
+    found = {}
+    for m in table:
+        made = figure(table[m].to_numpy(), None if luck is None else luck[m].to_numpy(), describe(str(m))[1])
+        if whole and made.unit == "share" and made.low is not None and made.high is not None:
+            made = replace(made, low=max(0.0, made.low), high=min(1.0, made.high))
+        found[str(m)] = made
+    return found
 
 
 def figure(values: Floats, luck: Floats | None, unit: str) -> Figure:
@@ -251,7 +256,7 @@ def _differences(
         shared = [m for m in table[s.name] if m in table[reference]]
         mine = table[s.name][shared] - table[reference][shared]
         lucky = luck[s.name][shared] - luck[reference][shared] if s.name in luck else None
-        found[s.name] = _figures(mine, lucky)
+        found[s.name] = _figures(mine, lucky, whole=False)
     return found
 
 
@@ -276,7 +281,7 @@ def _answer(
         return f"No design gives anything, so there is nothing to gain or to lose over {months} months."
     gain = measures[leader.name][DECIDES]
     span = "" if gain.low is None else f" (90 % interval {gain.low:,.2f} to {gain.high:,.2f})"
-    cost = measures[leader.name]["benefit_cost"].value + measures[leader.name]["fixed_cost"].value
+    cost = sum(measures[leader.name][line].value for line in ("benefit_cost", "fixed_cost", "provision"))
     roi = measures[leader.name]["roi"].value
     money = f"{gain.value:+,.2f} {currency} a member{span} over {months} months, after a cost of {cost:,.2f}; ROI {roi:+.0%}"
     sure = f"better than no programme in {positive[leader.name]:.0%} of the replications"

@@ -34,7 +34,8 @@ def _setting(effect: Effect) -> type[EffectSetting]:
     return create_model(f"Effect_{effect.name}", __base__=EffectSetting, __doc__=effect.says, **fields)
 
 
-_fields: dict[str, Any] = {e.name: (_setting(e), Field(default_factory=_setting(e))) for e in EFFECTS}
+_settings = {e.name: _setting(e) for e in EFFECTS}
+_fields: dict[str, Any] = {name: (made, Field(default_factory=made)) for name, made in _settings.items()}
 Effects: Any = create_model("Effects", __base__=Part, __doc__="One entry an effect; what is left out has its prior.", **_fields)
 
 

@@ -144,7 +144,7 @@ EFFECTS: tuple[Effect, ...] = (
         "that is usual for the member in as long",
         "Gopalakrishnan et al. 2021: most of the value of a programme without tiers came through attrition",
         (
-            _p("strength", "log fall of leaving", 0.50, 0.20, 0.0, 2.0, "at very large benefits"),
+            _p("strength", "log fall of leaving", 0.65, 0.20, 0.0, 2.0, "at very large benefits"),
             _p("half", "benefits / usual spend", 0.04, 0.0, 0.001, 1.0, "benefit rate with half the effect", off=0.04),
             _days("days", 120.0, "memory for benefits"),
         ),

@@ -68,8 +68,24 @@ def benefit_cost_by_month(o: Outcome) -> Floats:
     return np.asarray(sum(o.by_month(line) for line in COST_LINES) / 100.0)
 
 
+def point_cost(o: Outcome) -> float:
+    """Cost of a redeemed point, currency units: as in the run; where nothing was redeemed, of the cheapest reward."""
+    redeemed = o.total("points_redeemed")
+    if redeemed:
+        return (o.total("reward_cost") + o.total("voucher_value")) / 100.0 / redeemed
+    rewards = o.tables.rewards
+    return float(rewards["cost"][0] / rewards["points"][0]) / 100.0 if len(rewards) else 0.0
+
+
+def provision(o: Outcome) -> float:
+    """What the points still open at the end will cost, currency units: those of aware members who have not lapsed, all of
+    them, at the cost of a redeemed point; those of others, none. Without it a design would look the better the longer its
+    members wait. An estimate with no spread of its own; what happens to the points after the run is not simulated."""
+    return float(o.by_month("open_active")[-1]) * point_cost(o)
+
+
 def net_margin_by_month(o: Outcome) -> Floats:
-    """(months,) gross margin on list value less benefit cost less fixed cost, currency units."""
+    """(months,) gross margin on list value less benefit cost less fixed cost, currency units, before the provision."""
     gross = o.scenario.economics.gross_margin * o.by_month("list_value") / 100.0
     return np.asarray(gross - benefit_cost_by_month(o) - fixed_cost_by_month(o))
 
@@ -80,6 +96,12 @@ def _discounted(o: Outcome, by_month: Floats) -> float:
     return float((by_month / (1 + o.scenario.economics.discount_rate) ** years).sum())
 
 
+def _with_provision(o: Outcome) -> Floats:
+    flow = net_margin_by_month(o)
+    flow[-1] -= provision(o)
+    return flow
+
+
 def _gross(o: Outcome, *names: str) -> float:
     """Gross margin in currency units on a sum of list-value tallies, a name led by '-' being taken off."""
     total = sum(-o.total(n[1:]) if n.startswith("-") else o.total(n) for n in names)
@@ -87,7 +109,7 @@ def _gross(o: Outcome, *names: str) -> float:
 
 
 def _cost(o: Outcome) -> float:
-    return float(benefit_cost_by_month(o).sum() + fixed_cost_by_month(o).sum())
+    return float(benefit_cost_by_month(o).sum() + fixed_cost_by_month(o).sum()) + provision(o)
 
 
 def _incremental_gross(o: Outcome) -> float:
@@ -101,11 +123,13 @@ PER = "per member (those at the start and those who joined), whole run"
 
 MEASURES: tuple[Measure, ...] = (
     Measure("incremental_net_margin", "Net margin gained", "money/member",
-            f"gross margin on list value, less that of the same members without a programme, less benefit and fixed cost; {PER}",
+            "gross margin on list value, less that of the same members without a programme, less benefit cost, fixed cost and "
+            f"provision for open points; {PER}",
             1, lambda o: (_incremental_gross(o) - _cost(o)) / members_ever(o)),
     Measure("roi", "ROI", "ratio",
-            "(incremental gross margin - cost) / cost; cost = benefit cost + fixed cost; incremental against the same members "
-            "without a programme; whole run", 1, lambda o: _ratio(_incremental_gross(o) - _cost(o), _cost(o))),
+            "(incremental gross margin - cost) / cost; cost = benefit cost + fixed cost + provision for open points; incremental "
+            "against the same members without a programme; whole run", 1,
+            lambda o: _ratio(_incremental_gross(o) - _cost(o), _cost(o))),
     Measure("retention", "Retention", "share",
             "members at the start who have not lapsed at the end of the run / members at the start", 1,
             lambda o: float(o.survival[0, -1, 0]) / o.n),
@@ -128,15 +152,19 @@ MEASURES: tuple[Measure, ...] = (
     Measure("gross_margin_per_member", "Gross margin before benefits", "money/member",
             f"economics.gross_margin x list value; {PER}", 1, lambda o: _gross(o, "list_value") / members_ever(o)),
     Measure("margin_per_member", "Net margin", "money/member",
-            f"gross margin before benefits less benefit cost less fixed cost; {PER}", 1,
-            lambda o: float(net_margin_by_month(o).sum()) / members_ever(o)),
+            f"gross margin before benefits less benefit cost, fixed cost and provision for open points; {PER}", 1,
+            lambda o: (float(net_margin_by_month(o).sum()) - provision(o)) / members_ever(o)),
     Measure("lifetime_value", "Lifetime value over the horizon", "money/member",
-            "net margin by month, discounted to day 0 at economics.discount_rate, nothing beyond the run; per member", 1,
-            lambda o: _discounted(o, net_margin_by_month(o)) / members_ever(o)),
+            "net margin by month, the provision for open points in the last, discounted to day 0 at economics.discount_rate; "
+            "nothing beyond the run; per member", 1,
+            lambda o: _discounted(o, _with_provision(o)) / members_ever(o)),
     Measure("benefit_cost", "Benefit cost", "money/member", f"sum of the benefit cost lines; {PER}", -1,
             lambda o: float(benefit_cost_by_month(o).sum()) / members_ever(o)),
     Measure("fixed_cost", "Fixed cost", "money/member", f"set-up, running and catalogue cost of the programme; {PER}", -1,
             lambda o: float(fixed_cost_by_month(o).sum()) / members_ever(o)),
+    Measure("provision", "Provision for open points", "money/member",
+            "points open at the end of the run of aware members who have not lapsed x cost of a redeemed point, as if all were "
+            "redeemed; points of others count nothing; per member", -1, lambda o: provision(o) / members_ever(o)),
     Measure("benefit_cost_share", "Benefit cost / sales", "share", "benefit cost / list value of purchases; whole run", -1,
             lambda o: _ratio(float(benefit_cost_by_month(o).sum()), o.total("list_value") / 100.0)),
     Measure("anyway_share", "Given to purchases that come anyway", "share",

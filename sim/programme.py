@@ -289,7 +289,7 @@ class Programme(Part):
     """from the lowest to the highest"""
     qualification: Qualification = Qualification()
     rewards: list[Reward] = []
-    """a member who redeems takes the dearest that the balance affords"""
+    """a member who redeems takes the dearest that the balance affords; of vouchers, as many as points and price allow"""
     catalogue_refresh_months: Annotated[int, Field(ge=0, le=60)] = 0
     """rewards are renewed every so many months; 0 = never (their appeal fades with the effect catalogue_wear)"""
     catalogue_refresh_cost: Money = 0.0

@@ -30,6 +30,8 @@ class Market(Part):
 
     @model_validator(mode="after")
     def _shares(self) -> Market:
+        if len({c.name for c in self.categories}) != len(self.categories):
+            raise ValueError("two categories have the same name")
         total = sum(c.share for c in self.categories)
         if self.categories and abs(total - 1) > 1e-9:
             raise ValueError(f"the shares of the categories add to {total:g}, they must add to 1")

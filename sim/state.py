@@ -45,7 +45,7 @@ class Chunk(NamedTuple):
 
     def copy(self) -> Chunk:
         """A snapshot."""
-        return self._make(a.copy() for a in self)
+        return Chunk(*(a.copy() for a in self))  # type: ignore[arg-type]
 
     def emptied(self, n: int) -> Chunk:
         """Room for `n` new members in the memory of this chunk, which has at least as many."""

@@ -80,7 +80,8 @@ STAY, ONE_STEP, FULL = range(3)
 BEHAVIOUR = np.dtype([(f"{e.name}_{q.name}", "f8") for e in EFFECTS for q in e.parameters])
 MOVES_RATES = (
     "price_response_rate", "price_response_basket", "goal_gradient_strength", "points_pressure_strength",
-    "tier_status_strength", "member_day_strength", "member_day_after", "reward_afterglow_strength", "demotion_strength", "demotion_leaving",
+    "tier_status_strength", "member_day_strength", "member_day_after",
+    "reward_afterglow_strength", "demotion_strength", "demotion_leaving",
     "expiry_pressure_strength", "retention_strength", "win_back_returns", "win_back_wakes", "messages_response",
 )  # fmt: skip
 SEGMENT = np.dtype([("upto", "f8"), ("rate", "f8"), ("basket", "f8")])

@@ -51,6 +51,7 @@ TALLIES = {
     "alive0": "of those, not lapsed had there been no programme",
     "outstanding": "points at month end, spendable",
     "pending": "points at month end, not yet spendable",
+    "open_active": "of both, those of aware members who have not lapsed",
     "over_bound": "responses above the bound; any fails the run",
 }
 """Name and meaning, in the order of the constants below."""
@@ -65,7 +66,7 @@ SIZE = len(NAMES)
     COUPONS_USED, POINTS_ISSUED, POINTS_BONUS, POINTS_REDEEMED, POINTS_EXPIRED, REDEMPTIONS,
     FIRST_REDEEMERS, ACTIVE, LAPSES, RETURNS, UPGRADES, DOWNGRADES, BASE_PURCHASES, BASE_LIST,
     BOTH_PURCHASES, BOTH_LIST, BOTH_BASE_LIST, BOTH_COST, GAINED_LIST, GAINED_PURCHASES, LOST_LIST,
-    KEPT_LIST, KEPT_PURCHASES, GONE_LIST, MEMBERS, ALIVE, ALIVE0, OUTSTANDING, PENDING, OVER_BOUND,
+    KEPT_LIST, KEPT_PURCHASES, GONE_LIST, MEMBERS, ALIVE, ALIVE0, OUTSTANDING, PENDING, OPEN_ACTIVE, OVER_BOUND,
 ) = range(SIZE)
 # fmt: on
 

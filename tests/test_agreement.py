@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from scenes import RICH, scenario
 
 from sim.outcome import Outcome, simulate
 from sim.reference import simulate_reference
-from tests.scenes import RICH, scenario
 
 
 def same(a: Outcome, b: Outcome) -> None:
@@ -27,6 +27,14 @@ def test_everything_at_once(seed: int) -> None:
     same(a, simulate_reference(rich, members=60, seed=seed, draw=seed))
     for name in ("coupons_used", "redemptions", "points_expired", "downgrades", "returns", "lapses", "opt_outs", "gained_list"):
         assert a.total(name) > 0, f"{name} never happened: the agreement says nothing about it"
+
+
+def test_plan_p4_as_it_stands() -> None:
+    """The library's own P4, all effects on, two years."""
+    from scenarios.files import load
+
+    p4 = load("p4")
+    same(simulate(p4, members=40, seed=3, draw=3, keep=True), simulate_reference(p4, members=40, seed=3, draw=3))
 
 
 @pytest.mark.parametrize(

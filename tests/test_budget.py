@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scenes import scenario
 
 from sim.clock import Clock, ProgrammeClock
 from sim.outcome import simulate
 from sim.production import Crew
 from sim.reference import Reference
 from sim.tables import compile_tables
-from tests.scenes import scenario
 
 
 def gifts(budget: float | None, event: dict[str, Any]) -> dict[str, Any]:

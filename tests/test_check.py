@@ -6,7 +6,6 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
-from check_helpers import estimand, prediction, readout, row
 from scipy import stats
 
 from experiments.check import check
@@ -15,6 +14,7 @@ from experiments.documents import UNSTATED, Gate, Prediction, load_document
 from experiments.plan_file import Plan
 from experiments.readout import read
 from sim.errors import InputError
+from tests.check_helpers import estimand, prediction, readout, row
 
 
 def normal(mean, sd, size=400, seed=0):

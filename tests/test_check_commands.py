@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from check_helpers import prediction, readout, row
 
 from experiments.check_commands import check_command, recalibrate_command, record_command
 from experiments.check_document import Check
@@ -15,6 +14,7 @@ from reports.recalibration import recalibration_files
 from reports.track_record import track_record_files
 from scenarios.output import write_whole
 from sim.errors import InputError
+from tests.check_helpers import prediction, readout, row
 
 STRENGTH = "behaviour.effects.goal_gradient.strength"
 

@@ -4,11 +4,11 @@ import copy
 
 import numpy as np
 import pytest
+from scenes import RICH, scenario
 
 from sim.measures import BY_NAME
 from sim.outcome import simulate
 from sim.programme import Programme
-from tests.scenes import RICH, scenario
 
 
 def bare(changes: dict | None = None) -> dict:

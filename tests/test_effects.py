@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scenes import only, scenario
 
 from sim.measures import BY_NAME
 from sim.outcome import Outcome, simulate
 from sim.state import W_MESSAGES, W_PURCHASES
-from tests.scenes import only, scenario
 
 STEADY = {"purchase_rate": {"mean": 0.1, "shape": 1000.0}, "basket": {"median": 1.0, "sigma": 0.0}}
 STAMPS: dict[str, Any] = {
@@ -178,7 +178,12 @@ WIN_BACK: dict[str, Any] = {
     },
     "programme": {
         "incentives": [
-            {"name": "come back", "when": {"event": "inactivity", "days": 60}, "give": {"coupon": {"value": 5.0}}, "message": True}
+            {
+                "name": "come back",
+                "when": {"event": "inactivity", "days": 60},
+                "give": {"coupon": {"value": 5.0}},
+                "message": True,
+            }
         ]
     },
     "horizon": {"months": 2},
@@ -238,7 +243,8 @@ def test_awareness() -> None:
 
 def test_price_response() -> None:
     """Purchases and baskets grow with the price cut by their elasticities; none without the effect."""
-    base = {"name": "sale", "population": STEADY, "programme": {"tiers": [{"name": "all", "price": 0.9}]}, "horizon": {"months": 12}}
+    programme = {"tiers": [{"name": "all", "price": 0.9}]}
+    base = {"name": "sale", "population": STEADY, "programme": programme, "horizon": {"months": 12}}
     elasticities = {"rate": 1.5, "basket": 0.5}
     o = simulate(scenario({**base, "behaviour": only(price_response=elasticities)}), members=20_000, seed=4)
     assert lift(o) == pytest.approx(0.9**-1.5, rel=0.01)

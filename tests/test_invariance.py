@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from scenes import RICH, scenario, without
 
 from sim.measures import monthly
 from sim.outcome import Outcome, simulate
-from tests.scenes import RICH, scenario, without
 
 RICH_UNSHARED = without(RICH, "nobody")  # a copy
 for _row in RICH_UNSHARED["programme"]["incentives"]:

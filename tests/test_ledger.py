@@ -5,12 +5,12 @@ import copy
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scenes import RICH, scenario
 
 from sim import tally
 from sim.production import Crew
 from sim.state import Chunk
 from sim.tables import compile_tables
-from tests.scenes import RICH, scenario
 
 
 @st.composite

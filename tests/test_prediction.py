@@ -4,7 +4,6 @@ import datetime as dt
 
 import numpy as np
 import pytest
-from test_track_record import _honest
 
 from experiments.arms import arm_scenarios
 from experiments.check import check
@@ -19,6 +18,7 @@ from experiments.track_record import TrackRecord
 from reports.prediction import prediction_files
 from sim.errors import InputError
 from sim.scenario import Scenario
+from tests.test_track_record import _honest
 
 BEFORE = dt.datetime(2026, 2, 20, 12, tzinfo=dt.UTC)
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from check_helpers import prediction, readout, row
 from ruamel.yaml import YAML
 from scipy import stats
 
@@ -19,6 +18,7 @@ from experiments.reweighting import (
 )
 from scenarios.files import load
 from sim.errors import InputError
+from tests.check_helpers import prediction, readout, row
 
 STRENGTH = "behaviour.effects.goal_gradient.strength"
 DECAY = "behaviour.effects.rewarded_behaviour.decay"

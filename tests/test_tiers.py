@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scenes import scenario
 
 from sim.member import MEMBER
 from sim.reference import _named
@@ -13,7 +14,6 @@ from sim.rules.monthend import end_month
 from sim.rules.tiers import qualify, reached
 from sim.state import Chunk, empty_chunk
 from sim.tables import Tables, compile_tables
-from tests.scenes import scenario
 
 THREE = [
     {"name": "silver"},

@@ -5,7 +5,6 @@ import datetime as dt
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from check_helpers import estimand, prediction, readout, row
 from scipy import optimize, stats
 
 from experiments.check import check
@@ -15,6 +14,7 @@ from experiments.record_assessment import assess, correct, coverage, histogram
 from experiments.scores import crps_gaussian
 from experiments.track_record import Entry, TrackRecord, add
 from sim.errors import InputError
+from tests.check_helpers import estimand, prediction, readout, row
 
 # 13 trials of BCG vaccine against tuberculosis (Colditz et al. 1994): events and non-events of the
 # vaccinated, of the controls, absolute latitude.

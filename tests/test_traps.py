@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from scenes import only, scenario
 
 from sim.measures import BY_NAME
 from sim.outcome import simulate
-from tests.scenes import only, scenario
 
 OFF = {"all_effects": False, "redeeming": {"probability": 0.0}}
 
@@ -90,7 +90,9 @@ def test_trap_4_roi_is_gain_over_cost() -> None:
     base = {
         "name": "gift",
         "population": {"purchase_rate": {"mean": 0.05, "shape": 5.0}, "basket": {"median": 40.0, "sigma": 0.3}},
-        "programme": {"incentives": [{"name": "gift", "when": {"event": "sign_up"}, "give": {"gift": {"cost": 3.0, "value": 0.0}}}]},
+        "programme": {
+            "incentives": [{"name": "gift", "when": {"event": "sign_up"}, "give": {"gift": {"cost": 3.0, "value": 0.0}}}]
+        },
         "behaviour": OFF,
         "horizon": {"months": 3},
     }

@@ -108,7 +108,8 @@ def use_coupons(m, i, s, t, price, now, cell):
 
 @rare
 def redeem(m, i, s, t, price, now, month, cell):
-    """Redeem the dearest reward that the balance affords and that makes sense; (money taken off, cost of goods)."""
+    """Redeem the dearest reward that the balance affords and that makes sense, of vouchers as many as points and price have
+    room for; (money taken off, cost of goods)."""
     k = len(t.rewards) - 1
     while k >= 0:
         x = t.rewards[k]
@@ -121,17 +122,20 @@ def redeem(m, i, s, t, price, now, month, cell):
     if k < 0:
         return 0, 0
     x = t.rewards[k]
-    burn(m, i, s, t, x.points)
-    s.cube[cell, tally.REDEMPTIONS] += 1
-    s.cube[cell, tally.POINTS_REDEEMED] += x.points
-    watched(s, t, i, now, W_REDEMPTIONS, 1)
-    watched(s, t, i, now, W_POINTS, x.points)
+    n = 1
+    if x.kind == VOUCHER:
+        n = max(1, min(m.balance // x.points, price // x.value))
+    burn(m, i, s, t, n * x.points)
+    s.cube[cell, tally.REDEMPTIONS] += n
+    s.cube[cell, tally.POINTS_REDEEMED] += n * x.points
+    watched(s, t, i, now, W_REDEMPTIONS, n)
+    watched(s, t, i, now, W_POINTS, n * x.points)
     if m.redeemed == 0:
         s.cube[cell, tally.FIRST_REDEEMERS] += 1
-    m.redeemed += 1
+    m.redeemed += n
     m.reward_at = now
     if x.kind == VOUCHER:
-        off = min(x.value, price)
+        off = min(n * x.value, price)
         s.cube[cell, tally.VOUCHER_VALUE] += off
         return off, 0
     s.cube[cell, tally.REWARD_COST] += x.cost

@@ -56,6 +56,24 @@ def was_on(m, t, j, now):
     return (t.days[int(now) - 1].calendar >> j) & 1 == 1 and takes_part(m, t, j, now)
 
 
+@rare
+def touches(m, t, j):
+    """Share of the member's purchases that meet the conditions of incentive `j` on category and basket."""
+    x = t.incentives[j]
+    share = 1.0
+    if x.category >= 0:
+        below = t.categories[x.category - 1] if x.category > 0 else 0.0
+        share = t.categories[x.category] - below
+    if x.min_basket > 0:
+        gap = m.mu - math.log(x.min_basket * 0.01)
+        sigma = t.p[0].sigma
+        if sigma > 0.0:
+            share *= 0.5 * (1.0 + math.erf(gap / (sigma * math.sqrt(2.0))))
+        elif gap < 0.0:
+            share = 0.0
+    return share
+
+
 @rule
 def to_next_reward(m, t):
     """Share of the way from one reward's points to the next dearer one's that the balance has gone; 0 beyond the last."""
@@ -140,7 +158,7 @@ def response(m, i, s, t, now, day):
         if t.p[0].has_lasting == 1:
             for j in range(len(t.incentives)):
                 if is_on(m, t, j, now, day):
-                    cut += t.incentives[j].log_cut
+                    cut += t.incentives[j].log_cut * touches(m, t, j)
                     if t.incentives[j].event == CALENDAR:
                         shift = b.member_day_strength
                 elif shift == 0.0 and was_on(m, t, j, now):

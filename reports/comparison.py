@@ -1,0 +1,225 @@
+"""The strategist's report: which design to launch, what it costs, what that answer rests on."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reports import comparison_assumptions as assumptions
+from reports import comparison_figures as figures
+from reports import comparison_gains as gains
+from reports import comparison_tables as tables
+from reports.comparison_words import listed, rounded, signed
+from reports.page import MINUS, integer, percent, render, significant
+from scenarios.comparison import DECIDES, LEVEL, Comparison
+from scenarios.files import resolved_yaml
+from sim.measures import is_programme
+
+
+def comparison_files(comparison: Comparison) -> dict[str, str | bytes]:
+    """What `loyalsim compare` and `run` write, by name: report.html, summary.json, measures.parquet, scenarios/<name>.yaml."""
+    return {
+        "report.html": comparison_page(comparison),
+        "summary.json": json.dumps(comparison.summary(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        "measures.parquet": measures_parquet(comparison),
+        **scenario_files(comparison),
+    }
+
+
+def measures_parquet(comparison: Comparison) -> bytes:
+    """Every measure of every replication: scenario, replication, month (null = the whole run), group, measure, value.
+
+    A figure that is not defined (0 / 0) is null.
+    """
+    columns = ["scenario", "replication", "month", "group", "measure", "value"]
+    whole = comparison.runs.assign(month=-1, group="all")[columns]
+    frame = pd.concat([whole, comparison.months[columns]], ignore_index=True)
+    months = frame["month"].astype("Int32")
+    frame["month"] = months.mask(months < 0)
+    schema = pa.schema(
+        [
+            ("scenario", pa.string()), ("replication", pa.int32()), ("month", pa.int32()), ("group", pa.string()),
+            ("measure", pa.string()), ("value", pa.float64()),
+        ]
+    )  # fmt: skip
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def scenario_files(comparison: Comparison) -> dict[str, str | bytes]:
+    """The scenarios as they were run, one file each, headed by version, seed and digest."""
+    rests, files = comparison.provenance, dict[str, str | bytes]()
+    for scenario in comparison.scenarios:
+        stem = re.sub(r"[^\w.-]+", "-", scenario.name).strip(".-") or "scenario"
+        name, again = f"scenarios/{stem}.yaml", 1
+        while name in files:
+            again += 1
+            name = f"scenarios/{stem}-{again}.yaml"
+        files[name] = (
+            f"# {' '.join(scenario.name.split())}, as run: loyalsim {rests['version']}, seed {comparison.seed}, "
+            f"{comparison.members} members, {comparison.replications} replications.\n"
+            f"# SHA-256 of the scenario: {rests['scenario_digests'][scenario.name]}\n" + resolved_yaml(scenario)
+        )
+    return files
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """The report as one self-contained HTML page."""
+    designs = [s.name for s in comparison.scenarios if is_programme(s.programme)]
+    leader = max(designs, key=lambda n: comparison.measures[n][DECIDES].value) if designs else None
+    chances = tables.odds_rows(comparison, designs) if designs else None
+    single = len(comparison.scenarios) == 1
+    title = f"What {comparison.scenarios[0].name} brings" if single else "Which programme to launch"
+    return render(
+        "comparison.html",
+        title=title,
+        answer=re.sub(r"(?<!\w)-(?=\d)", MINUS, comparison.answer),
+        c=comparison,
+        level=f"{LEVEL:.0%}".replace("%", " %"),
+        currency=comparison.scenarios[0].market.currency,
+        months=comparison.scenarios[0].horizon.months,
+        single=single,
+        designs=designs,
+        leader=leader,
+        shade=figures.colours(comparison, designs),
+        rests=rests_on(comparison, leader),
+        owed=[owed(comparison, n) for n in designs if comparison.measures[n]["provision"].value > 0],
+        first=tables.first_rows(comparison),
+        differences=tables.difference_rows(comparison),
+        every=tables.all_rows(comparison),
+        costs=tables.cost_rows(comparison, designs),
+        migration=tables.migration_tables(comparison, designs),
+        joined=tables.joined_rows(comparison, designs) if designs else None,
+        chances=chances,
+        drivers=tables.driver_rows(comparison),
+        middle=signed(comparison.drivers[0].at_mean, 1) if comparison.drivers else "",
+        still=[gains.readable(p) for p in tables.still(comparison)],
+        readable=gains.readable,
+        anyway=anyway(comparison, designs),
+        survival=figures.survival(comparison, designs) if designs else None,
+        survival_joined=figures.survival_joined(comparison, designs) if designs else None,
+        cost_over_time=figures.cost_over_time(comparison, designs) if designs else None,
+        tier_mix=figures.tier_mix(comparison, designs) if designs else None,
+        sources=gains.sources(comparison, designs) if designs else None,
+        tornado=gains.tornado(comparison, leader) if leader else None,
+        odds=gains.odds(comparison, designs, chances["none_share"]) if chances and comparison.replications > 1 else None,
+        given_away=gains.given_away(comparison, designs) if designs else None,
+        effects=assumptions.effects(comparison, designs),
+        members=assumptions.members(comparison),
+        economics=assumptions.economics(comparison),
+        engine=assumptions.engine(),
+        provenance=provenance(comparison),
+    )
+
+
+def rests_on(comparison: Comparison, leader: str | None) -> list[str]:
+    """Two or three sentences under the answer: against what, for how many members, and where the uncertainty comes from."""
+    s, n = comparison.scenarios[0], comparison.replications
+    joining = s.population.new_members_per_month
+    start = str(s.horizon.start).replace("-", "\u2011")
+    sentences = [
+        "The gain is gross margin won less everything the programme costs, points still open included, against the same members "
+        f"without any programme, over {s.horizon.months} months from {start}: {integer(comparison.members)} simulated "
+        "members at the start"
+        + (f", {percent(joining)} more joining each month." if joining else ".")
+    ]
+    if n == 1:
+        sentences.append("One replication shows no spread, so no figure here has an interval: do not decide on it.")
+        return sentences
+    shared = "" if len(comparison.scenarios) == 1 else ", the same for every design"
+    sentences.append(f"{n} replications, each with its own luck and its own draw of the uncertain parameters{shared}.")
+    if n < 20:
+        sentences.append(
+            "So few give rough intervals (Student t, which may reach past what is possible); take 20 or more to decide."
+        )
+    if leader is not None and (text := dominates(comparison, leader)):
+        sentences.append(text)
+    return sentences
+
+
+def dominates(comparison: Comparison, leader: str) -> str:
+    """Whether luck or not knowing the parameters makes the leader's gain uncertain."""
+    f, currency = comparison.measures[leader][DECIDES], comparison.scenarios[0].market.currency
+    if f.luck_sd is None or f.parameter_sd is None or f.luck_sd + f.parameter_sd == 0:
+        return ""
+    share = f.parameter_sd**2 / (f.parameter_sd**2 + f.luck_sd**2)
+    spreads = (
+        f"(standard deviation {significant(f.parameter_sd, 2)} from the parameters, {significant(f.luck_sd, 2)} from luck, "
+        f"{currency} a member)"
+    )
+    if share >= 0.6:
+        return (
+            f"What makes the gain of {leader} uncertain is mostly not knowing how members react {spreads}: more simulated "
+            "members would not narrow it, an experiment would."
+        )
+    if share <= 0.4:
+        return f"What makes the gain of {leader} uncertain is mostly luck {spreads}: more simulated members would narrow it."
+    return f"Luck and not knowing how members react make the gain of {leader} about equally uncertain {spreads}."
+
+
+def owed(comparison: Comparison, design: str) -> dict[str, Any]:
+    """What is set aside for the points open at the end, and what would be left of the gain if nobody let any lapse."""
+    m, currency = comparison.measures[design], comparison.scenarios[0].market.currency
+    economics = next(s.economics for s in comparison.scenarios if s.name == design)
+    redeemed = m["points_redeemed"].value
+    a_point = m["redemption_cost"].value / redeemed if redeemed else economics.cost_per_point
+    cost = m["points_outstanding"].value * a_point
+    gain, set_aside = m[DECIDES].value, m["provision"].value
+    left = gain - max(0.0, cost - set_aside)
+    return {
+        "design": design,
+        "points": rounded(m["points_outstanding"].value, 0),
+        "a_point": f"{significant(a_point, 2)} {currency}",
+        "cost": rounded(cost, 1),
+        "provision": rounded(set_aside, 1),
+        "gain": signed(gain, 1),
+        "left": signed(left, 1),
+        "turns": gain > 0 > left,
+    }
+
+
+def anyway(comparison: Comparison, designs: list[str]) -> str:
+    """How much of what is handed over at purchases goes to those that come anyway, in words; nothing where nothing is."""
+    said = []
+    for design in designs:
+        share = comparison.measures[design]["anyway_share"]
+        if math.isfinite(share.value):
+            bounds = (share.low, share.high)
+            span = "" if None in bounds else " ({:.0f} to {:.0f})".format(*(100 * b for b in bounds if b is not None))
+            said.append(f"{100 * share.value:.0f}{span} with {design}")
+    if not said:
+        return ""
+    currency = comparison.scenarios[0].market.currency
+    return (
+        f"Of every 100 {currency} handed over at purchases, so much goes to purchases that the same members would have made "
+        f"without a programme: {listed(said)}."
+    )
+
+
+def provenance(comparison: Comparison) -> dict[str, str]:
+    """The footer."""
+    rests = comparison.provenance
+    found = {
+        "Version": f"loyalsim {rests['version']}",
+        "Seed": str(comparison.seed),
+        "Members, replications": f"{integer(comparison.members)} at the start, {comparison.replications}",
+        "Period": f"{rests['start']} to {rests['end']}",
+        "Population": str(rests["population_source"]),
+    }
+    for name, digest in rests["scenario_digests"].items():
+        found[f"Scenario {name}, SHA-256"] = str(digest)
+    found["Beside this page"] = (
+        "summary.json (these figures), measures.parquet (every replication and month), scenarios/ (what was run, in full)"
+    )
+    return found
+
+

@@ -1,0 +1,145 @@
+"""What a comparison rests on: effects with formula, value and source; members, economics, the engine's own assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from scipy import stats
+
+from reports.comparison_words import listed
+from reports.page import money, percent, significant
+from scenarios.comparison import Comparison
+from sim.behaviour import Uncertain
+from sim.effects import EFFECTS, Effect, Parameter
+from sim.scenario import Scenario
+from sim.tables import BOUND
+
+_Z = float(stats.norm.ppf(0.9))
+
+
+def effects(comparison: Comparison, designs: list[str]) -> dict[str, Any]:
+    """Every effect that is on in some design, with what is in force, and the names of those that are off in all."""
+    chosen = [s for s in comparison.scenarios if s.name in designs]
+    on = [e for e in EFFECTS if any(s.behaviour.is_on(e.name) for s in chosen)]
+    return {
+        "on": [_effect(e, chosen) for e in on],
+        "off": [e.name.replace("_", " ") for e in EFFECTS if e not in on],
+    }
+
+
+def members(comparison: Comparison) -> list[tuple[str, str]]:
+    """The population in words, one line a fact."""
+    p, currency = comparison.scenarios[0].population, comparison.scenarios[0].market.currency
+    if p.leaving.probability is not None:
+        leaving = f"{percent(p.leaving.probability)} after each purchase, the same for all"
+    else:
+        a, b = p.leaving.a or 0.0, p.leaving.b or 1.0
+        leaving = f"{percent(a / (a + b))} after a purchase on average, Beta({a:g}, {b:g}) over members"
+    joining = "nobody joins during the run"
+    if p.new_members_per_month:
+        joining = f"{percent(p.new_members_per_month)} of the members at the start join in each month"
+    facts = [
+        ("Where the numbers come from", p.source),
+        ("Purchases", f"{significant(365 * p.purchase_rate.mean)} a year for an active member on average, "
+                      f"Gamma with shape {significant(p.purchase_rate.shape)} over members"),
+        ("Gaps between purchases", "irregular (Poisson)" if p.regularity == 1 else f"regular (Erlang of order {p.regularity})"),
+        ("Leaving", leaving),
+        ("Coming back unasked", f"{percent(1 - (1 - p.leaving.return_rate) ** 365)} of those who left, in a year"),
+        ("Basket", f"median {money(p.basket.median, currency)} at list price, spread of logs {p.basket.sigma:.2g} within a "
+                   f"member and {p.basket.sigma_between:.2g} between members"),
+        ("Joining", joining),
+        ("Season, growth", f"{'by week of the year' if p.season else 'no season'}, "
+                           f"{'no growth' if not p.growth else percent(p.growth) + ' a year'}"),
+        ("How sure", "drawn from the posterior of the calibration, jointly" if p.posterior else
+         "taken as known: these numbers have no spread here, so the intervals leave out that they may be wrong"),
+    ]  # fmt: skip
+    return [(name, text) for name, text in facts]
+
+
+def economics(comparison: Comparison) -> list[dict[str, Any]]:
+    """What things cost, a row a number, a column a scenario."""
+    currency = comparison.scenarios[0].market.currency
+
+    def cash(value: float) -> str:
+        return money(value, currency) if value else "–"
+
+    lines: tuple[tuple[str, Callable[[Scenario], str]], ...] = (
+        ("Gross margin, share of list value", lambda s: percent(s.economics.gross_margin)),
+        ("One message", lambda s: cash(s.economics.message_cost)),
+        ("Free delivery, a purchase", lambda s: cash(s.economics.delivery_cost)),
+        ("Set-up, once", lambda s: cash(s.economics.set_up_cost)),
+        ("Running cost a month", lambda s: cash(s.economics.running_cost_per_month)),
+        ("Catalogue, a refresh", lambda s: cash(s.programme.catalogue_refresh_cost)),
+        ("Discount rate a year", lambda s: percent(s.economics.discount_rate)),
+        ("Redeems at a purchase, when the points suffice", lambda s: percent(s.behaviour.redeeming.probability, 0)),
+    )
+    rows = [{"title": title, "cells": [text(s) for s in comparison.scenarios]} for title, text in lines]
+    return [row for row in rows if set(row["cells"]) != {"–"}]
+
+
+def engine() -> list[tuple[str, str]]:
+    """Assumptions of the engine itself, the same for every design."""
+    return [
+        (
+            "Responses saturate",
+            f"However many offers act at once, a member's purchase rate cannot exceed {BOUND:g} times the baseline; small lifts "
+            "are hardly touched (one of 30 % by a three-thousandth of itself, one of 100 % by 1.5 %).",
+        ),
+        (
+            "Leaving is drawn at the moments of the purchases a member would make without any programme",
+            "so that selling more never makes members leave by itself; benefits lower, and a lost tier raises, the probability.",
+        ),
+        (
+            "Points cost when they are redeemed",
+            "not when they are given. For those still open at the end a provision is taken off the gain: all points of aware "
+            "members who have not lapsed, at the cost of a redeemed point; nothing for the points of others.",
+        ),
+        (
+            "Purchases that come anyway are observed, not estimated",
+            "every simulated member lives twice with the same luck, with and without the programme.",
+        ),
+        (
+            "The fixed cost is spread over the members that the scenario states",
+            "a simulation with fewer members bears its share of it.",
+        ),
+    ]
+
+
+def _effect(effect: Effect, scenarios: list[Scenario]) -> dict[str, Any]:
+    on = [s for s in scenarios if s.behaviour.is_on(effect.name)]
+    return {
+        "title": effect.name.replace("_", " "),
+        "says": effect.says,
+        "formula": effect.formula,
+        "source": effect.source,
+        "only": "" if len(on) == len(scenarios) else listed([s.name for s in on]),
+        "parameters": [_parameter(effect, p, on) for p in effect.parameters],
+    }
+
+
+def _parameter(effect: Effect, p: Parameter, scenarios: list[Scenario]) -> dict[str, Any]:
+    groups: dict[tuple[float, float], list[str]] = {}
+    for s in scenarios:
+        stated = s.behaviour.stated(effect.name, p.name)
+        groups.setdefault((stated.mean, stated.sd), []).append(s.name)
+    texts = []
+    for (mean, sd), names in groups.items():
+        text = _value(Uncertain(mean=mean, sd=sd), p)
+        texts.append(text if len(groups) == 1 else f"{text} ({listed(names)})")
+    prior = any(getattr(getattr(s.behaviour.effects, effect.name), p.name) is None for s in scenarios)
+    return {
+        "name": p.name.replace("_", " "),
+        "says": p.says,
+        "unit": p.unit,
+        "value": "; ".join(texts),
+        "prior": prior and p.sd > 0,
+        "from": ("prior" if p.sd > 0 else "convention") if prior else "set in the scenario",
+    }
+
+
+def _value(stated: Uncertain, p: Parameter) -> str:
+    if stated.sd == 0:
+        return f"{stated.mean:g}"
+    low, high = (min(p.high, max(p.low, stated.mean + z * stated.sd)) for z in (-_Z, _Z))
+    return f"{stated.mean:g} ({significant(low, 2)} to {significant(high, 2)})"

@@ -1,0 +1,191 @@
+"""Figures of a comparison over time: survival, cost by line, tier mix. A design has one colour on the whole page."""
+
+from __future__ import annotations
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+
+from reports.comparison_words import listed
+from reports.page import COLOURS, figure, figure_svg, panels, percent
+from scenarios.comparison import LEVEL, Comparison
+from sim.measures import LINE_TITLES
+from sim.tally import COST_LINES
+from sim.typing import Floats
+
+WITHOUT = "#444444"
+"""The same members without a programme."""
+LINE_COLOURS = dict(
+    zip(
+        COST_LINES,
+        ("#332288", "#88CCEE", "#CC6677", "#DDCC77", "#117733", "#AA4499", "#44AA99", "#999933", "#882255"),
+        strict=True,
+    )
+)
+"""Colours of the cost lines (Tol 2021, muted), none of them a design's."""
+
+
+def colours(comparison: Comparison, designs: list[str]) -> dict[str, str]:
+    """Colour of every scenario: the baseline's without a programme is grey, designs take the page's colours in order."""
+    given = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(designs)}
+    return {s.name: given.get(s.name, WITHOUT) for s in comparison.scenarios}
+
+
+def monthly(comparison: Comparison, scenario: str, measure: str, group: str = "all") -> Floats:
+    """(replications, months) of a measure, months in order; nothing where it was not recorded."""
+    m = comparison.months
+    rows = m[(m["scenario"] == scenario) & (m["measure"] == measure) & (m["group"] == group)]
+    return np.asarray(rows.pivot(index="replication", columns="month", values="value").to_numpy(dtype=float))
+
+
+def survival(comparison: Comparison, designs: list[str]) -> Markup:
+    """Members there at the start: the share not lapsed with each design and without any, and the difference with its band."""
+    shade = colours(comparison, designs)
+    fig, (level, gain) = panels(2, height=2.9)
+    without = monthly(comparison, comparison.scenarios[0].name, "survival_without", "cohort:0")
+    months = np.arange(1, without.shape[1] + 1)
+    level.plot(months, 100 * without.mean(axis=0), color=WITHOUT, linestyle="--", label="without a programme")
+    said = [f"without a programme {percent(float(without.mean(axis=0)[-1]))}"]
+    for name, style in zip(designs, _styles(len(designs)), strict=True):
+        kept = monthly(comparison, name, "survival", "cohort:0")
+        level.plot(months, 100 * kept.mean(axis=0), color=shade[name], linestyle=style, label=name)
+        difference = 100 * (kept - without)
+        gain.plot(months, difference.mean(axis=0), color=shade[name], linestyle=style)
+        if len(kept) > 1:
+            low, high = _band(difference)
+            gain.fill_between(months, low, high, color=shade[name], alpha=0.15, linewidth=0)
+        said.append(f"{name} {percent(float(kept.mean(axis=0)[-1]))}")
+    level.set_ylabel("not lapsed, % of\nmembers at the start")
+    gain.axhline(0, color=WITHOUT, linestyle="--", linewidth=1)
+    gain.set_ylabel("difference,\npercentage points")
+    gain.set_xlabel("end of month")
+    for ax in (level, gain):
+        _by_month(ax, 1, len(months))
+    level.set_ylim(0, 100)
+    _legend(level, len(designs) + 1)
+    return figure_svg(fig, f"Survival of the members at the start after {len(months)} months: {listed(said)}.")
+
+
+def survival_joined(comparison: Comparison, designs: list[str]) -> Markup | None:
+    """Members who join: the share not lapsed by months since joining, all joining cohorts together; None where nobody joins."""
+    without = _since_joining(comparison, comparison.scenarios[0].name, "survival_without")
+    if without is None:
+        return None
+    shade = colours(comparison, designs)
+    fig, ax = figure(7.2, 3.0)
+    months = np.arange(len(without))
+    ax.plot(months, 100 * without, color=WITHOUT, linestyle="--", label="without a programme")
+    for name, style in zip(designs, _styles(len(designs)), strict=True):
+        with_ = _since_joining(comparison, name, "survival")
+        assert with_ is not None
+        ax.plot(months, 100 * with_, color=shade[name], linestyle=style, label=name)
+    ax.set_ylabel("not lapsed, % of\nmembers who joined")
+    ax.set_xlabel("months since the end of the month of joining")
+    _by_month(ax, 0, len(months) - 1)
+    ax.set_ylim(0, 100)
+    _legend(ax, len(designs) + 1)
+    return figure_svg(fig, "Survival of the members who joined during the run, by months since joining.")
+
+
+def cost_over_time(comparison: Comparison, designs: list[str]) -> Markup | None:
+    """Benefit cost a member and month by line, stacked, a panel a design; None where none of them costs anything."""
+    stacks = {n: _cost_lines(comparison, n) for n in designs}
+    stacks = {n: found for n, found in stacks.items() if found}
+    if not stacks:
+        return None
+    currency = comparison.scenarios[0].market.currency
+    fig, axes = panels(len(stacks), height=2.5)
+    tops = {n: float(np.sum(list(found.values()), axis=0).max()) for n, found in stacks.items()}
+    common = max(tops.values()) <= 4 * min(tops.values())
+    used: list[str] = []
+    for ax, (name, found) in zip(axes, stacks.items(), strict=True):
+        used += [line for line in found if line not in used]
+        months = np.arange(1, len(next(iter(found.values()))) + 1)
+        bottom = np.zeros(len(months))
+        for line, values in found.items():
+            ax.bar(months, values, bottom=bottom, width=0.82, color=LINE_COLOURS[line], edgecolor="white", linewidth=0.3)
+            bottom = bottom + values
+        ax.set_title(name, loc="left", fontweight="bold")
+        ax.set_ylabel(f"{currency} a member\nand month")
+        ax.set_ylim(0, 1.05 * (max(tops.values()) if common else tops[name]))
+        ax.grid(axis="x", visible=False)
+        ax.set_xlim(0.4, len(months) + 0.6)
+    axes[-1].set_xlabel("month of the run")
+    order = [line for line in COST_LINES if line in used]
+    marks = [axes[0].bar([0], [0], color=LINE_COLOURS[line], label=LINE_TITLES[line]) for line in order]
+    fig.legend(handles=marks, loc="outside upper left", ncols=min(4, len(order)), frameon=False)
+    peak = listed([f"{n} up to {tops[n]:.2f} {currency}" for n in stacks])
+    return figure_svg(fig, f"Benefit cost a member and month by line: {peak}.")
+
+
+def tier_mix(comparison: Comparison, designs: list[str]) -> Markup | None:
+    """Share of members in each tier month by month, a panel a design with tiers; None where no design has any."""
+    tiered = [s for s in comparison.scenarios if s.name in designs and len(s.programme.tiers) > 1]
+    if not tiered:
+        return None
+    fig, axes = panels(len(tiered), height=2.3)
+    said = []
+    for ax, s in zip(axes, tiered, strict=True):
+        names = [t.name for t in s.programme.tiers]
+        shares = [monthly(comparison, s.name, "tier_share", f"tier:{t}").mean(axis=0) for t in names]
+        months = np.arange(1, len(shares[0]) + 1)
+        map_ = colormaps["YlOrBr"]
+        bottom = np.zeros(len(months))
+        for k, (tier, share) in enumerate(zip(names, shares, strict=True)):
+            tint = map_(0.15 + 0.75 * k / max(1, len(names) - 1))
+            ax.bar(months, 100 * share, bottom=bottom, width=1.0, color=tint, edgecolor="white", linewidth=0.2, label=tier)
+            bottom = bottom + 100 * share
+        ax.set_title(s.name, loc="left", fontweight="bold")
+        ax.set_ylabel("% of members")
+        ax.set_ylim(0, 100)
+        ax.set_xlim(0.5, len(months) + 0.5)
+        ax.grid(axis="x", visible=False)
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True, frameon=False)
+        said.append(f"{s.name} {listed([f'{t} {percent(float(x[-1]))}' for t, x in zip(names, shares, strict=True)])}")
+    axes[-1].set_xlabel("month of the run")
+    return figure_svg(fig, f"Tier mix at month ends; at the end {'; '.join(said)}.")
+
+
+def _cost_lines(comparison: Comparison, name: str) -> dict[str, Floats]:
+    members = monthly(comparison, name, "members")
+    found = {}
+    for line in COST_LINES:
+        by_month = (monthly(comparison, name, f"cost.{line}") / members).mean(axis=0)
+        if by_month.any():
+            found[line] = by_month
+    return found
+
+
+def _since_joining(comparison: Comparison, name: str, measure: str) -> Floats | None:
+    """(months since joining,) mean of the replications and of the cohorts that were there so long."""
+    m = comparison.months
+    rows = m[(m["scenario"] == name) & (m["measure"] == measure) & (m["group"] != "cohort:0")]
+    if rows.empty:
+        return None
+    age = rows["month"] - (rows["group"].str.removeprefix("cohort:").astype(int) - 1)
+    return np.asarray(rows.groupby(age)["value"].mean().to_numpy(dtype=float))
+
+
+def _band(values: Floats) -> tuple[Floats, Floats]:
+    """What 90 % of the replications lie in; of fewer than 20, the lowest and the highest."""
+    if len(values) < 20:
+        return values.min(axis=0), values.max(axis=0)
+    tail = (1 - LEVEL) / 2
+    return np.quantile(values, tail, axis=0), np.quantile(values, 1 - tail, axis=0)
+
+
+def _styles(count: int) -> list[str | tuple[int, tuple[int, ...]]]:
+    """Solid lines, then others, so that curves that lie on each other are told apart."""
+    styles: list[str | tuple[int, tuple[int, ...]]] = ["-", (0, (5, 2)), (0, (1, 1)), "-."]
+    return [styles[k % len(styles)] for k in range(count)]
+
+
+def _by_month(ax: Axes, first: int, last: int) -> None:
+    ax.set_xlim(first, max(last, first + 1))
+    step = 1 if last <= 12 else 3 if last <= 36 else 12
+    ax.set_xticks([m for m in range(last + 1) if m >= first and m % step == 0])
+
+
+def _legend(ax: Axes, count: int) -> None:
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=min(count, 4), borderaxespad=0, frameon=False)

@@ -1,0 +1,173 @@
+"""Tables of a comparison: what matters first, differences, cost by line, tiers, and every measure with its definition."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from reports.comparison_words import NOTHING, Cell, cell, in_units, signed
+from reports.page import percent
+from scenarios.comparison import Comparison
+from sim.measures import LINE_TITLES, MEASURES, describe
+from sim.tally import COST_LINES
+
+FIRST = (
+    "incremental_net_margin", "roi", "margin_per_member", "lifetime_value", "retention", "active_rate", "repurchase_30",
+    "purchases_per_member", "basket", "revenue_per_member", "benefit_cost", "fixed_cost", "provision", "benefit_cost_share",
+    "anyway_share", "points_redemption_rate", "redeemer_share", "redemption_cost", "points_outstanding",
+)  # fmt: skip
+"""What a reader must see before all else, in this order."""
+GAINS = (
+    "incremental_net_margin", "roi", "incremental_purchases", "gain_from_attrition", "gain_from_frequency", "gain_from_basket",
+)  # fmt: skip
+"""Printed with their sign."""
+OF_THE_PROGRAMME = ("incremental_net_margin", "roi")
+"""Against the same members without any programme by definition; a difference of them against the baseline says it twice."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure and its figure in every column."""
+
+    name: str
+    title: str
+    unit: str
+    definition: str
+    cells: list[Cell]
+
+
+def first_rows(comparison: Comparison) -> list[Row]:
+    """The measures of FIRST for every design; a measure that is defined for none is left out."""
+    return _rows(comparison, list(FIRST), comparison.measures, difference=False)
+
+
+def difference_rows(comparison: Comparison) -> list[Row]:
+    """The measures of FIRST against the baseline, replication by replication."""
+    names = [m for m in FIRST if m not in OF_THE_PROGRAMME and m != "fixed_cost"]
+    return _rows(comparison, names, comparison.differences, difference=True)
+
+
+def all_rows(comparison: Comparison) -> list[Row]:
+    """Every measure with its definition, also those that no design defines."""
+    names = [m.name for m in MEASURES]
+    names += [f"cost.{line}" for line in COST_LINES]
+    for kind in ("tier_share.", "migration."):
+        found = [m for figures in comparison.measures.values() for m in figures if m.startswith(kind)]
+        names += list(dict.fromkeys(found))
+    return _rows(comparison, names, comparison.measures, difference=False, empty=True)
+
+
+def cost_rows(comparison: Comparison, designs: list[str]) -> list[dict[str, Any]]:
+    """Benefit cost by line and together, fixed cost and the provision for open points, with the share of each in the whole."""
+    currency = comparison.scenarios[0].market.currency
+    parts = ("benefit_cost", "fixed_cost", "provision")
+    whole = {n: sum(comparison.measures[n][part].value for part in parts) for n in designs}
+    rows = []
+    lines = [(f"cost.{line}", LINE_TITLES[line]) for line in COST_LINES]
+    for name, title in [*lines, ("benefit_cost", "Benefits together"), ("fixed_cost", "Set-up, running, catalogue"),
+                        ("provision", "Provision for open points")]:  # fmt: skip
+        figures = [comparison.measures[n][name] for n in designs]
+        if not any(f.value for f in figures):
+            continue
+        shares = [percent(f.value / whole[n], 0) if whole[n] else "–" for f, n in zip(figures, designs, strict=True)]
+        cells = [cell(f) if f.value else NOTHING for f in figures]
+        rows.append({
+            "name": name, "title": title, "unit": in_units("money/member", currency), "strong": name == "benefit_cost",
+            "cells": list(zip(cells, shares, strict=True)),
+        })  # fmt: skip
+    return rows
+
+
+def migration_tables(comparison: Comparison, designs: list[str]) -> list[dict[str, Any]]:
+    """For each design with tiers, where the members of each tier in the middle of the run are at its end."""
+    tables = []
+    for scenario in comparison.scenarios:
+        tiers = [t.name for t in scenario.programme.tiers]
+        figures = comparison.measures[scenario.name]
+        if scenario.name not in designs or len(tiers) < 2:
+            continue
+        rows = [{"tier": a, "cells": [cell(figures[f"migration.{a}.{b}"]) for b in tiers]} for a in tiers]
+        shares = [cell(figures[f"tier_share.{t}"]) for t in tiers]
+        tables.append({"design": scenario.name, "tiers": tiers, "rows": rows, "shares": shares})
+    return tables
+
+
+def joined_rows(comparison: Comparison, designs: list[str]) -> dict[str, Any] | None:
+    """Share of new members who have not lapsed some months after joining, by when they joined; None where nobody joins."""
+    months = comparison.months
+    joined = months[months["group"].str.startswith("cohort:") & (months["group"] != "cohort:0")]
+    horizon = comparison.scenarios[0].horizon.months
+    after = 6 if horizon > 12 else 3
+    if joined.empty or horizon <= after:
+        return None
+    first = joined["group"].str.removeprefix("cohort:").astype(int) - 1
+    there = joined[joined["month"] == first + after].assign(block=(first // after)[joined["month"] == first + after])
+    mean = there.groupby(["block", "scenario", "measure"])["value"].mean()
+    rows = []
+    for block in sorted(there["block"].unique()):
+        last = int(first[joined["month"] == first + after][there["block"] == block].max()) + 1
+        cells = [float(mean[block, designs[0], "survival_without"]), *(float(mean[block, n, "survival"]) for n in designs)]
+        when = f"{block * after + 1} to {last}" if last > block * after + 1 else f"{last}"
+        rows.append({"when": when, "cells": [percent(c, 0) for c in cells]})
+    return {"after": after, "rows": rows}
+
+
+def odds_rows(comparison: Comparison, designs: list[str]) -> dict[str, Any]:
+    """In how many replications each design gains anything, is the best, and none of them gains."""
+    n = comparison.replications
+    gains = comparison.runs[comparison.runs["measure"] == "incremental_net_margin"]
+    gains = gains[gains["scenario"].isin(designs)].pivot(index="replication", columns="scenario", values="value")
+    none = int((gains.max(axis=1) <= 0).sum())
+    rows = [
+        {
+            "name": d,
+            "positive": comparison.positive_share[d],
+            "best": comparison.best_share[d],
+            "text": f"{round(comparison.positive_share[d] * n)} of {n}",
+            "best_text": f"{round(comparison.best_share[d] * n)} of {n}",
+        }
+        for d in designs
+    ]
+    return {"rows": rows, "none": f"{none} of {n}", "none_share": none / n}
+
+
+def driver_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """Drivers that move the gain visibly, with the gain at both ends."""
+    rows = []
+    found = moving(comparison)
+    digits = max(0, 1 - math.floor(math.log10(found[0].swing / 2))) if found else 0
+    for d in found:
+        rows.append({
+            "parameter": d.parameter, "unit": d.unit, "low": d.low, "high": d.high, "source": d.source,
+            "at_low": signed(d.at_low, digits), "at_high": signed(d.at_high, digits),
+        })  # fmt: skip
+    return rows
+
+
+def moving(comparison: Comparison) -> list[Any]:
+    """Drivers worth showing: at least a hundredth of the strongest one's swing; twelve at most."""
+    found = comparison.drivers
+    if not found or found[0].swing == 0:
+        return []
+    return [d for d in found if d.swing >= 0.01 * found[0].swing][:12]
+
+
+def still(comparison: Comparison) -> list[str]:
+    """Parameters that do not move the gain at all."""
+    return [d.parameter for d in comparison.drivers if d.swing == 0]
+
+
+def _rows(
+    comparison: Comparison, names: list[str], columns: dict[str, Any], *, difference: bool, empty: bool = False
+) -> list[Row]:
+    currency = comparison.scenarios[0].market.currency
+    rows = []
+    for name in names:
+        cells = [cell(figures.get(name), difference=difference, gain=name in GAINS) for figures in columns.values()]
+        if empty or any(c != NOTHING for c in cells):
+            title, unit, definition = describe(name)
+            rows.append(Row(name, title, in_units(unit, currency), definition, cells))
+    return rows
+
+

@@ -1,0 +1,260 @@
+"""The strategist's report: its numbers are those of summary.json, every one is defined, and it stands on its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from markupsafe import escape
+
+from reports.comparison import comparison_files, comparison_page, dominates, owed
+from reports.comparison_gains import STEPS
+from reports.comparison_tables import FIRST, OF_THE_PROGRAMME, odds_rows
+from reports.comparison_words import cell
+from reports.page import MINUS, THIN_SPACE
+from scenarios.comparison import DECIDES, Comparison, Figure, compare
+from scenarios.files import load, load_many
+from scenarios.output import write_whole
+from sim.measures import AT_PURCHASES, describe
+
+NAMES = ["no-programme", "p4", "cash-back"]
+Files = dict[str, str | bytes]
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return compare(load_many(NAMES), members=300, replications=3, threads=1)
+
+
+@pytest.fixture(scope="module")
+def files(comparison: Comparison) -> Files:
+    return comparison_files(comparison)
+
+
+@pytest.fixture(scope="module")
+def page(files: Files) -> str:
+    return str(files["report.html"])
+
+
+@pytest.fixture(scope="module")
+def summary(files: Files) -> dict[str, dict[str, dict[str, dict[str, dict[str, float]]]]]:
+    def refuse(constant: str) -> float:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(files["summary.json"], parse_constant=refuse)
+
+
+def test_page_stands_on_its_own(page: str) -> None:
+    rest = re.sub(r'xmlns(:xlink)?="[^"]*"', "", page)
+    assert not re.search(r"https?://", rest)
+    assert "<script" not in page and "<link rel=\"stylesheet" not in page and "@import" not in page
+    assert not re.search(r"\b(nan|None|inf)\b", re.sub(r"<svg.*?</svg>|<style>.*?</style>", "", page, flags=re.DOTALL))
+
+
+def test_each_link_leads_to_a_place_on_the_page_and_no_place_is_named_twice(page: str) -> None:
+    places = re.findall(r'\bid="([^"]+)"', page)
+    assert len(places) == len(set(places))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(places)
+
+
+def test_every_measure_is_printed_with_its_definition(page: str, comparison: Comparison) -> None:
+    for figures in comparison.measures.values():
+        for name in figures:
+            row = page[page.index(f'id="m-{name}"') :].split("</tbody>")[0]
+            title, _, definition = describe(name)
+            assert title in row
+            assert str(escape(definition)) in row
+
+
+def test_numbers_on_the_page_are_those_of_the_summary(page: str, summary: dict) -> None:
+    checked = 0
+    for name in FIRST:
+        row = page[page.index(f'id="m-{name}"') :].split("</tr>")[0]
+        cells = re.findall(r'<td class="num">(.*?)</td>', row)
+        assert len(cells) == len(NAMES)
+        for design, text in zip(NAMES, cells, strict=True):
+            found = summary["scenarios"][design]["measures"][name]
+            scale = 100.0 if found["unit"] in ("share", "ratio") else 1.0
+            numbers = numbers_of(text)
+            if found["value"] is None:
+                assert text == "–"
+                continue
+            wanted = [found["value"]]
+            if found["low"] is not None and found["low"] != found["high"]:
+                wanted += [found["low"], found["high"]]
+            assert len(numbers) == len(wanted)
+            for (shown, step), exact in zip(numbers, wanted, strict=True):
+                assert abs(shown - scale * exact) <= 0.5001 * step
+                checked += 1
+    assert checked > 60
+
+
+def numbers_of(html: str) -> list[tuple[float, float]]:
+    """Numbers of a cell, each with the value of its last printed digit (a whole number may stand for tens or hundreds)."""
+    found = []
+    text = re.sub(r"<[^>]+>", " ", html).replace(MINUS, "-").replace(THIN_SPACE, "")
+    for match in re.findall(r"-?\d+(?:\.\d+)?", text):
+        decimals = len(match.partition(".")[2])
+        zeros = len(match) - len(match.rstrip("0")) if not decimals and match.strip("-0") else 0
+        found.append((float(match), 10.0 ** (zeros - decimals)))
+    return found
+
+
+def test_differences_against_the_baseline_are_paired(summary: dict) -> None:
+    for design in NAMES[1:]:
+        paired = summary["differences"][design]["purchases_per_member"]
+        both = [summary["scenarios"][n]["measures"]["purchases_per_member"] for n in (design, NAMES[0])]
+        assert paired["value"] == pytest.approx(both[0]["value"] - both[1]["value"])
+        assert paired["luck_sd"] < both[1]["luck_sd"]
+
+
+def test_parquet_holds_every_replication_and_month(files: Files, comparison: Comparison) -> None:
+    table = pq.read_table(io.BytesIO(bytes(files["measures.parquet"])))  # type: ignore[arg-type]
+    assert table.column_names == ["scenario", "replication", "month", "group", "measure", "value"]
+    frame = table.to_pandas()
+    assert set(frame["scenario"]) == set(NAMES)
+    assert set(frame["replication"]) == {0, 1, 2}
+    assert len(frame) == len(comparison.runs) + len(comparison.months)
+    for (scenario, replication), rows in frame.groupby(["scenario", "replication"]):
+        whole = rows[rows["month"].isna()].set_index("measure")["value"]
+        by_month = rows[(rows["group"] == "all") & rows["month"].notna()]
+        assert sorted(by_month["month"].unique()) == list(range(24))
+        total = by_month.groupby("measure")["value"].sum()
+        assert total["benefit_cost"] / total["joined"] == pytest.approx(whole["benefit_cost"]), (scenario, replication)
+        assert total["purchases"] / total["joined"] == pytest.approx(whole["purchases_per_member"])
+
+
+def test_result_is_written_whole_and_scenario_files_load_back(files: Files, comparison: Comparison, tmp_path: Path) -> None:
+    out = tmp_path / "result"
+    write_whole(out, files)
+    assert {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()} == set(files)
+    for scenario in comparison.scenarios:
+        path = out / "scenarios" / f"{scenario.name}.yaml"
+        assert load(path) == scenario
+        head = path.read_text(encoding="utf-8")
+        assert comparison.provenance["scenario_digests"][scenario.name] in head
+        assert "seed 0" in head and f"loyalsim {comparison.provenance['version']}" in head
+
+
+def test_names_of_scenarios_neither_leave_the_folder_nor_collide_nor_become_markup(comparison: Comparison) -> None:
+    names = {"p4": "../<b>a", "cash-back": "..//<b>a"}
+    scenarios = [s.model_copy(update={"name": names.get(s.name, s.name)}) for s in comparison.scenarios]
+    found = compare(scenarios, members=50, replications=1, threads=1)
+    made = comparison_files(found)
+    assert sorted(n for n in made if n.endswith(".yaml")) == [
+        "scenarios/b-a-2.yaml", "scenarios/b-a.yaml", "scenarios/no-programme.yaml",
+    ]  # fmt: skip
+    assert "<b>" not in str(made["report.html"])
+
+
+def test_same_comparison_gives_the_same_bytes(comparison: Comparison, files: Files) -> None:
+    again = compare(load_many(NAMES), members=300, replications=3, threads=2)
+    assert comparison_files(again) == files
+
+
+def test_one_design_with_one_replication_has_no_interval_and_says_so() -> None:
+    alone = compare([load("p4")], members=100, replications=1, threads=1)
+    page = comparison_page(alone)
+    assert "no figure here has an interval" in page
+    assert "Differences against" not in page
+    tables = re.findall(r'<td class="num">(.*?)</td>', page[: page.index("Where the gain comes from")])
+    assert tables and not any(" to " in text for text in tables)
+    assert "without a programme" in page
+
+
+def test_no_programme_alone_has_nothing_to_gain() -> None:
+    page = comparison_page(compare([load("no-programme")], members=100, replications=2, threads=1))
+    assert "nothing to gain" in page
+    assert "What drives the answer" not in page and "Where the gain comes from" not in page
+
+
+def test_a_design_that_moves_nobody_and_costs_nothing_has_no_figures_of_gain_or_cost() -> None:
+    page = comparison_page(compare([load("loy-365")], members=100, replications=2, threads=1))
+    assert "Nothing is gained, and nothing spent" in page
+    assert "What it costs" not in page and "What drives the answer" not in page and "What is owed" not in page
+    assert "Who is in which tier" in page
+
+
+def test_steps_of_the_waterfall_lead_to_the_net_margin_gained(comparison: Comparison) -> None:
+    for figures in comparison.measures.values():
+        steps = sum(sign * figures[m].value for m, _, sign in STEPS)
+        assert steps == pytest.approx(figures[DECIDES].value, abs=1e-6)
+
+
+def test_cost_at_purchases_is_part_of_the_benefit_cost(comparison: Comparison) -> None:
+    for figures in comparison.measures.values():
+        assert sum(figures[f"cost.{line}"].value for line in AT_PURCHASES) <= figures["benefit_cost"].value + 1e-9
+
+
+def test_points_owed_are_counted_at_what_a_redeemed_point_costs(comparison: Comparison) -> None:
+    found = owed(comparison, "cash-back")
+    assert found["a_point"] == "0.020 CNY"  # a voucher of 10 for 500 points
+    m = comparison.measures["cash-back"]
+    left = float(found["left"].replace(MINUS, "-").replace(THIN_SPACE, ""))
+    all_redeemed = 0.02 * m["points_outstanding"].value
+    assert 0 < m["provision"].value < all_redeemed
+    assert left == pytest.approx(m[DECIDES].value + m["provision"].value - all_redeemed, abs=0.06)
+
+
+def test_chances_count_every_replication_once(comparison: Comparison) -> None:
+    found = odds_rows(comparison, NAMES[1:])
+    assert sum(row["best"] for row in found["rows"]) == pytest.approx(1.0)
+    gains = comparison.runs[comparison.runs["measure"] == DECIDES]
+    best = gains[gains["scenario"] != NAMES[0]].groupby("replication")["value"].max()
+    assert found["none_share"] == pytest.approx(float((best <= 0).mean()))
+
+
+def test_assumptions_carry_their_source_and_priors_are_marked(page: str) -> None:
+    for source in ("Kivetz, Urminsky, Zheng 2006", "Gopalakrishnan et al. 2021", "Taylor, Neslin 2005"):
+        assert source in page
+    assert page.count("<em>prior</em>") > 20
+    assert "saturate" in page and "loyalsim experiment plan" in page
+    assert load("p4").population.source in page
+
+
+def test_every_design_has_its_own_colour_on_the_page(page: str) -> None:
+    for name in NAMES:
+        assert len(set(re.findall(rf'color:(#\w+)">■</span> {name}<', page))) == 1
+    assert len(set(re.findall(r'color:(#\w+)">■', page))) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "interval"),
+    [
+        (Figure(11.3879, 3.7535, 19.0222, "money/member", 1.0, 1.0), "11.4", "3.8 to 19.0"),
+        (Figure(-140.883, -204.41, -77.36, "money/member", 1.0, 1.0), f"{MINUS}141", f"{MINUS}204 to {MINUS}77"),
+        (Figure(2413.3, 1935.6, 2890.9, "points/member", 1.0, 1.0), f"2{THIN_SPACE}410", f"1{THIN_SPACE}940 to 2{THIN_SPACE}890"),
+        (Figure(0.58454, 0.5653, 0.6036, "share", 0.01, 0.0), "58.5\u00a0%", "56.5 to 60.4\u00a0%"),
+        (Figure(23.25701, 23.198, 23.316, "money/member", 0.0, 0.0), "23.3", "23.2 to 23.3"),
+        (Figure(23.2162, 23.2162, 23.2162, "money/member", 0.0, 0.0), "23.2", ""),
+        (Figure(float("nan"), None, None, "ratio", None, None), "–", ""),
+    ],
+)  # fmt: skip
+def test_no_more_digits_than_the_interval_supports(figure: Figure, value: str, interval: str) -> None:
+    shown = cell(figure)
+    assert (shown.value, shown.interval) == (value, interval)
+
+
+def test_differences_have_their_sign_and_shares_percentage_points() -> None:
+    shown = cell(Figure(0.0077, 0.0029, 0.0125, "share", 0.001, 0.001), difference=True)
+    assert (shown.value, shown.interval, shown.sure) == ("+0.77\u00a0pp", "0.29 to 1.25\u00a0pp", True)
+    assert not cell(Figure(0.055, -0.011, 0.12, "share", 0.01, 0.01), difference=True).sure
+
+
+def test_what_dominates_the_uncertainty_is_told(comparison: Comparison) -> None:
+    told = dominates(comparison, "p4")
+    figure = comparison.measures["p4"][DECIDES]
+    assert figure.luck_sd is not None and figure.parameter_sd is not None
+    share = figure.parameter_sd**2 / (figure.parameter_sd**2 + figure.luck_sd**2)
+    assert ("experiment" in told) == (share >= 0.6)
+    assert math.isfinite(share)
+
+
+def test_a_measure_against_the_baseline_is_not_printed_twice(page: str) -> None:
+    part = page[page.index("Differences against") : page.index("Where the gain comes from")]
+    assert not any(f">{describe(name)[0]}<" in part for name in OF_THE_PROGRAMME)

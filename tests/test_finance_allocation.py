@@ -1,0 +1,160 @@
+"""Rounding and deferred revenue: the standard's own example to the cent, other published ones, and what must always add up."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenarios.finance.allocation import (
+    Allocation,
+    accrued_cost,
+    allocate,
+    earned_so_far,
+    partner_points,
+    recognise,
+    stand_alone_price,
+)
+from scenarios.finance.rounding import divide, exact, largest_remainder, minor_units, running_balance
+from sim.errors import InputError
+
+fractions = st.fractions(min_value=-1000, max_value=1000, max_denominator=997)
+
+
+def example_52():
+    """Customers pay 100,000 for goods sold at that price alone, and earn 10,000 points worth 1 each, 95 % expected redeemed."""
+    return allocate(10_000_000, 10_000_000, 10_000 * stand_alone_price(100, "0.95"))
+
+
+def test_example_52_allocates_to_the_cent():
+    assert example_52() == Allocation(goods=9_132_420, points=867_580)
+
+
+def test_example_52_first_year():
+    year = recognise(867_580, 10_000, redeemed_before=0, expected_before=9_500, redeemed=4_500, expected=9_500)
+    assert year.revenue == 410_959
+    assert year.redemption == round(867_580 * 0.45)  # the price of 4,500 of 10,000 points; the rest is breakage
+    assert year.breakage == 410_959 - 390_411
+    assert year.change_of_estimate == 0
+
+
+def test_example_52_second_year_is_a_cumulative_catch_up():
+    year = recognise(867_580, 10_000, redeemed_before=4_500, expected_before=9_500, redeemed=8_500, expected=9_700)
+    assert year.revenue == 349_292
+    assert 867_580 - 410_959 - year.revenue == 107_329
+    assert year.change_of_estimate < 0  # more redemption expected: part of what was earned is deferred again
+    assert year.redemption + year.breakage == divide(Fraction(867_580 * 4_000, 9_500), 1)
+
+
+@pytest.mark.parametrize(("expected", "second"), [(9_900, 3_552), (9_200, 4_140)])
+def test_handbook_example_with_the_estimate_raised_and_lowered(expected, second):
+    """KPMG (2019), Revenue - IFRS 15 handbook, examples 10A and 10B, in whole currency units as printed."""
+    first = recognise(9_000, 10_000, redeemed_before=0, expected_before=9_700, redeemed=4_500, expected=9_700)
+    then = recognise(9_000, 10_000, redeemed_before=4_500, expected_before=9_700, redeemed=8_500, expected=expected)
+    assert (first.revenue, then.revenue) == (4_175, second)
+
+
+@given(
+    st.integers(0, 10**9), st.integers(1, 10**6), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1),
+)  # fmt: skip
+def test_three_lines_add_up_to_the_change_of_what_is_earned(allocation, issued, a, b, c, d):
+    before, now = sorted((int(a * issued), int(b * issued)))
+    first = before + int(c * (issued - before))
+    last = now + int(d * (issued - now))
+    lines = recognise(allocation, issued, redeemed_before=before, expected_before=first, redeemed=now, expected=last)
+    assert lines.revenue == earned_so_far(allocation, now, last) - earned_so_far(allocation, before, first)
+    assert lines.redemption >= 0 and lines.breakage >= 0
+    assert 0 <= earned_so_far(allocation, now, last) <= allocation
+
+
+def test_a_cohort_that_is_over_has_earned_everything():
+    assert earned_so_far(867_580, 9_700, 9_700) == 867_580
+    assert earned_so_far(867_580, 0, 0) == 867_580  # all expired: all breakage
+
+
+def test_points_without_a_sale_defer_nothing_and_cost_is_accrued():
+    assert allocate(0, 0, 95_000).points == 0
+    assert accrued_cost("0.55", 0, 9_500) == 5_225
+    assert accrued_cost("0.55", 4_500, 9_500) == 2_750
+
+
+def test_the_price_of_a_point_is_its_value_times_the_chance_of_redemption():
+    assert stand_alone_price(1, "0.95") == Fraction(19, 20) == stand_alone_price(1, 0.95)
+    with pytest.raises(InputError, match="0 to 1"):
+        stand_alone_price(1, "1.2")
+    with pytest.raises(InputError, match="0 or more"):
+        stand_alone_price(-1, "0.5")
+
+
+def test_impossible_counts_are_refused():
+    with pytest.raises(InputError, match="never falls"):
+        recognise(100, 10, redeemed_before=5, expected_before=9, redeemed=4, expected=9)
+    with pytest.raises(InputError, match="refund"):
+        allocate(-1, 100, 10)
+
+
+def test_principal_shows_gross_and_agent_net():
+    principal = partner_points(1_000, 800, "principal")
+    agent = partner_points(1_000, 800, "agent")
+    assert (principal.revenue, principal.cost, principal.deferred) == (1_000, 800, 0)
+    assert (agent.revenue, agent.cost, agent.owed_to_partner) == (200, 0, 800)
+    assert principal.revenue - principal.cost == agent.revenue  # the margin is the same either way
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9), st.fractions(0, 1))
+def test_consideration_for_a_partner_is_fully_accounted_for(allocation, payable, delivered):
+    principal = partner_points(allocation, payable, "principal", delivered)
+    agent = partner_points(allocation, payable, "agent", delivered)
+    assert principal.revenue + principal.deferred == allocation
+    assert agent.revenue + agent.deferred + agent.owed_to_partner == allocation
+
+
+def test_unknown_roles_and_rules_are_refused():
+    with pytest.raises(InputError, match="agent, principal"):
+        partner_points(1, 1, "broker")
+    with pytest.raises(InputError, match="half_up, half_even"):
+        divide(1, 2, "up")
+
+
+def test_halves_go_by_the_stated_rule():
+    assert [divide(n, 2) for n in (-3, -1, 1, 3, 5)] == [-2, -1, 1, 2, 3]
+    assert [divide(n, 2, "half_even") for n in (-3, -1, 1, 3, 5)] == [-2, 0, 0, 2, 2]
+    assert minor_units("12.345") == 1_235 and minor_units("12.345", rule="half_even") == 1_234
+    assert minor_units(1.005) == 101  # the decimal that was written, not its binary neighbour 1.00499..
+    assert minor_units(Decimal("7"), digits=0) == 7
+
+
+@given(st.lists(fractions, min_size=1, max_size=20), st.sampled_from(["half_up", "half_even"]))
+def test_one_rule_for_numbers_and_arrays(values, rule):
+    tops = np.array(values, dtype=object)
+    assert list(divide(tops, 7, rule)) == [divide(v, 7, rule) for v in values]
+    assert all(abs(divide(v, 7, rule) - v / 7) <= Fraction(1, 2) for v in values)
+
+
+@given(st.lists(fractions, min_size=1, max_size=40))
+def test_rounded_rows_add_up_to_the_rounded_total(rows):
+    rounded = largest_remainder(rows)
+    assert sum(rounded) == divide(sum(rows), 1)
+    assert all(abs(r - row) < 1 for r, row in zip(rounded, rows, strict=True))
+
+
+def test_what_is_left_goes_to_the_rows_that_lost_most():
+    assert largest_remainder([Fraction(1, 3)] * 3) == [1, 0, 0]
+    assert largest_remainder([Fraction(5, 10), Fraction(9, 10), Fraction(6, 10)]) == [0, 1, 1]
+    with pytest.raises(InputError, match="cannot be rounded"):
+        largest_remainder([Fraction(1, 2)], total=5)
+
+
+@given(st.lists(fractions, min_size=1, max_size=60))
+def test_a_running_balance_never_drifts(entries):
+    rounded = running_balance(entries)
+    for n in range(1, len(entries) + 1):
+        assert sum(rounded[:n]) == divide(sum(entries[:n]), 1)
+
+
+@pytest.mark.parametrize("wrong", ["many", float("nan"), float("inf"), None, True])
+def test_what_is_no_number_is_refused(wrong):
+    with pytest.raises(InputError, match="is not a number"):
+        exact(wrong)
