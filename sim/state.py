@@ -74,7 +74,7 @@ LAYOUT = {
 
 
 def empty_chunk(t: Tables, n: int, capacity: int = 0, visits: int = 1) -> Chunk:
-    """Room for `n` members under the tables `t`, with space for `capacity` budgeted grants; visits: members that are visited in turn."""
+    """Room for `n` members under the tables `t` and `capacity` budgeted grants; visits: members that are visited in turn."""
     p = t.p[0]
     rolling = int(p["window_months"]) if p["window"] == 2 else 1
     return Chunk(
