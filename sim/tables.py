@@ -54,7 +54,7 @@ REWARD_KINDS = ("goods", "service", "voucher", "tier_upgrade", "longer_validity"
 INCENTIVE = np.dtype(
     [
         ("event", "i8"), ("window", "i8"), ("reach", "i8"), ("on_paid", "i8"), ("days", "f8"), ("before", "f8"),
-        ("tier", "i8"), ("per_month", "f8"), ("tiers", "i8"), ("segments", "i8"), ("category", "i8"),
+        ("tier", "i8"), ("per_month", "f8"), ("none", "f8"), ("tiers", "i8"), ("segments", "i8"), ("category", "i8"),
         ("min_basket", "i8"), ("points", "i8"), ("coupon", "i8"), ("coupon_min", "i8"), ("coupon_days", "f8"),
         ("gift_cost", "i8"), ("gift_value", "i8"), ("lifts_to", "i8"),
         ("lasting", "i8"), ("earning", "i8"), ("price", "i8"), ("log_cut", "f8"), ("free_delivery", "i8"),
@@ -122,13 +122,28 @@ class Tables(NamedTuple):
     """(incentives,) moment at which a budget closed the incentive"""
     closes_for: Ints
     """(incentives,) member at whom it did: of those served at that very moment, lower numbers still were"""
+    lasting: Ints
+    """incentives, in the order of the table: those that do something during their time ..."""
+    felt: Ints
+    """... of these, those that can move the purchase rate"""
+    timed: Ints
+    """those with moments of their own"""
+    goals: Ints
+    """those with a figure to reach in a window"""
+    bought: Ints
+    """those that a purchase may trigger"""
+    coupons: Ints
+    """those that give a coupon"""
+    tasks: Ints
+    """those for tasks done"""
 
 
 LAYOUT = {
     "p": (RULES, "*"), "b": (BEHAVIOUR, "*"), "tiers": (TIER, "*"), "rewards": (REWARD, "*"), "incentives": (INCENTIVE, "*"),
     "days": (DAY, "*"), "months": (MONTH, "*"), "day_of_op": (np.int64, "*"), "moments": (np.float64, "**"), "rates": (np.float64, "*"),
     "leaving": (np.float64, "*"), "segments": (SEGMENT, "*"), "categories": (np.float64, "*"), "closes": (np.float64, "*"),
-    "closes_for": (np.int64, "*"),
+    "closes_for": (np.int64, "*"), "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"),
+    "goals": (np.int64, "*"), "bought": (np.int64, "*"), "coupons": (np.int64, "*"), "tasks": (np.int64, "*"),
 }  # fmt: skip
 """dtype and shape of every array of Tables"""
 
@@ -192,7 +207,23 @@ def compile_tables(
         categories=np.cumsum([c.share for c in scenario.market.categories] or [1.0]),
         closes=np.full(max(1, len(incentives)), NEVER),
         closes_for=np.zeros(max(1, len(incentives)), np.int64),
+        **_by_part(incentives),
     )
+
+
+def _by_part(incentives: Array) -> dict[str, Ints]:
+    """Incentives by the part they play, so that a rule visits those only that can matter to it."""
+    event, lasting = incentives["event"], incentives["lasting"] == 1
+    parts = {
+        "lasting": lasting,
+        "felt": lasting & ((incentives["log_cut"] != 0.0) | (event == CALENDAR)),
+        "timed": incentives["timed"] == 1,
+        "goals": incentives["goal"] == 1,
+        "bought": np.isin(event, (FIRST_PURCHASE, SPEND_IN_WINDOW, COUNT_IN_WINDOW)) | ((event == PURCHASE) & ~lasting),
+        "coupons": incentives["coupon"] > 0,
+        "tasks": event == TASK,
+    }
+    return {name: np.flatnonzero(of_part).astype(np.int64) for name, of_part in parts.items()}
 
 
 def _population(r: Any, population: Population, n: int) -> None:
@@ -274,6 +305,7 @@ def _incentive(row: Any, incentive: Incentive, scenario: Scenario, calendar: Cal
     row["on_paid"], row["days"], row["before"] = when.base == "paid", when.days or 0, when.days_before
     row["tier"] = tiers.index(when.tier) if when.tier is not None else -1
     row["per_month"] = when.per_month or 0.0
+    row["none"] = math.exp(-row["per_month"])  # chance of a month without
     row["tiers"] = _mask(only.tiers, tiers)
     row["segments"] = _mask(only.segments, segments or ["all"])
     categories = [c.name for c in scenario.market.categories]

@@ -9,7 +9,7 @@ from sim.compiled import rare, rule
 from sim.member import LONG_AGO, NEVER
 from sim.rules.ledger import lapse_all, lapse_at, mature
 from sim.rules.purchase import list_value, purchase
-from sim.rules.response import faded, leaving, response
+from sim.rules.response import ceiling, faded, leaving, response, too_low
 from sim.rules.time import base_gap, extra_gap, later
 from sim.rules.wallet import moments, plan, sign_up
 from sim.rules.words import BASE, BIRTH, EXTRA, REDEEM, SCORE, SECOND, normal, place, uniforms
@@ -174,6 +174,30 @@ def comes_back(m, t, now, u):
     return u < 1.0 - math.exp(-t.p[0].return_rate * (now - m.t_seen))
 
 
+@rare
+def pass_over(m, i, s, t, month):
+    """Let the next candidates above the baseline go by, as long as no response could make a purchase of them: most of them.
+
+    Nothing else happens to the member meanwhile. True if any went by.
+    """
+    if m.alive == 0 and t.p[0].may_return == 0:
+        return False
+    until = min(m.t_base, min(m.due, t.months[month].end))
+    most = ceiling(m, t, m.t_extra) if m.alive == 1 else -1.0
+    row, k = place(m, i, s, t, m.n_extra, EXTRA)
+    before = m.n_extra
+    while m.t_extra < until:
+        if m.alive == 1:
+            if m.aware == 1 and t.days[int(m.t_extra)].calendar != 0:
+                break
+            if not too_low(most, s.ahead[row, EXTRA, SECOND, k]):
+                break
+        m.t_extra = later(t, m.t_extra, extra_gap(m, i, s, t, m.n_extra))
+        m.n_extra += 1
+        row, k = place(m, i, s, t, m.n_extra, EXTRA)
+    return m.n_extra > before
+
+
 @rule
 def happen(m, i, s, t, month):
     """The next event of the member's life, which lies in `month`. What is due comes before a purchase of the same moment."""
@@ -184,6 +208,8 @@ def happen(m, i, s, t, month):
         fall_due(m, i, s, t, now, month, cell)
         return
     on_base = m.t_base <= now
+    if not on_base and pass_over(m, i, s, t, month):
+        return
     stream = BASE if on_base else EXTRA
     ordinal = m.n_base if on_base else m.n_extra
     row, k = place(m, i, s, t, ordinal, stream)

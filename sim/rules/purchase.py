@@ -61,8 +61,9 @@ def best_lasting(m, t, now, day, value, category, price):
     combined; groups take off the price in the order of the table."""
     earning = 1000
     delivery = 0
-    n = len(t.incentives)
-    for j in range(n):
+    n = len(t.lasting)
+    for j_ in range(n):
+        j = t.lasting[j_]
         if not (is_on(m, t, j, now, day) and fits(t, j, value, category)):
             continue
         x = t.incentives[j]
@@ -71,7 +72,8 @@ def best_lasting(m, t, now, day, value, category, price):
         best_earning = x.earning
         best_price = x.price
         first = True
-        for k in range(n):
+        for k_ in range(n):
+            k = t.lasting[k_]
             if k != j and t.incentives[k].group == x.group:
                 if is_on(m, t, k, now, day) and fits(t, k, value, category):
                     if k < j:
@@ -88,15 +90,17 @@ def best_lasting(m, t, now, day, value, category, price):
 def use_coupons(m, i, s, t, price, now, cell):
     """Use the best usable coupon of each group; returns the money taken off."""
     off = 0
-    n = len(t.incentives)
-    for j in range(n):
+    n = len(t.coupons)
+    for j_ in range(n):
+        j = t.coupons[j_]
         x = t.incentives[j]
-        if x.coupon == 0 or s.wallet[i, j].until <= now or price < x.coupon_min:
+        if s.wallet[i, j].until <= now or price < x.coupon_min:
             continue
         best = True
-        for k in range(n):
+        for k_ in range(n):
+            k = t.coupons[k_]
             y = t.incentives[k]
-            if k != j and y.group == x.group and y.coupon > 0 and s.wallet[i, k].until > now and price >= y.coupon_min:
+            if k != j and y.group == x.group and s.wallet[i, k].until > now and price >= y.coupon_min:
                 if y.coupon > x.coupon or (y.coupon == x.coupon and k < j):
                     best = False
         if best:
@@ -150,10 +154,11 @@ def redeem(m, i, s, t, price, now, month, cell):
 @rare
 def triggered(m, i, s, t, paid, value, category, first, now, month, cell):
     """Incentives that a purchase triggers, in the order of the table."""
-    for j in range(len(t.incentives)):
+    for j_ in range(len(t.bought)):
+        j = t.bought[j_]
         x = t.incentives[j]
         if x.event == PURCHASE:
-            if fits(t, j, value, category) and x.lasting == 0:
+            if fits(t, j, value, category):
                 grant(m, i, s, t, j, now, month, cell)
         elif x.event == FIRST_PURCHASE:
             if first and fits(t, j, value, category):

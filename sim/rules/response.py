@@ -12,6 +12,7 @@ from sim.member import NEVER
 from sim.rules.ledger import lapse_at
 from sim.tables import BIRTHDAY, BOUND, CALENDAR, CUMULATIVE, PURCHASE, SPEND_IN_WINDOW
 
+_BOW = (BOUND - 1.0 - math.log(BOUND)) / math.log(BOUND) ** 2
 _INVERSE_SQUARE = 1.0 / math.log(BOUND) ** 2
 
 
@@ -38,13 +39,13 @@ def takes_part(m, t, j, now):
 def is_on(m, t, j, now, day):
     """Whether what incentive `j` does during its time holds at `now`."""
     x = t.incentives[j]
-    if x.lasting == 0 or not takes_part(m, t, j, now):
-        return False
     if x.event == CALENDAR:
-        return (day.calendar >> j) & 1 == 1
-    if x.event == BIRTHDAY:
-        return t.months[day.month].number == m.birth_month
-    return x.event == PURCHASE
+        on = (day.calendar >> j) & 1 == 1
+    elif x.event == BIRTHDAY:
+        on = t.months[day.month].number == m.birth_month
+    else:
+        on = x.event == PURCHASE
+    return on and x.lasting == 1 and takes_part(m, t, j, now)
 
 
 @rule
@@ -109,12 +110,13 @@ def pressure(m, i, s, t, now, day):
             close = min(close, near(x.purchases - m.count_q, m.rate * horizon))
         if x.points >= 0 and m.points_q < x.points:
             close = min(close, near(x.points - m.points_q, m.usual * p.points_milli * 1e-5 * horizon))
-        if close < 1.0:
+        if 0.0 < close < 1.0:
             strongest = close * math.exp(-(day.block_end - now) / horizon)
     if p.has_goals == 1:
-        for j in range(len(t.incentives)):
+        for k in range(len(t.goals)):
+            j = t.goals[k]
             x = t.incentives[j]
-            if x.goal == 1 and takes_part(m, t, j, now) and (x.limit == 0 or s.wallet[i, j].given < x.limit):
+            if takes_part(m, t, j, now) and (x.limit == 0 or s.wallet[i, j].given < x.limit):
                 done = s.wallet[i, j].acc if s.wallet[i, j].period == period_of(t, x.window, day.month) else 0
                 usual = m.usual if x.event == SPEND_IN_WINDOW else m.rate
                 close = near(float(x.reach - done), usual * horizon) if done < x.reach else 0.0
@@ -155,14 +157,16 @@ def response(m, i, s, t, now, day):
         cut = t.tiers[m.tier].log_cut
         if now < m.pull_until:
             cut += m.pull
-        if t.p[0].has_lasting == 1:
-            for j in range(len(t.incentives)):
-                if is_on(m, t, j, now, day):
-                    cut += t.incentives[j].log_cut * touches(m, t, j)
-                    if t.incentives[j].event == CALENDAR:
-                        shift = b.member_day_strength
-                elif shift == 0.0 and was_on(m, t, j, now):
-                    shift = -b.member_day_after
+        for k in range(len(t.felt)):
+            j = t.felt[k]
+            x = t.incentives[j]
+            if is_on(m, t, j, now, day):
+                if x.log_cut > 0.0:
+                    cut += x.log_cut * touches(m, t, j)
+                if x.event == CALENDAR:
+                    shift = b.member_day_strength
+            elif shift == 0.0 and was_on(m, t, j, now):
+                shift = -b.member_day_after
         lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
         if b.goal_gradient_strength > 0.0 and m.balance > 0:
             lift += b.goal_gradient_strength * to_next_reward(m, t)
@@ -180,6 +184,40 @@ def response(m, i, s, t, now, day):
     if m.pulled > 0.0:
         shift -= b.pull_forward_strength * faded(m.pulled, m.pulled_at, now, b.pull_forward_days)
     return saturated(lift * m.resp + shift), cut
+
+
+@rule
+def ceiling(m, t, now):
+    """A log lift that `response` does not exceed, at the moments from `now` on that are no day of a calendar incentive,
+    before something happens to the member."""
+    b = t.b[0]
+    lift = 0.0
+    if m.aware == 1:
+        cut = t.tiers[m.tier].log_cut + m.pull
+        for k in range(len(t.felt)):
+            cut += t.incentives[t.felt[k]].log_cut
+        lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
+        if m.balance > 0:
+            if b.goal_gradient_strength > 0.0:
+                lift += b.goal_gradient_strength * to_next_reward(m, t)
+            if m.flexible == 1:
+                lift += b.expiry_pressure_strength
+        lift += b.points_pressure_strength
+        if now - m.reward_at < 10.0 * b.reward_afterglow_days:
+            lift += b.reward_afterglow_strength
+    if m.sent > 0.0:
+        lift += b.messages_response * m.sent
+    return lift * m.resp
+
+
+@rule
+def too_low(most, u):
+    """Whether a log lift of at most `most` cannot make a purchase of a candidate above the baseline with mark `u`.
+
+    The candidate is one where exp(log lift) > 1 + (BOUND - 1) u; up to BOUND, exp(x) <= 1 + x + _BOW x^2. A small part in
+    hand for rounding.
+    """
+    return most <= 0.0 or most + _BOW * most * most < (BOUND - 1.0) * u * 0.999999
 
 
 @rule

@@ -60,9 +60,10 @@ def see_coupons(m, i, s, t, now):
     m.pull = 0.0
     m.pull_until = NEVER
     basket = math.exp(m.mu) * 100.0
-    for j in range(len(t.incentives)):
+    for k in range(len(t.coupons)):
+        j = t.coupons[k]
         x = t.incentives[j]
-        if x.coupon > 0 and s.wallet[i, j].until > now:
+        if s.wallet[i, j].until > now:
             whole = max(basket, float(max(x.coupon_min, x.coupon)))
             m.pull = max(m.pull, -math.log(1.0 - min(0.9, x.coupon / whole)))
             m.pull_until = min(m.pull_until, s.wallet[i, j].until)
@@ -198,12 +199,11 @@ def plan(m, i, s, t, now):
     if p.has_incentives == 1:
         due = min(due, m.pull_until)
         if p.has_timed == 1:
-            for j in range(len(t.incentives)):
-                x = t.incentives[j]
-                if x.timed == 1:
-                    if x.event == POINTS_EXPIRING:
-                        s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
-                    due = min(due, s.wallet[i, j].next)
+            for k in range(len(t.timed)):
+                j = t.timed[k]
+                if t.incentives[j].event == POINTS_EXPIRING:
+                    s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
+                due = min(due, s.wallet[i, j].next)
     m.due = due
 
 
@@ -211,9 +211,10 @@ def plan(m, i, s, t, now):
 def bought(m, i, s, t, now):
     """A purchase restarts the clock of inactivity."""
     if t.p[0].has_timed == 1:
-        for j in range(len(t.incentives)):
+        for k in range(len(t.timed)):
+            j = t.timed[k]
             x = t.incentives[j]
-            if x.timed == 1 and x.event == INACTIVITY:
+            if x.event == INACTIVITY:
                 s.wallet[i, j].next = now + x.days
 
 
@@ -221,9 +222,10 @@ def bought(m, i, s, t, now):
 def moments(m, i, s, t, now, month, cell):
     """Everything of the incentive table that falls due at `now`, in the order of the table."""
     if t.p[0].has_timed == 1:
-        for j in range(len(t.incentives)):
+        for k in range(len(t.timed)):
+            j = t.timed[k]
             x = t.incentives[j]
-            if x.timed == 1 and s.wallet[i, j].next <= now:
+            if s.wallet[i, j].next <= now:
                 if x.event == POINTS_EXPIRING:
                     s.wallet[i, j].mark = lapse_at(m, t)
                 if grant(m, i, s, t, j, now, month, cell) and x.message == 1:
@@ -256,15 +258,15 @@ def tasks(m, i, s, t, now, month, cell):
     """At a month end: the tasks that an active member did in the month, as one Poisson number an incentive."""
     if m.alive == 0:
         return
-    for j in range(len(t.incentives)):
+    for k_ in range(len(t.tasks)):
+        j = t.tasks[k_]
         x = t.incentives[j]
-        if x.event == TASK:
-            u, _, _, _ = uniforms(t.p[0].seed, m.key, month * 64 + j, MONTH, 0)
-            chance = math.exp(-x.per_month)
-            total = chance
-            k = 0
-            while u > total and k < 100:
-                k += 1
-                chance *= x.per_month / k
-                total += chance
-                grant(m, i, s, t, j, now, month, cell)
+        u, _, _, _ = uniforms(t.p[0].seed, m.key, month * 64 + j, MONTH, 0)
+        chance = x.none
+        total = chance
+        k = 0
+        while u > total and k < 100:
+            k += 1
+            chance *= x.per_month / k
+            total += chance
+            grant(m, i, s, t, j, now, month, cell)
