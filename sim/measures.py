@@ -134,7 +134,7 @@ MEASURES: tuple[Measure, ...] = (
             "against the same members without a programme; whole run", 1,
             lambda o: _ratio(_incremental_gross(o) - _cost(o), _cost(o))),
     Measure("retention", "Retention", "share",
-            "members at the start who are active (not lapsed) at the end of the run / members at the start who were active then",
+            "members at the start who are active (not lapsed) at the end of the run / those of them who were active then",
             1, lambda o: float(o.survival[0, -1, 0]) / o.total("active_at_start")),
     Measure("churned_share", "Churned", "share",
             "members lapsed at the end of the run / members then", -1,
