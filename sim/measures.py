@@ -167,7 +167,7 @@ MEASURES: tuple[Measure, ...] = (
             lambda o: float(fixed_cost_by_month(o).sum()) / members_ever(o)),
     Measure("provision", "Provision for open points", "money/member",
             "points open at the end of the run of members who have not lapsed (of those who do not know the programme only the "
-            "run's share redeemed of points issued) x cost of a redeemed point; those of lapsed members count nothing; per member",
+            "run's share redeemed of points issued) x cost of a redeemed point; of lapsed members none; per member",
             -1, lambda o: provision(o) / members_ever(o)),
     Measure("benefit_cost_share", "Benefit cost / sales", "share", "benefit cost / list value of purchases; whole run", -1,
             lambda o: _ratio(float(benefit_cost_by_month(o).sum()), o.total("list_value") / 100.0)),
