@@ -143,6 +143,7 @@ def test_macks_interval_covers_what_it_says_in_his_own_model_and_less_with_few_c
     assert lowest < inside / 400 < highest
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(2, 10))
 def test_a_triangle_without_noise_is_completed_exactly(seed, n):
     rng = np.random.default_rng(seed)
@@ -153,6 +154,7 @@ def test_a_triangle_without_noise_is_completed_exactly(seed, n):
         assert mack(found.triangle).total_se == pytest.approx(0, abs=1e-3 * full.max())
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 100))
 def test_errors_scale_with_the_unit(unit):
     scaled = mack(triangle([[value * unit for value in row] for row in RAA]))
@@ -236,7 +238,7 @@ def test_a_backtest_compares_what_came_between_the_two_diagonals():
     assert rows.cells["cohort"].tolist() == [1, 2, 3, 4, 5, 6]  # 0 outgrows the ages then known; 7 was not earned
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(2, 8))
 def test_a_perfect_method_has_no_error(cohorts):
     full = np.outer(np.arange(1, cohorts + 5) * 100.0, [0.3, 0.5, 0.6, 0.65, 0.66, 0.665, 0.668, 0.669, 0.67, 0.67, 0.67, 0.67])

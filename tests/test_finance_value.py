@@ -20,6 +20,7 @@ def test_lifetime_value_known_answer():
     assert round(lifetime_value(100, 0.8, 0.1), 2) == 266.67
 
 
+@settings(deadline=None)
 @given(st.floats(1, 1000), st.floats(0, 0.99), st.floats(0.01, 0.5))
 def test_lifetime_value_is_its_series(margin, retention, rate):
     periods = np.arange(1, 20_000)
@@ -32,6 +33,7 @@ def test_break_even_uplift_at_40_percent_margin(discount, exact):
     assert break_even_uplift("0.40", discount) == exact  # 14.3 %, 42.9 %, 100 %
 
 
+@settings(deadline=None)
 @given(st.fractions("0.01", 1), st.fractions(0, 1))
 def test_the_break_even_uplift_keeps_gross_profit(margin, share):
     discount = margin * share * Fraction(99, 100)
@@ -76,7 +78,7 @@ def test_budget_at_risk_of_normal_costs_is_the_normal_quantile():
 
 
 def test_a_cost_that_meets_its_budget_is_no_overrun():
-    assert budget_at_risk(np.full((3, 10), 0.1), 1.0).probability == 0
+    assert budget_at_risk([[0.1, 0.2]], [0.3, 0.0]).probability == 0  # 0.1 + 0.2 is a last digit more than 0.3
     with pytest.raises(InputError, match="replications, months"):
         budget_at_risk([1.0, 2.0], 3)
     with pytest.raises(InputError, match="12 monthly numbers"):
