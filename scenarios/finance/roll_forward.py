@@ -4,7 +4,8 @@
 
 Rounding: an entry is posted for each cohort, tier and month as the difference of two rounded balances (rule: running balance,
 see scenarios.finance.rounding). Rows by month, tier and in total are sums of posted entries, so they add up without any further
-rounding, and a balance is within half a minor unit per cohort and tier of the exact one.
+rounding. The allocation is rounded once, at inception; a balance of one cohort and tier is then within half a minor unit of the
+exact one, and half more for each claw-back.
 """
 
 from __future__ import annotations
