@@ -15,7 +15,9 @@ from experiments.plan_file import Plan
 from scenarios.composing import find
 from scenarios.files import load
 from sim.errors import InputError
+from sim.programme import Incentive
 from sim.scenario import Scenario
+from sim.setting import Horizon
 
 
 def arm_scenarios(plan: Plan, folder: Path | str = ".") -> dict[str, Scenario]:
@@ -42,7 +44,41 @@ def arm_scenarios(plan: Plan, folder: Path | str = ".") -> dict[str, Scenario]:
             problems += [f"arm {name}: {problem}" for problem in error.problems]
     if problems:
         raise InputError(*dict.fromkeys(problems))
+    return out if plan.warm_up is None else warmed_up(plan, out)
+
+
+def warmed_up(plan: Plan, scenarios: Mapping[str, Scenario]) -> dict[str, Scenario]:
+    """The scenarios over `warm_up` months before the plan's window and the window; incentives differ from its start on.
+
+    An incentive that the control lacks becomes valid with the window; one of the control that the arm lacks is
+    valid until the day before. Other differences (tiers, earning, rewards) have no dates and hold from the first month.
+    """
+    assert plan.warm_up is not None
+    first = plan.start.year * 12 + plan.start.month - 1 - plan.warm_up
+    months = plan.end.year * 12 + plan.end.month - first
+    horizon = Horizon(start=dt.date(first // 12, first % 12 + 1, 1), months=months)
+    usual = scenarios[plan.control].programme.incentives
+    out = {}
+    for name, scenario in scenarios.items():
+        own = scenario.programme.incentives
+        incentives = [one if one in usual else _from(one, plan.start) for one in own]
+        incentives += [_until(one, plan.start) for one in usual if one not in own and _begins(one) < plan.start]
+        programme = scenario.programme.model_copy(update={"incentives": incentives})
+        out[name] = scenario.model_copy(update={"programme": programme, "horizon": horizon})
     return out
+
+
+def _begins(incentive: Incentive) -> dt.date:
+    return incentive.valid_from or dt.date.min
+
+
+def _from(incentive: Incentive, start: dt.date) -> Incentive:
+    return incentive.model_copy(update={"valid_from": max(_begins(incentive), start)})
+
+
+def _until(incentive: Incentive, start: dt.date) -> Incentive:
+    last = min(incentive.valid_until or dt.date.max, start - dt.timedelta(days=1))
+    return incentive.model_copy(update={"name": f"{incentive.name} (before the test)", "valid_until": last})
 
 
 def _changed(base: Path, arm: str, changes: Mapping[str, Any]) -> Scenario:

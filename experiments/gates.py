@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -11,6 +12,7 @@ from experiments.aggregates import Aggregate
 from experiments.arm_means import ArmMeans
 from experiments.documents import Gate
 from experiments.estimators import Effect
+from experiments.looks import Look
 from experiments.plan_file import Plan
 from experiments.scan import Scan
 
@@ -162,6 +164,42 @@ def outlier_gate(
         sentence=f"{plan.primary.name}: {shown} the {count} most extreme members"
         + ("; they decide the result: winsorise in the plan." if fragile else "."),
     )
+
+
+def look_gates(look: Look, as_of: dt.date | None) -> list[Gate]:
+    """Is it time for this look? The window's end for the last one; the information for one that was planned by it.
+
+    as_of: last day that the data hold; none = nobody says.
+    """
+    plan, gates = look.plan, []
+    if as_of is not None and look.last:
+        over = as_of >= plan.end
+        way = "a test of fixed horizon" if plan.sequential == "fixed" else f"look {look.at}, the last,"
+        gates.append(
+            Gate(
+                name="end of the window",
+                passed=over,
+                sentence=f"The data hold the whole window, to {plan.end}."
+                if over
+                else f"The data end on {as_of}, the window on {plan.end}: {way} is analysed once, at its end. Whoever looks "
+                "before and stops where the result pleases finds effects that are not there.",
+            )
+        )
+    expected = plan.expected_units
+    if plan.sequential.startswith("lan-demets") and not look.information and expected:
+        share = look.units / expected
+        near = abs(share - look.fraction) <= 0.1
+        gates.append(
+            Gate(
+                name="information",
+                passed=near,
+                blocks=False,
+                statistic=share,
+                sentence=f"{share:.0%} of the planned units are in the data, {look.fraction:.0%} were planned for this look"
+                + ("." if near else ": state the information that came in, so that the error is spent as it should be."),
+            )
+        )
+    return gates
 
 
 def _units(aggregate: Aggregate, plan: Plan) -> dict[str, float]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy import optimize, special
 
 from experiments.plan_file import Plan
-from experiments.sequential import anytime_factor, anytime_p, boundary
+from experiments.sequential import anytime_factor, anytime_p, boundary, spending_bound
 from sim.errors import InputError
 
 _LEAST = 1e-15
@@ -22,11 +24,13 @@ class Look:
     """1 is the first"""
     units: float
     """randomised units so far"""
+    information: tuple[float, ...] = ()
+    """share of the planned information at each look up to this one, as it came out; empty = as planned"""
 
     @property
     def fraction(self) -> float:
         """Share of the planned information."""
-        return self.plan.fractions[self.at - 1]
+        return self.information[-1] if self.information else self.plan.fractions[self.at - 1]
 
     @property
     def last(self) -> bool:
@@ -41,6 +45,8 @@ class Look:
             return alpha
         if method == "anytime":
             bound = anytime_factor(self.units, float(self.plan.expected_units or 0), alpha)
+        elif self.information:
+            bound = spending_bound(method, self.information, alpha, self.last)
         else:
             bound = float(boundary(method, self.plan.fractions, alpha)[self.at - 1])
         return max(float(2 * special.ndtr(-bound)), _LEAST)
@@ -66,10 +72,23 @@ class Look:
         )
 
 
-def look_of(plan: Plan, look: int | None, units: float) -> Look:
-    """Look number `look` (none: the last planned) with `units` randomised units; InputError for another
-    number."""
+def look_of(plan: Plan, look: int | None, units: float, information: Sequence[float] = ()) -> Look:
+    """Look number `look` (none: the last planned) with `units` randomised units.
+
+    information: the share of the planned information at this look and each before it, where they came out
+    otherwise than planned. Raises InputError for a look that is not planned, and for shares that do not fit.
+    """
     at = len(plan.looks) if look is None else look
     if not 1 <= at <= len(plan.looks):
         raise InputError(f"look {at} is not planned; the plan has looks 1 to {len(plan.looks)}")
-    return Look(plan, at, units)
+    if information:
+        if not plan.sequential.startswith("lan-demets"):
+            raise InputError(
+                f"sequential is {plan.sequential}: its looks hold as planned; only lan-demets-obrien-fleming and "
+                "lan-demets-pocock take the information that came in"
+            )
+        if len(information) != at:
+            raise InputError(f"look {at} needs {at} shares of information, one for each look so far; found {len(information)}")
+        if information[0] <= 0 or any(not a < b for a, b in itertools.pairwise(information)):
+            raise InputError(f"information: found {', '.join(f'{x:g}' for x in information)}; must be positive and increase")
+    return Look(plan, at, units, tuple(information))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.metadata
 import math
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from experiments.gates import sample_ratio
 from experiments.plan_file import Plan
 from experiments.power import MetricPower, detectable, metric_noise, plan_power, power_of
 from experiments.sequential import boundary, crossing_probabilities
+from experiments.simulated_power import SimulatedPower
 
 
 class PlannedPower(Record):
@@ -39,6 +41,25 @@ class PlannedPower(Record):
     sentences: list[str]
     curve: list[tuple[int, Finite, Finite | None]]
     """(members in both arms, power for the minimum effect, minimum detectable effect)"""
+
+
+class FoundPower(Record):
+    """Power on one metric by simulation, for one arm against the control; see `simulated_power`."""
+
+    metric: str
+    arm: str
+    power: NotNegative
+    error: NotNegative
+    """standard error of `power`"""
+    repeats: int
+    detectable: NotNegative
+    members: int
+    """all arms together"""
+    baseline: Finite
+    sd: NotNegative
+    explained: NotNegative
+    """share of the variance that the covariates take away"""
+    estimator: str
 
 
 class PlannedLook(Record):
@@ -77,6 +98,10 @@ class PlanDocument(Document):
     roles: dict[str, str]
     looks: list[PlannedLook]
     power: list[PlannedPower]
+    simulated: list[FoundPower] = []
+    """power by simulation; empty where there is nothing to simulate"""
+    warnings: list[str] = []
+    """what the reader should know before the plan is fixed"""
     rules: list[str]
     provenance: dict[str, Fact] = {}
 
@@ -101,8 +126,8 @@ class AssignmentDocument(Document):
     """of the units against the planned shares"""
 
 
-def plan_document(plan: Plan) -> PlanDocument:
-    """`plan` worked out, sealed."""
+def plan_document(plan: Plan, simulated: Sequence[SimulatedPower] = (), warnings: Sequence[str] = ()) -> PlanDocument:
+    """`plan` worked out, sealed. simulated, warnings: see `simulated_power`."""
     margins: dict[str, dict[str, float]] = {}
     for metric in plan.metrics:
         stated = {
@@ -127,6 +152,10 @@ def plan_document(plan: Plan) -> PlanDocument:
         roles={metric.name: metric.role for metric in plan.metrics},
         looks=_looks(plan),
         power=[_power(plan, one) for one in plan_power(plan)],
+        simulated=[
+            FoundPower(**{name: getattr(one, name) for name in FoundPower.model_fields}) for one in simulated
+        ],
+        warnings=[*_disagreements(plan, simulated), *warnings],
         rules=[rule.words for rule in plan.rules],
         provenance={
             "software": importlib.metadata.version("loyalsim"),
@@ -158,8 +187,36 @@ def assignment_document(allocation: Allocation) -> AssignmentDocument:
     ).sealed()
 
 
+def _disagreements(plan: Plan, simulated: Sequence[SimulatedPower]) -> list[str]:
+    """Where the planning values of a metric are not those of the simulated members."""
+    out = []
+    for one in simulated:
+        metric = plan.metric(one.metric)
+        planning = metric.planning
+        if planning is None or one.arm != plan.treatments[0]:
+            continue
+        parts = []
+        if _apart(one.baseline, planning.baseline):
+            parts.append(f"a level of {one.baseline:.3g} (the plan says {planning.baseline:g})")
+        if metric.kind != "proportion" and planning.sd is not None and _apart(one.sd, planning.sd):
+            parts.append(f"a spread of {one.sd:.3g} (the plan says {planning.sd:g})")
+        stated = planning.covariate_correlation**2
+        if metric.covariates and one.explained and abs(one.explained - stated) > 0.15:
+            parts.append(
+                f"covariates that take away {one.explained:.0%} of the variance (the plan's correlation of "
+                f"{planning.covariate_correlation:g} says {stated:.0%})"
+            )
+        if parts:
+            out.append(f"{one.metric}: the simulated members have {' and '.join(parts)}; settle which is right before the start.")
+    return out
+
+
+def _apart(found: float, stated: float) -> bool:
+    return abs(found - stated) > 0.2 * max(abs(found), abs(stated))
+
+
 def _looks(plan: Plan) -> list[PlannedLook]:
-    names = [str(look) for look in plan.looks]
+    names = ["the end" if look == 1 else str(look) for look in plan.looks]
     if plan.sequential == "anytime":
         return [
             PlannedLook(at=name, fraction=t, bound=None, level=None, false_positives=None)

@@ -250,7 +250,14 @@ class Plan(Record):
     end: Day
     """last day of the window"""
     pre_days: Annotated[int, Field(ge=0)] = 0
-    """event tables: days before exposure whose events make the pre_ covariates"""
+    """days before the window over which covariates are measured: in event tables before exposure (pre_ + column), in the
+    simulation before the start"""
+    pre_measures: dict[str, str] = Field(default={})
+    """covariates that the simulation has, with its measure over `pre_days`, such as spend_before: spend; pre_ + the column
+    of a metric needs no entry"""
+    warm_up: Annotated[int, Field(ge=1, le=60)] | None = None
+    """months that the simulation runs before the start's month, the same for all arms; their incentives differ from the
+    start on. None = the simulated period is the base scenario's horizon"""
     columns: Columns = Columns()
     strata: list[str] = Field(default=[])
     """columns within which units are allocated in exact proportion, and effects post-stratified"""

@@ -1,7 +1,7 @@
 """How many members an experiment needs, what it can find, and how long it takes: by formula.
 
-Power by simulation, with the members of the engine and the estimator of the read-out, is the prediction's
-part.
+Power by simulation, with the members of the engine and the estimator of the read-out, is in
+`simulated_power`.
 """
 
 from __future__ import annotations
@@ -134,12 +134,20 @@ def plan_power(plan: Plan) -> list[MetricPower]:
     ]
 
 
+def aim(metric: Metric) -> float:
+    """The difference that the metric is planned for, absolute: the smallest worth finding, or a guardrail's margin."""
+    assert metric.planning is not None
+    if metric.role != "guardrail" or metric.noninferiority_margin is None:
+        return metric.planning.minimum_effect
+    return metric.noninferiority_margin * (abs(metric.planning.baseline) if metric.scale == "relative" else 1.0)
+
+
 def metric_noise(metric: Metric) -> Noise:
     """Variance a member of a metric with planning values; a quantile's sd is that of its influence."""
     planning = metric.planning
     assert planning is not None
     if metric.kind == "proportion":
-        sign = 1 if metric.better == "higher" else -1
+        sign = 0 if metric.role == "guardrail" else 1 if metric.better == "higher" else -1
         treated = min(1.0, max(0.0, planning.baseline + sign * planning.minimum_effect))
         return proportion_noise(planning.baseline, treated, planning.covariate_correlation)
     assert planning.sd is not None
@@ -173,7 +181,7 @@ def weeks_until(plan: Plan, members: float) -> int | None:
 def _metric_power(plan: Plan, metric: Metric, arm: str) -> MetricPower:
     planning = metric.planning
     assert planning is not None
-    size, noise = planning.minimum_effect, metric_noise(metric)
+    size, noise = aim(metric), metric_noise(metric)
     clusters = plan.unit == "cluster"
     sizing = plan.sizing
     effect = design_effect(sizing.cluster_size or 1.0, planning.icc) if clusters else 1.0
@@ -195,7 +203,10 @@ def _metric_power(plan: Plan, metric: Metric, arm: str) -> MetricPower:
         found = detectable(noise, n0 / cost, n1 / cost, plan.alpha, plan.power, df)
         planned = n0 + n1
     every = needed / (share_0 + share_1)
-    weeks = None if clusters else weeks_until(plan, every)
+    if clusters:
+        weeks = math.ceil(sizing.outcome_days / 7) if power >= plan.power else None
+    else:
+        weeks = weeks_until(plan, every)
     sentences = tuple(_sentences(plan, metric, needed, planned, power, found, effect, weeks))
     return MetricPower(metric.name, arm, size, needed, planned, power, found, effect, looks, weeks, sentences)
 
@@ -212,25 +223,48 @@ def _sentences(
 ) -> list[str]:
     planning = metric.planning
     assert planning is not None
-    aim = f"{metric.name} from {planning.baseline:g} by {planning.minimum_effect:g}"
-    out = [f"Finding a change of {aim} with power {plan.power:.0%} needs {needed:,} members in the two arms."]
+    if metric.role == "guardrail":
+        what = f"Excluding a loss of {aim(metric):g} in {metric.name} where nothing is lost"
+        verb, kind = "exclude", "losses"
+    else:
+        what = f"Finding a change of {metric.name} from {planning.baseline:g} by {planning.minimum_effect:g}"
+        verb, kind = "find", "effects"
+    out = [f"{what} with power {plan.power:.0%} needs {needed:,} members in the two arms."]
     if not math.isnan(power):
-        shown = "no effect of any size" if math.isinf(found) else f"effects from {found:.3g} on"
+        shown = f"no {kind} of any size" if math.isinf(found) else f"{kind} from {found:.3g} on"
         out.append(
-            f"The {planned:,.0f} planned members find it with probability {power:.0%}, and {shown} with "
+            f"The {planned:,.0f} planned members {verb} it with probability {power:.0%}, and {shown} with "
             f"{plan.power:.0%}."
         )
     if plan.unit == "cluster":
         out += cluster_sentences(plan, metric, effect)
+        out += _cluster_duration(plan, needed, power)
     elif weeks is not None:
         days = (plan.end - plan.start).days + 1
         out.append(f"That takes {weeks} weeks with {plan.sizing.outcome_days} days of follow-up.")
         if weeks * 7 > days:
             out.append(f"The window has only {days} days.")
     elif math.isnan(power) or power < plan.power:
-        out.append("With the members stated in sizing that number is never reached.")
+        out.append("The members stated in sizing never reach that number.")
     if plan.sizing.outcome_days < 14:
         out.append("Less than two weeks of follow-up shows the novelty of an offer, not what stays of it.")
+    return out
+
+
+def _cluster_duration(plan: Plan, needed: int, power: float) -> list[str]:
+    """How many clusters, and how long: clusters are all there at the start, so only the follow-up takes time."""
+    sizing = plan.sizing
+    if not sizing.cluster_size:
+        return []
+    count = math.ceil(needed / sizing.cluster_size)
+    out = [f"That is {count:,} clusters of {sizing.cluster_size:,.0f} in the two arms."]
+    if math.isnan(power) or power < plan.power:
+        out.append(
+            "A longer test adds no clusters: it helps only as far as members of one cluster come to be less alike, which "
+            "cannot be planned on."
+        )
+    else:
+        out.append(f"It takes {math.ceil(sizing.outcome_days / 7)} weeks, the {sizing.outcome_days} days of follow-up.")
     return out
 
 

@@ -152,7 +152,7 @@ def _provenance(
         "base": plan.base,
         "primary": plan.primary.name,
         "alpha": plan.alpha,
-        "days_arms_differ_before_window": of.first_day if _differ_early(plan, scenarios) else 0,
+        "days_arms_differ_before_window": of.first_day if differ_early(plan, scenarios) else 0,
     }
     for metric in plan.metrics:
         if metric.simulation_margin is not None:
@@ -186,20 +186,22 @@ def _corrections(record: TrackRecord | None, rows: list[Estimate], frozen: dt.da
     return facts
 
 
-def _differ_early(plan: Plan, scenarios: Mapping[str, Scenario]) -> bool:
+def differ_early(plan: Plan, scenarios: Mapping[str, Scenario]) -> bool:
     """Whether the arms differ by more than incentives that begin with the window."""
     return len({_undated(scenario, plan.start) for scenario in scenarios.values()}) > 1
 
 
 def _undated(scenario: Scenario, start: dt.date) -> str:
+    """What holds before the window."""
     programme = scenario.programme
+    eve = start - dt.timedelta(days=1)
     early = [
-        incentive
+        incentive.model_copy(update={"name": "", "valid_until": min(incentive.valid_until or eve, eve)})
         for incentive in programme.incentives
         if incentive.valid_from is None or incentive.valid_from < start
     ]
     same = {"name": "", "description": ""}
-    plain = programme.model_copy(update={**same, "incentives": early})
+    plain = programme.model_copy(update={**same, "incentives": sorted(early, key=lambda one: one.model_dump_json())})
     return scenario.model_copy(update={**same, "programme": plain}).model_dump_json()
 
 

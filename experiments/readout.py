@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.metadata
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from experiments.estimands import estimand
 from experiments.estimators import Effect, Target, Undefined, covariance, effect, levels
 from experiments.events import EventSource
 from experiments.features import Features, features_of
-from experiments.gates import balance_gate, outlier_gate, sample_ratio_gates, unit_gates
+from experiments.gates import balance_gate, look_gates, outlier_gate, sample_ratio_gates, unit_gates
 from experiments.looks import Look, look_of
 from experiments.plan_file import Metric, Plan
 from experiments.scan import Scan, label_columns, scan
@@ -32,12 +33,20 @@ from sim.errors import InputError
 Table = str | Path | pd.DataFrame
 
 
-def read(live: Table, plan: Plan, look: int | None = None, events: Table | None = None) -> Readout:
+def read(
+    live: Table,
+    plan: Plan,
+    look: int | None = None,
+    events: Table | None = None,
+    as_of: dt.date | None = None,
+    information: Sequence[float] = (),
+) -> Readout:
     """The read-out of `live` under `plan`, sealed.
 
     live: the members' table (file, database URL with #table, or data frame), one row a member; events: an
     event table (member, date, values) from which the metrics are made, `live` then giving member, arm and
-    exposure. look: number of the planned look, from 1; none = the last.
+    exposure. look: number of the planned look, from 1; none = the last. as_of: last day that the data hold;
+    none = not checked; before the end of the window the last look gives no verdict. information: see `look_of`.
 
     Raises InputError for anything in the data that the plan does not allow.
     """
@@ -50,7 +59,7 @@ def read(live: Table, plan: Plan, look: int | None = None, events: Table | None 
     features, quantiles = with_quantiles(plan, source, events is not None)
     found = scan(source, plan, features)
     try:
-        return _Analysis(plan, found, features, quantiles, look).readout(source.name)
+        return _Analysis(plan, found, features, quantiles, look, as_of, information).readout(source.name)
     except InputError as error:
         raise InputError(*(f"{source.name}: {problem}" for problem in error.problems)) from None
 
@@ -65,12 +74,15 @@ class _Analysis:
         features: Features,
         quantiles: dict[str, tuple[Floats, Floats]],
         look: int | None,
+        as_of: dt.date | None,
+        information: Sequence[float],
     ) -> None:
         self.plan, self.scan, self.features, self.quantiles = plan, found, features, quantiles
         self.arms = list(plan.arms)
         self.variance: Variance = plan.cluster_variance if plan.unit == "cluster" else "member"
         self.means = arm_means(found.overall, self.arms, self.variance)
-        self.look: Look = look_of(plan, look, float(self.means.units.sum()))
+        self.look: Look = look_of(plan, look, float(self.means.units.sum()), information)
+        self.as_of = as_of
         self.level = self.look.level()
         self.estimands = {metric.name: estimand(plan, metric) for metric in plan.metrics}
         self.gates: list[Gate] = []
@@ -100,6 +112,12 @@ class _Analysis:
             "alpha": self.plan.alpha,
             "level_of_this_look": self.level,
         }
+        for metric in self.plan.metrics:
+            if metric.role == "guardrail" and metric.noninferiority_margin is not None:
+                loss = -1 if metric.better == "higher" else 1
+                facts[f"guardrail.{metric.name}"] = loss * metric.noninferiority_margin
+        if self.as_of is not None:
+            facts["as_of"] = self.as_of.isoformat()
         joint = covariance(self.means, effects, scales)
         return Readout(
             experiment=self.plan.experiment,
@@ -186,7 +204,8 @@ class _Analysis:
 
         before = [one for one in effects if one.target.name == primary.name]
         outliers = outlier_gate(plan, self.scan, before, again, self.level) if before else None
-        self.gates = [*first, *(gate for gate in (balance, outliers) if gate), *self.gates]
+        timing = look_gates(self.look, self.as_of)
+        self.gates = [*first, *(gate for gate in (balance, outliers) if gate), *timing, *self.gates]
 
     def _weeks(self) -> None:
         for name, aggregate in self.scan.weekly.items():

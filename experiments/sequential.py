@@ -125,6 +125,28 @@ def _boundary(method: Boundary, fractions: tuple[float, ...], alpha: float) -> t
     return tuple(bounds)
 
 
+def spending_bound(
+    method: Boundary, information: Sequence[float] | Floats, alpha: float = 0.05, last: bool = False
+) -> float:
+    """The two-sided bound on Z at the newest of the looks that came at `information` (shares of what was planned).
+
+    Only for lan-demets-...: the error to be spent depends on the information alone, not on how many looks were
+    planned, so that looks may come earlier or later than planned. last: no look follows, all that is left of
+    alpha is spent, whatever the information (Lan, DeMets 1983; DeMets, Lan 1994).
+    """
+    if not method.startswith("lan-demets"):
+        raise ValueError(f"{method} knows no other looks than those planned")
+    times = _times(information)
+    walk = _Walk(times)
+    before, bound = 0.0, math.inf
+    for number, time in enumerate(times.tolist(), start=1):
+        upto = alpha if last and number == len(times) else spent(method, time, alpha)
+        # what is left may be nothing, where an earlier look already had all the information
+        bound = walk.solve(max(upto - before, 0.0), time)
+        before = upto
+    return bound
+
+
 class _Walk:
     """The density of the score among the experiments that have not stopped yet, on Gauss-Legendre nodes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -54,15 +55,19 @@ class Design:
     """How a plan is run on simulated members."""
 
     plan: Plan
-    """the plan, less what simulated members do not have: covariates, strata, clusters, dates"""
+    """the plan, less what simulated members do not have: strata, clusters, dates, covariates of no known measure"""
     columns: dict[str, str]
     """column of the table -> measure"""
+    covariates: dict[str, str]
+    """column of the table -> measure over the days before the window"""
     scenarios: Mapping[str, Scenario]
     members: dict[str, int]
     """live size by arm"""
     first_day: int
     """of the window, in days since the start of the run"""
     days: int
+    pre_days: int
+    """days before the window over which the covariates are measured; 0 = there are none"""
     dropped: tuple[str, ...]
     """what the simulated estimator lacks against the live one, in words"""
 
@@ -100,19 +105,21 @@ def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = 
     dropped = []
     if plan.unit == "cluster":
         dropped.append("clusters: members were randomised one by one")
-    if any(metric.covariates for metric in plan.metrics):
-        dropped.append("covariates: effects were not adjusted")
+    covariates, lacking = _covariates(plan, columns, first)
+    dropped += lacking
     strata = [column for column in plan.strata if column != SEGMENT]
     if strata:
         dropped.append(f"strata by {', '.join(strata)}")
     assert size is not None
     return Design(
-        plan=_simulable(plan),
+        plan=_simulable(plan, covariates),
         columns=columns,
-        scenarios=scenarios,
+        covariates=covariates,
+        scenarios={arm: _cut(scenario, plan.end) for arm, scenario in scenarios.items()},
         members={arm: max(2, round(size * stated.share)) for arm, stated in plan.arms.items()},
         first_day=first,
         days=(plan.end - plan.start).days + 1,
+        pre_days=plan.pre_days if covariates else 0,
         dropped=tuple(dropped),
     )
 
@@ -123,37 +130,44 @@ def trial(of: Design, seed: int, draw: int | None, threads: int | None = None) -
     Arms hold different members, as in a live experiment: each arm has its own luck, from `seed`.
     draw: number of the parameter draw, the same for all arms; None = the means.
     """
-    period = 7 if of.days % 7 == 0 else 1
     tables = []
-    for number, (arm, scenario) in enumerate(of.scenarios.items()):
-        outcome = simulate(
-            scenario,
-            members=of.members[arm],
-            seed=int(np.random.SeedSequence([seed, number]).generate_state(1)[0]),
-            draw=draw,
-            threads=threads,
-            watch=(float(of.first_day), float(period), of.days // period),
-        )
-        tables.append(_table(of, arm, outcome, 7 // period, number))
+    for number, arm in enumerate(of.scenarios):
+        luck = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+        tables.append(arm_table(of, arm, of.members[arm], luck, draw, threads, number * 10_000_000_000))
     return pd.concat(tables, ignore_index=True)
 
 
-def _table(of: Design, arm: str, outcome: Outcome, to_week: int, number: int) -> pd.DataFrame:
+def arm_table(
+    of: Design, arm: str, members: int, seed: int, draw: int | None, threads: int | None = None, first_id: int = 0
+) -> pd.DataFrame:
+    """The table of `members` who all live under the scenario of one arm, numbered from `first_id`."""
+    period = 7 if of.days % 7 == 0 and of.pre_days % 7 == 0 else 1
+    before = of.pre_days // period
+    outcome = simulate(
+        of.scenarios[arm],
+        members=members,
+        seed=seed,
+        draw=draw,
+        threads=threads,
+        watch=(float(of.first_day - of.pre_days), float(period), before + of.days // period),
+    )
     assert outcome.watch is not None and outcome.members is not None
-    n = of.members[arm]
-    watch = outcome.watch[:n].astype(float)
-    starts = np.arange(0, watch.shape[1], to_week)
+    watch = outcome.watch[:members].astype(float)
+    pre, watch = watch[:, :before].sum(axis=1), watch[:, before:]
+    starts = np.arange(0, watch.shape[1], 7 // period)
     weeks = np.add.reduceat(watch, starts, axis=1)
     whole = weeks.sum(axis=1)
     names = [segment.name for segment in outcome.scenario.population.segments] or ["all"]
     plan = of.plan
     table: dict[str, object] = {
-        plan.columns.member: number * 10_000_000_000 + np.arange(n),
-        plan.columns.arm: np.full(n, arm),
-        SEGMENT: np.array(names)[outcome.members["segment"][:n]],
+        plan.columns.member: first_id + np.arange(members),
+        plan.columns.arm: np.full(members, arm),
+        SEGMENT: np.array(names)[outcome.members["segment"][:members]],
     }
     for column, measure in of.columns.items():
         table[column] = MEASURES[measure][1](outcome, whole)
+    for column, measure in of.covariates.items():
+        table[column] = MEASURES[measure][1](outcome, pre)
     for metric in plan.metrics:
         weekly = [(metric.weekly, metric.column), (metric.weekly_denominator, metric.denominator)]
         for pattern, source in weekly:
@@ -162,6 +176,44 @@ def _table(of: Design, arm: str, outcome: Outcome, to_week: int, number: int) ->
                 for week in range(values.shape[1]):
                     table[pattern.replace("{week}", str(week + 1))] = values[:, week]
     return pd.DataFrame(table)
+
+
+def _cut(scenario: Scenario, last: dt.date) -> Scenario:
+    """The scenario without the years after `last`: what comes later changes nothing before it.
+
+    Whole calendar years, so that the windows of goals and tiers end where they did.
+    """
+    start = scenario.horizon.start
+    months = min(scenario.horizon.months, 12 * (last.year - start.year + 1) - start.month + 1)
+    return scenario.model_copy(update={"horizon": scenario.horizon.model_copy(update={"months": months})})
+
+
+def _covariates(plan: Plan, columns: Mapping[str, str], first: int) -> tuple[dict[str, str], list[str]]:
+    """Covariate -> measure of those that can be simulated; what cannot, in words."""
+    wanted = list(dict.fromkeys(column for metric in plan.metrics for column in metric.covariates))
+    known = {f"pre_{column}": measure for column, measure in columns.items()}
+    known |= {f"pre_{measure}": measure for measure in MEASURES} | plan.pre_measures
+    wrong = {column: measure for column, measure in plan.pre_measures.items() if measure not in MEASURES}
+    if wrong:
+        raise InputError(
+            *(
+                f"pre_measures.{column}: found {measure!r}; must be one of {', '.join(MEASURES)}"
+                for column, measure in wrong.items()
+            )
+        )
+    if not wanted:
+        return {}, []
+    unknown = [column for column in wanted if column not in known]
+    why = f"covariates ({', '.join(wanted)}): effects were not adjusted, because "
+    if not plan.pre_days:
+        return {}, [why + "pre_days does not say over how many days before the window they are measured"]
+    if first < plan.pre_days:
+        return {}, [f"{why}the simulated period begins {first} days before the window and they need {plan.pre_days}; see warm_up"]
+    if unknown:
+        lacking = [f"covariates ({', '.join(unknown)}): pre_measures does not say which measure they are before the window"]
+    else:
+        lacking = []
+    return {column: known[column] for column in wanted if column in known}, lacking
 
 
 def _columns_of(metric: Metric, problems: list[str]) -> dict[str, str]:
@@ -187,8 +239,12 @@ def _columns_of(metric: Metric, problems: list[str]) -> dict[str, str]:
     return out
 
 
-def _simulable(plan: Plan) -> Plan:
-    metrics = [metric.model_copy(update={"covariates": [], "adjustment": "none"}) for metric in plan.metrics]
+def _simulable(plan: Plan, covariates: Mapping[str, str]) -> Plan:
+    metrics = []
+    for metric in plan.metrics:
+        kept = [column for column in metric.covariates if column in covariates]
+        changed = {"covariates": kept, "adjustment": metric.adjustment if kept else "none"}
+        metrics.append(metric.model_copy(update=changed))
     roles = plan.columns.model_copy(update={"cluster": None, "assigned": None, "exposed": None})
     return plan.model_copy(
         update={

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from experiments.plan_document import PlanDocument, PlannedPower
-from reports.page import COLOURS, figure, figure_svg, integer, render, significant
+from experiments.plan_document import FoundPower, PlanDocument, PlannedPower
+from reports.page import COLOURS, figure, figure_svg, integer, percent, render, significant
 
 
 def plan_files(plan: PlanDocument) -> dict[str, str]:
@@ -23,8 +23,24 @@ def plan_page(plan: PlanDocument) -> str:
         provenance={**plan.provenance, "plan": plan.plan_digest, "digest": plan.sealed().digest},
         plan=plan,
         answer=[one for one in plan.power if one.metric == primary],
+        simulated=[(one, simulated_sentence(plan, one)) for one in plan.simulated],
+        simulated_answer=[simulated_sentence(plan, one) for one in plan.simulated if one.metric == primary],
         curves=[_curve(one, float(plan.provenance.get("power") or 0.8)) for one in plan.power],
         days=(plan.end - plan.start).days + 1,
+    )
+
+
+def simulated_sentence(plan: PlanDocument, one: FoundPower) -> str:
+    """What the simulated experiments found on one metric."""
+    share = f"{percent(one.power, 0)} (± {percent(2 * one.error, 0)}) of {one.repeats:,} simulated experiments"
+    by = f"by simulation, {one.members:,} members, {one.estimator}"
+    covariates = f"; the covariates take away {percent(one.explained, 0)} of the variance" if one.explained else ""
+    if plan.roles[one.metric] == "guardrail":
+        return f"Where nothing is lost, {share} exclude the margin ({by}{covariates})."
+    effect = next(p.minimum_effect for p in plan.power if (p.metric, p.arm) == (one.metric, one.arm))
+    return (
+        f"{share} find an effect of {significant(effect)}; effects from {significant(one.detectable)} on are found with "
+        f"{percent(float(plan.provenance.get('power') or 0.8), 0)} ({by}{covariates})."
     )
 
 

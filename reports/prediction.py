@@ -55,9 +55,47 @@ def prediction_report(found: Prediction) -> str:
         ],
         fans=[(name, fan_figure(found, draws, places)) for name, places in by_arm.items()],
         segments=[_line(found, k, draws[:, k]) for k in segments],
-        lacking=found.provenance.get("not simulated"),
-        early=found.provenance.get("days_arms_differ_before_window"),
+        caveats=caveats(found),
     )
+
+
+def summary(found: Prediction) -> list[str]:
+    """What the prediction says of each metric, and what weakens it, one sentence each."""
+    draws = np.array(found.draws)
+    first = primary_metric(found)
+    places = sorted((k for k, row in enumerate(found.rows) if row.overall), key=lambda k: found.rows[k].metric != first)
+    out = []
+    for k in places:
+        line = _line(found, k, draws[:, k])
+        unit = f" {line['unit']}" if line["unit"] else ""
+        power = "" if line["power"] is None else f"; found in {line['power']:.0%} of the simulated experiments"
+        out.append(
+            f"{line['metric']}, {line['who']}: {line['mean']}{unit} expected, nineteen read-outs in twenty between {line['low']} "
+            f"and {line['high']}{power}."
+        )
+    return out + caveats(found)
+
+
+def caveats(found: Prediction) -> list[str]:
+    """What a reader must know of how the prediction was made."""
+    out = []
+    if found.made_after_start:
+        out.append(
+            f"This was frozen on {found.frozen_at.date()}, after the experiment had started: it is no forecast, and the track "
+            "record leaves it out."
+        )
+    early = found.provenance.get("days_arms_differ_before_window")
+    if early:
+        out.append(
+            f"In the simulation the arms differ from {early} days before the window on: date the changes, or let the simulated "
+            "period start with the window."
+        )
+    lacking = found.provenance.get("not simulated")
+    if lacking:
+        out.append(
+            f"The simulated estimator lacks {lacking}. The check puts the live noise in the place of the simulated."
+        )
+    return out
 
 
 def effect_figure(rows: list[Estimate], draws: list[np.ndarray]) -> Markup:

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
-from experiments.documents import Decision, Estimate, Readout
+from experiments.documents import Decision, Estimate, Fact, Readout
 from reports.page import COLOURS, figure, figure_svg, integer, percent, render, significant
 
 EFFECT, QUIET = COLOURS[0], "#999999"
@@ -30,13 +30,15 @@ def readout_page(found: Readout) -> str:
         title=f"Read-out of {found.experiment}",
         provenance={**found.provenance, "digest": found.sealed().digest},
         found=found,
-        decisions=[one for one in found.decisions if one.metric is None],
+        decisions=[one.sentence for one in found.decisions if one.metric is None] if not found.blocked else _withheld(found),
         blocked=found.blocked,
         warnings=[gate for gate in found.gates if not gate.passed and not gate.blocks],
         gates=found.gates,
         counts=", ".join(f"{arm} {integer(n)}" for arm, n in counts.items()),
         lines=[_line(row, found.decisions) for row in overall],
-        forests=[_forest(list(rows)) for _, rows in _groups(overall)],
+        forests=[
+            _forest(list(rows), margin=found.provenance.get(f"guardrail.{name[0]}")) for name, rows in _groups(overall)
+        ],
         weeks=[_fan(list(rows)) for _, rows in _groups(weekly, by_arm=True)],
         segment_tables=[
             {"name": name, "lines": [_line(row, []) for row in rows], "svg": _forest(rows, by_segment=True)}
@@ -44,6 +46,12 @@ def readout_page(found: Readout) -> str:
         ],
         level=percent(1 - float(found.provenance.get("level_of_this_look") or 0.05), 1),
     )
+
+
+def _withheld(found: Readout) -> list[str]:
+    """One sentence an arm that says which checks failed; why stands below it, once."""
+    names = " and ".join(dict.fromkeys(gate.name for gate in found.blocked))
+    return [f"{one.arm}: no verdict. Failed: {names}." for one in found.decisions if one.metric is None]
 
 
 def _line(row: Estimate, decisions: list[Decision]) -> dict[str, Any]:
@@ -70,8 +78,8 @@ def _line(row: Estimate, decisions: list[Decision]) -> dict[str, Any]:
     }
 
 
-def _forest(rows: list[Estimate], by_segment: bool = False) -> Markup:
-    """Effects with their intervals, one line an arm or a segment, zero marked."""
+def _forest(rows: list[Estimate], by_segment: bool = False, margin: Fact = None) -> Markup:
+    """Effects with their intervals, one line an arm or a segment; zero and the loss a guardrail allows marked."""
     fig, axes = figure(7.2, 1.0 + 0.38 * len(rows))
     for y, row in enumerate(reversed(rows)):
         low = row.effect if row.low is None else row.low
@@ -81,6 +89,12 @@ def _forest(rows: list[Estimate], by_segment: bool = False) -> Markup:
         if by_segment and row.shrunk is not None:
             axes.plot([row.shrunk], [y - 0.18], "D", color=COLOURS[1], markersize=4)
     axes.axvline(0, color=QUIET, linewidth=1)
+    if isinstance(margin, float):
+        axes.axvline(margin, color=COLOURS[1], linewidth=1.4, linestyle="--")
+        axes.annotate(
+            "loss allowed", (margin, 1), xycoords=("data", "axes fraction"), xytext=(3, -10), textcoords="offset points",
+            color=COLOURS[1], fontsize="small",
+        )  # fmt: skip
     names = [f"{row.arm}, {(row.segment or '').partition('=')[2]}" if by_segment else row.arm for row in rows]
     axes.set_yticks(range(len(rows)), names[::-1])
     axes.set_ylim(-0.6, len(rows) - 0.4)

@@ -44,6 +44,11 @@ def track_record_files(record: TrackRecord) -> dict[str, str]:
     return {"track_record.json": record.to_json(), "track_record.html": track_record_report(record)}
 
 
+def summary(record: TrackRecord) -> str:
+    """What the record says of the simulation's forecasts, in a sentence or two."""
+    return _answer(assess(record))
+
+
 def coverage_figure(found: tuple[Coverage, ...]) -> Markup:
     """How often the intervals held the result, against how often they promised to."""
     fig, ax = figure(5.2, 3.6)

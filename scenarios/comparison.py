@@ -222,7 +222,7 @@ def _figures(table: pd.DataFrame, luck: pd.DataFrame | None, *, whole: bool = Tr
     found = {}
     for m in table:
         made = figure(table[m].to_numpy(), None if luck is None else luck[m].to_numpy(), describe(str(m))[1])
-        if whole and made.unit == "share" and made.low is not None and made.high is not None:
+        if whole and made.unit == "share" and made.low is not None and made.high is not None and np.isfinite(made.value):
             made = replace(made, low=max(0.0, made.low), high=min(1.0, made.high))
         found[str(m)] = made
     return found
@@ -280,19 +280,35 @@ def _answer(
     if leader is None:
         return f"No design gives anything, so there is nothing to gain or to lose over {months} months."
     gain = measures[leader.name][DECIDES]
-    span = "" if gain.low is None else f" (90 % interval {gain.low:,.2f} to {gain.high:,.2f})"
+    span = "" if gain.low is None else f" (90 % interval {_money(gain.low, gain)} to {_money(gain.high, gain)})"
     cost = sum(measures[leader.name][line].value for line in ("benefit_cost", "fixed_cost", "provision"))
+    if cost == 0 and gain.value == 0:
+        return f"{leader.name}: costs nothing and changes nothing over {months} months."
     roi = measures[leader.name]["roi"].value
-    money = f"{gain.value:+,.2f} {currency} a member{span} over {months} months, after a cost of {cost:,.2f}; ROI {roi:+.0%}"
-    sure = f"better than no programme in {positive[leader.name]:.0%} of the replications"
-    if len([s for s in scenarios if is_programme(s.programme)]) > 1:
-        sure += f", the best of the designs in {best[leader.name]:.0%}"
+    money = f"{_money(gain.value, gain, '+')} {currency} a member{span} over {months} months"
+    money += f", after a cost of {_money(cost, gain)}"
+    if np.isfinite(roi):
+        money += f"; ROI {roi:+.0%}".replace("-", "\N{MINUS SIGN}")
+    sure = ""
+    if gain.low is not None:
+        sure = f"; better than no programme in {positive[leader.name]:.0%} of the replications"
+        if len([s for s in scenarios if is_programme(s.programme)]) > 1:
+            sure += f", the best of the designs in {best[leader.name]:.0%}"
     if len(scenarios) == 1:
-        return f"{leader.name}: {money}; {sure}."
+        return f"{leader.name}: {money}{sure}."
     if winner is None:
-        return f"Launch none of these designs: the best of them, {leader.name}, brings {money}; {sure}."
+        return f"Launch none of these designs: the best of them, {leader.name}, brings {money}{sure}."
     doubt = "Launch" if positive[winner] >= 0.8 else "On balance launch"
-    return f"{doubt} {winner}: {money}; {sure}."
+    return f"{doubt} {winner}: {money}{sure}."
+
+
+def _money(value: float | None, scale: Figure, sign: str = "") -> str:
+    """An amount in the digits that the interval of `scale` supports."""
+    if value is None:
+        return ""
+    width = (scale.high or 0.0) - (scale.low or 0.0) if scale.low is not None else abs(scale.value)
+    digits = 2 if width < 1 else 1 if width < 20 else 0
+    return f"{value:{sign},.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _provenance(scenarios: list[Scenario], members: int, replications: int, seed: int) -> dict[str, Any]:

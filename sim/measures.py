@@ -78,10 +78,13 @@ def point_cost(o: Outcome) -> float:
 
 
 def provision(o: Outcome) -> float:
-    """What the points still open at the end will cost, currency units: those of aware members who have not lapsed, all of
-    them, at the cost of a redeemed point; those of others, none. Without it a design would look the better the longer its
-    members wait. An estimate with no spread of its own; what happens to the points after the run is not simulated."""
-    return float(o.by_month("open_active")[-1]) * point_cost(o)
+    """What the points still open at the end will cost, currency units: of members who have not lapsed, all points of those
+    who know the programme and of the others the share that was redeemed of all points issued; of lapsed members none; each at
+    the cost of a redeemed point. Without it a design would look the better the longer its members wait. An estimate: what
+    happens to the points after the run is not simulated."""
+    share = _ratio(o.total("points_redeemed"), o.total("points_issued"))
+    unaware = float(o.by_month("open_unaware")[-1])
+    return (float(o.by_month("open_aware")[-1]) + (share * unaware if unaware else 0.0)) * point_cost(o)
 
 
 def net_margin_by_month(o: Outcome) -> Floats:
@@ -131,8 +134,8 @@ MEASURES: tuple[Measure, ...] = (
             "against the same members without a programme; whole run", 1,
             lambda o: _ratio(_incremental_gross(o) - _cost(o), _cost(o))),
     Measure("retention", "Retention", "share",
-            "members at the start who have not lapsed at the end of the run / members at the start", 1,
-            lambda o: float(o.survival[0, -1, 0]) / o.n),
+            "members at the start who are active (not lapsed) at the end of the run / those of them who were active then",
+            1, lambda o: float(o.survival[0, -1, 0]) / o.total("active_at_start")),
     Measure("churned_share", "Churned", "share",
             "members lapsed at the end of the run / members then", -1,
             lambda o: 1 - o.by_month("alive")[-1] / o.by_month("members")[-1]),
@@ -163,8 +166,9 @@ MEASURES: tuple[Measure, ...] = (
     Measure("fixed_cost", "Fixed cost", "money/member", f"set-up, running and catalogue cost of the programme; {PER}", -1,
             lambda o: float(fixed_cost_by_month(o).sum()) / members_ever(o)),
     Measure("provision", "Provision for open points", "money/member",
-            "points open at the end of the run of aware members who have not lapsed x cost of a redeemed point, as if all were "
-            "redeemed; points of others count nothing; per member", -1, lambda o: provision(o) / members_ever(o)),
+            "points open at the end of the run of members who have not lapsed (of those who do not know the programme only the "
+            "run's share redeemed of points issued) x cost of a redeemed point; of lapsed members none; per member",
+            -1, lambda o: provision(o) / members_ever(o)),
     Measure("benefit_cost_share", "Benefit cost / sales", "share", "benefit cost / list value of purchases; whole run", -1,
             lambda o: _ratio(float(benefit_cost_by_month(o).sum()), o.total("list_value") / 100.0)),
     Measure("anyway_share", "Given to purchases that come anyway", "share",
@@ -283,7 +287,7 @@ def monthly(o: Outcome) -> pd.DataFrame:
     for cohort in range(len(o.survival)):
         if joined[cohort, 0]:
             first = max(0, cohort - 1)
-            size = o.n if cohort == 0 else int(o.tables.p["new_per_month"][0])
+            size = o.total("active_at_start") if cohort == 0 else int(o.tables.p["new_per_month"][0])
             for k, name in enumerate(("survival", "survival_without")):
                 values = o.survival[cohort, first:, k] / size
                 frame = {"month": np.arange(first, len(members)), "group": f"cohort:{cohort}", "measure": name, "value": values}

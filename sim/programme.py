@@ -296,7 +296,8 @@ class Programme(Part):
     """cost of one refresh, currency units"""
     expiry: Expiry = Expiry()
     card_valid_months: Annotated[int, Field(ge=1, le=120)] | None = None
-    """the card lapses this many months (of 30 days) after the last purchase: points, coupons and tier are lost"""
+    """the card lapses this many months (of 30 days) after the last purchase: points, coupons and tier are lost, birthday and
+    anniversary pass unnoticed, until the next purchase"""
     incentives: list[Incentive] = []
 
     @model_validator(mode="after")

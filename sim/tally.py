@@ -51,7 +51,9 @@ TALLIES = {
     "alive0": "of those, not lapsed had there been no programme",
     "outstanding": "points at month end, spendable",
     "pending": "points at month end, not yet spendable",
-    "open_active": "of both, those of aware members who have not lapsed",
+    "open_aware": "of both, those of members who have not lapsed and know the programme",
+    "open_unaware": "of both, those of members who have not lapsed and do not know it",
+    "active_at_start": "members there at the start who had not lapsed then",
     "over_bound": "responses above the bound; any fails the run",
 }
 """Name and meaning, in the order of the constants below."""
@@ -61,12 +63,12 @@ SIZE = len(NAMES)
 
 # fmt: off
 (
-    JOINED, PURCHASES, LIST_VALUE, PAID, TIER_DISCOUNT, INCENTIVE_DISCOUNT, COUPON_VALUE, VOUCHER_VALUE,
-    REWARD_COST, GIFT_COST, DELIVERY_COST, CARE_COST, MESSAGE_COST, MESSAGES, OPT_OUTS, COUPONS_ISSUED,
-    COUPONS_USED, POINTS_ISSUED, POINTS_BONUS, POINTS_REDEEMED, POINTS_EXPIRED, REDEMPTIONS,
-    FIRST_REDEEMERS, ACTIVE, LAPSES, RETURNS, UPGRADES, DOWNGRADES, BASE_PURCHASES, BASE_LIST,
-    BOTH_PURCHASES, BOTH_LIST, BOTH_BASE_LIST, BOTH_COST, GAINED_LIST, GAINED_PURCHASES, LOST_LIST,
-    KEPT_LIST, KEPT_PURCHASES, GONE_LIST, MEMBERS, ALIVE, ALIVE0, OUTSTANDING, PENDING, OPEN_ACTIVE, OVER_BOUND,
+    JOINED, PURCHASES, LIST_VALUE, PAID, TIER_DISCOUNT, INCENTIVE_DISCOUNT, COUPON_VALUE, VOUCHER_VALUE, REWARD_COST,
+    GIFT_COST, DELIVERY_COST, CARE_COST, MESSAGE_COST, MESSAGES, OPT_OUTS, COUPONS_ISSUED, COUPONS_USED,
+    POINTS_ISSUED, POINTS_BONUS, POINTS_REDEEMED, POINTS_EXPIRED, REDEMPTIONS, FIRST_REDEEMERS, ACTIVE, LAPSES,
+    RETURNS, UPGRADES, DOWNGRADES, BASE_PURCHASES, BASE_LIST, BOTH_PURCHASES, BOTH_LIST, BOTH_BASE_LIST, BOTH_COST,
+    GAINED_LIST, GAINED_PURCHASES, LOST_LIST, KEPT_LIST, KEPT_PURCHASES, GONE_LIST, MEMBERS, ALIVE, ALIVE0,
+    OUTSTANDING, PENDING, OPEN_AWARE, OPEN_UNAWARE, ACTIVE_AT_START, OVER_BOUND,
 ) = range(SIZE)
 # fmt: on
 

@@ -111,6 +111,17 @@ def test_every_cohort_closes_where_the_rule_worked_by_hand_does(seed, months):
 
 
 @settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 8))
+def test_an_estimate_that_does_not_change_moves_nothing(seed, months):
+    points, contracts, _ = random_programme(seed, months, claw_backs=False)
+    hindsight = np.repeat(points.redeemed_so_far()[:, -1:], months, axis=1)  # what is redeemed in the end, known all along
+    share = np.frompyfunc(lambda redeemed, issued: Fraction(int(redeemed), int(issued)) if issued else Fraction(0), 2, 1)
+    chance = share(hindsight[:, 0], points.issued)
+    found = roll_forward(points, Contracts(contracts.sales, contracts.value, chance, contracts.goods), hindsight)
+    assert not found.change_of_estimate.any()
+
+
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_books_closed_half_way_open_the_rest(seed):
     points, contracts, expected = random_programme(seed, months=8)
@@ -132,6 +143,26 @@ def test_books_closed_half_way_open_the_rest(seed):
     for name in LINES:
         assert np.array_equal(getattr(whole, name)[:, 5:], getattr(second, name)), name
     assert set(second.differences().values()) == {0}
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 7), st.integers(1, 10**9))
+def test_every_line_of_every_cohort_is_what_the_single_cohort_earns(seed, months, most):
+    points, contracts, expected = random_programme(seed, months, tiers=1, claw_backs=False)
+    sales = contracts.sales % most  # small amounts, down to a few cents, are where rounding could go wrong
+    found = roll_forward(points, Contracts(sales, contracts.value, contracts.probability, contracts.goods % most), expected)
+    for c in range(months):
+        issued, before, estimate = int(points.issued[c, 0]), 0, contracts.probability * int(points.issued[c, 0])
+        for month in range(c, months):
+            now, then = int(points.redeemed_so_far()[c, month, 0]), int(expected[c, month, 0])
+            lines = recognise(
+                int(found.inception[c, 0]), issued,
+                redeemed_before=before, expected_before=estimate, redeemed=now, expected=then,
+            )  # fmt: skip
+            assert lines.redemption == found.redemption[c, month, 0]
+            assert lines.breakage == found.breakage[c, month, 0]
+            assert lines.change_of_estimate == -found.change_of_estimate[c, month, 0]
+            before, estimate = now, then
 
 
 def test_extending_expiry_mid_way_re_estimates_and_leaves_the_inception_allocation():
@@ -159,7 +190,8 @@ def test_a_company_that_cannot_estimate_breakage_earns_it_when_points_expire():
     assert allocation == divide(Fraction(100_000 * 10_000, 110_000), 1)
     assert total["breakage"].tolist() == [0, 0, allocation - divide(Fraction(allocation, 2), 1)]
     assert total["change_of_estimate"].tolist() == [0, 0, 0]
-    assert total["closing"].tolist() == [divide(Fraction(allocation * 8, 10), 1), divide(Fraction(allocation, 2), 1), 0]
+    earned = [divide(Fraction(allocation * gone, 1_000), 1) for gone in (200, 500, 1_000)]
+    assert total["closing"].tolist() == [allocation - e for e in earned] and total["closing"][2] == 0
 
 
 def test_a_claw_back_takes_the_carrying_amount_and_leaves_what_was_earned():
@@ -170,6 +202,19 @@ def test_a_claw_back_takes_the_carrying_amount_and_leaves_what_was_earned():
     assert total["clawed_back"].tolist() == [0, divide(Fraction(opening, 4), 1), int(total["closing"][1])]
     assert total["redemption"][1:].tolist() == total["breakage"][1:].tolist() == [0, 0]
     assert abs(total["change_of_estimate"][1]) <= 1 and total["closing"][2] == 0
+
+
+def test_points_redeemed_beside_a_claw_back_leave_no_change_of_estimate_where_the_chance_stays():
+    points = ledger([0], [1_000], [[400, 150]], None, [[0, 150]])
+    total = roll_forward(points, Contracts(10_000_000, 1_000, "0.8"), [[800, 700]]).total()  # 400 of 600, then 300 of 450 left
+    assert total["redemption"][1] > 0 and abs(total["change_of_estimate"][1]) <= 1
+
+
+def test_a_claw_back_releases_the_accrued_cost_of_the_points_taken():
+    points = ledger([0], [1_000], [[400, 0]], None, [[0, 150]])
+    total = cost_view(points, 2, "0.8", [[800, 700]]).total()
+    assert total["closing"].tolist() == [800, 600] and total["clawed_back"].tolist() == [0, 200]
+    assert total["change_of_estimate"].tolist() == [0, 0]
 
 
 def test_rows_of_the_table_add_up_to_the_total_row():

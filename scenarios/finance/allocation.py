@@ -130,7 +130,8 @@ def recognise(
     """What one cohort earns in a period, in three lines whose sum is the change of earned_so_far.
 
     redeemed_before, redeemed: points redeemed from inception to the period's start and end; expected_before, expected: points
-    expected ever to be redeemed, as seen then. Each line is the difference of two rounded running balances.
+    expected ever to be redeemed, as seen then. Each line is made of differences of rounded balances, so an estimate that does not
+    change gives a change of 0, not of a stray cent.
     Raises InputError where points redeemed fall or exceed those expected, or those expected exceed those issued.
     """
     if not (0 <= redeemed_before <= redeemed <= expected <= issued and redeemed_before <= expected_before <= issued):
@@ -140,9 +141,15 @@ def recognise(
         )
     before = earned_so_far(allocation, redeemed_before, expected_before, rule)
     after = earned_so_far(allocation, redeemed, expected, rule)
-    step = redeemed - redeemed_before
-    redemption = divide(allocation * step, issued, rule) if issued else 0
-    unchanged = divide(allocation * step, expected_before, rule) if expected_before else redemption
+
+    def step(of: int | Fraction) -> int:
+        if not of:
+            return 0
+        return divide(allocation * redeemed, of, rule) - divide(allocation * redeemed_before, of, rule)
+
+    redemption = step(issued)
+    unchanged = step(expected_before) if expected_before else redemption
+    redemption = min(redemption, unchanged)
     return Recognition(redemption, unchanged - redemption, after - before - unchanged)
 
 

@@ -39,7 +39,11 @@ class Mack:
         return float(self.development.to_come.sum())
 
     def interval(self, coverage: float = 0.8) -> tuple[float, float]:
-        """Limits of the points still to be redeemed in total, lognormal with this mean and standard error (Mack 1993)."""
+        """Limits of the points still to be redeemed in total, lognormal with this mean and standard error (Mack 1993).
+
+        Where the youngest developments are seen in few cohorts it is too narrow: in Mack's own model, 8 ages and coverage 0.8, it
+        covers 0.71 with 8 cohorts and 0.80 with 12 or more.
+        """
         mean = self.reserve
         if mean <= 0 or self.total_se == 0:
             return mean, mean

@@ -4,7 +4,8 @@
 
 Rounding: an entry is posted for each cohort, tier and month as the difference of two rounded balances (rule: running balance,
 see scenarios.finance.rounding). Rows by month, tier and in total are sums of posted entries, so they add up without any further
-rounding, and a balance is within half a minor unit per cohort and tier of the exact one.
+rounding. The allocation is rounded once, at inception; a balance of one cohort and tier is then within half a minor unit of the
+exact one, and half more for each claw-back.
 """
 
 from __future__ import annotations
@@ -150,6 +151,9 @@ def roll_forward(
 
     if opening is None and (points.earned < 0).any():
         raise InputError("some cohorts were earned before the window: give the books that the roll-forward opens with")
+    wrong = {np.shape(getattr(opening, part.name)) for part in fields(Books)} - {cell} if opening else set()
+    if wrong:
+        raise InputError(f"opening books have shape {wrong.pop()}; for this ledger it must be {cell}, 0 where nothing is held")
     books = opening or Books(*(np.full(cell, 0, dtype=object) for _ in fields(Books)))
     lines = {name: np.zeros((cohorts, months, tiers), np.int64) for name in LINES}
     standing = points.issued.astype(object) - points.before[2]
@@ -172,11 +176,11 @@ def roll_forward(
         allocation = books.earned + kept
         standing = standing - taken
 
-        one = points.redeemed[:, month].astype(object)
-        step = (done[:, month] - so_far).astype(object)
-        on_redemption = divide(allocation * one, np.where(standing == 0, 1, standing), rule)
-        unchanged = divide(allocation * step, np.where(estimate == 0, 1, estimate), rule)
+        now = so_far + points.redeemed[:, month]
+        on_redemption = _step(allocation, so_far, now, standing, rule)
+        unchanged = _step(allocation, so_far, done[:, month], estimate, rule)
         unchanged = np.where(estimate == 0, on_redemption, unchanged)
+        on_redemption = np.minimum(on_redemption, unchanged)
         earned = earned_so_far(allocation, done[:, month].astype(object), ever[:, month], rule)
         earned = np.where(begun, earned, 0)
 
@@ -215,6 +219,13 @@ def _money(name: str, given: ArrayLike, cell: tuple[int, ...]) -> Exact:
     if amounts.dtype.kind not in "iu" or (amounts.size and amounts.min() < 0):
         raise InputError(f"{name} must be whole minor units of 0 or more")
     return np.array(np.broadcast_to(_columns(amounts, cell), cell), dtype=object)
+
+
+def _step(allocation: Exact, before: Ints, now: Ints, of: Exact, rule: Rule) -> Exact:
+    """Earned between two counts of points out of `of`: the difference of two rounded balances, so nothing drifts."""
+    some = np.where(of == 0, 1, of)
+    first, last = (divide(allocation * done.astype(object), some, rule) for done in (before, now))
+    return np.asarray(last - first, dtype=object)
 
 
 def _without(estimate: Exact, done: Exact, held: Exact, taken: Exact) -> Exact:

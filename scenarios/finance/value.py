@@ -17,7 +17,7 @@ def lifetime_value(margin: float, retention: float, discount_rate: float) -> flo
 
     margin: currency units a period; retention: probability of staying from one period to the next, constant; discount_rate: a
     period. Raises InputError where retention is outside 0 to 1, or the sum does not converge.
-    Source: Gupta, Lehmann (2003), the margin multiple: the first margin is received a period from now, if the customer has stayed.
+    Source: Gupta, Lehmann (2003), the margin multiple: the first margin comes a period from now, if the customer stayed.
 
     >>> round(lifetime_value(100, 0.8, 0.1), 2)
     266.67

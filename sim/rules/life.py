@@ -134,6 +134,8 @@ def fall_due(m, i, s, t, now, month, cell):
     p = t.p[0]
     if m.enrolled == 0:
         m.enrolled = 1
+        if m.cohort == 0:
+            s.cube[cell, tally.ACTIVE_AT_START] += m.alive
         if p.card_days > 0.0:
             m.card_until = now + p.card_days
         sign_up(m, i, s, t, now, month, cell)

@@ -48,8 +48,8 @@ def account(m, i, s, t, month, cell):
     s.cube[cell, tally.ALIVE0] += m.alive0
     s.cube[cell, tally.OUTSTANDING] += m.balance
     s.cube[cell, tally.PENDING] += m.pending
-    if m.alive == 1 and m.aware == 1:
-        s.cube[cell, tally.OPEN_ACTIVE] += m.balance + m.pending
+    if m.alive == 1:
+        s.cube[cell, tally.OPEN_AWARE if m.aware == 1 else tally.OPEN_UNAWARE] += m.balance + m.pending
     s.survival[m.cohort, month, 0] += m.alive
     s.survival[m.cohort, month, 1] += m.alive0
     if month == t.p[0].migration_month:

@@ -73,6 +73,8 @@ def see_coupons(m, i, s, t, now):
 def may_have(m, i, s, t, j, now):
     """Whether incentive `j` is open to the member and their limit is not used up."""
     x = t.incentives[j]
+    if (x.event == BIRTHDAY or x.event == ANNIVERSARY) and t.p[0].card_days > 0.0 and m.card_until >= NEVER:
+        return False  # these days are celebrated with holders of a valid card
     return takes_part(m, t, j, now) and (x.limit == 0 or s.wallet[i, j].given < x.limit)
 
 
