@@ -9,7 +9,7 @@ from sim.compiled import rare, rule
 from sim.member import LONG_AGO, NEVER
 from sim.rules.ledger import lapse_all, lapse_at, mature
 from sim.rules.purchase import list_value, purchase
-from sim.rules.response import ceiling, faded, leaving, response, too_low
+from sim.rules.response import appeal, ceiling, faded, leaving, response, too_low
 from sim.rules.time import base_gap, extra_gap, later
 from sim.rules.wallet import moments, plan, sign_up
 from sim.rules.words import BASE, BIRTH, EXTRA, REDEEM, SCORE, SECOND, normal, place, uniforms
@@ -220,9 +220,11 @@ def happen(m, i, s, t, month):
     log_ratio = 0.0
     cut = 0.0
     if p.calm == 0 and m.alive == 1:
-        log_ratio, cut = response(m, i, s, t, now, day)
-        if log_ratio > LOG_BOUND:
-            s.cube[cell, tally.OVER_BOUND] += 1
+        cut, shift = appeal(m, t, now, day)
+        if not on_base or shift < 0.0:  # a candidate of the baseline is a purchase unless something holds the member back
+            log_ratio = response(m, i, s, t, now, day, cut, shift)
+            if log_ratio > LOG_BOUND:
+                s.cube[cell, tally.OVER_BOUND] += 1
     base_buys = False
     buys = False
     if on_base:

@@ -117,9 +117,7 @@ def redeem(m, i, s, t, price, now, month, cell):
     k = len(t.rewards) - 1
     while k >= 0:
         x = t.rewards[k]
-        useless = (x.kind == TIER_UPGRADE and m.tier + 1 >= len(t.tiers)) or (
-            x.kind == LONGER_VALIDITY and m.longer > 0
-        )
+        useless = (x.kind == TIER_UPGRADE and m.tier + 1 >= len(t.tiers)) or (x.kind == LONGER_VALIDITY and m.longer > 0)
         if m.balance >= x.points and not useless:
             break
         k -= 1

@@ -147,10 +147,9 @@ def window_end(day, window):
 
 
 @rule
-def response(m, i, s, t, now, day):
-    """(log of purchase rate / baseline rate, log price cut that the member sees) at `now`."""
+def appeal(m, t, now, day):
+    """(log price cut that the member sees, shift of the log rate that does not depend on responsiveness) at `now`."""
     b = t.b[0]
-    lift = 0.0
     cut = 0.0
     shift = 0.0
     if m.aware == 1:
@@ -167,6 +166,19 @@ def response(m, i, s, t, now, day):
                     shift = b.member_day_strength
             elif shift == 0.0 and was_on(m, t, j, now):
                 shift = -b.member_day_after
+    if now - m.demoted_at < 10.0 * b.demotion_days:
+        shift -= b.demotion_strength * math.exp(-(now - m.demoted_at) / b.demotion_days)
+    if m.pulled > 0.0:
+        shift -= b.pull_forward_strength * faded(m.pulled, m.pulled_at, now, b.pull_forward_days)
+    return cut, shift
+
+
+@rare
+def response(m, i, s, t, now, day, cut, shift):
+    """Log of purchase rate / baseline rate at `now`, given what `appeal` says. Negative only where the shift is."""
+    b = t.b[0]
+    lift = 0.0
+    if m.aware == 1:
         lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
         if b.goal_gradient_strength > 0.0 and m.balance > 0:
             lift += b.goal_gradient_strength * to_next_reward(m, t)
@@ -179,11 +191,7 @@ def response(m, i, s, t, now, day):
     if m.sent > 0.0:
         heard = faded(m.sent, m.sent_at, now, b.messages_days)
         lift += b.messages_response * heard * math.exp(-b.messages_fatigue * heard)
-    if now - m.demoted_at < 10.0 * b.demotion_days:
-        shift -= b.demotion_strength * math.exp(-(now - m.demoted_at) / b.demotion_days)
-    if m.pulled > 0.0:
-        shift -= b.pull_forward_strength * faded(m.pulled, m.pulled_at, now, b.pull_forward_days)
-    return saturated(lift * m.resp + shift), cut
+    return saturated(lift * m.resp + shift)
 
 
 @rule

@@ -59,11 +59,13 @@ def see_coupons(m, i, s, t, now):
     """What the open coupons look like to the member: the best of them as a log price cut on a usual basket."""
     m.pull = 0.0
     m.pull_until = NEVER
-    basket = math.exp(m.mu) * 100.0
+    basket = 0.0
     for k in range(len(t.coupons)):
         j = t.coupons[k]
         x = t.incentives[j]
         if s.wallet[i, j].until > now:
+            if basket == 0.0:
+                basket = math.exp(m.mu) * 100.0
             whole = max(basket, float(max(x.coupon_min, x.coupon)))
             m.pull = max(m.pull, -math.log(1.0 - min(0.9, x.coupon / whole)))
             m.pull_until = min(m.pull_until, s.wallet[i, j].until)
