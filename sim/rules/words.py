@@ -18,6 +18,8 @@ EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, rede
 BIRTH = 2  # once a member
 MOMENT = 3  # an incentive's moments, ordinal = day * 64 + incentive; block 0: learn, opt out, return, wake
 MONTH = 4  # month ends, ordinal = month * 64 + incentive; block 0: tasks
+# days and months of an ordinal are counted from the start of the first run, so that a run that goes on meets the same luck
+RESUME = 5  # once a member whose run goes on without a next candidate, ordinal 0; block 0: baseline, extra
 STAGES = 8  # first block of the further stages of a regular buyer's gap (stream BASE)
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
