@@ -29,7 +29,7 @@ class Measure:
 
 def members_ever(o: Outcome) -> int:
     """Members at the start and those who joined during the run."""
-    return o.total("joined")
+    return o.total("joined") + (o.n if o.tables.p["opened"][0] else 0)
 
 
 def _per_member(name: str, scale: float = 1.0) -> Callable[[Outcome], float]:

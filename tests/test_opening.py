@@ -27,6 +27,11 @@ def cut(s: Scenario, months: int) -> Scenario:
     return later(s, s.horizon.start, months)
 
 
+def without_start(cube: np.ndarray) -> np.ndarray:
+    """Every tally but the one that counts members at the start of a run."""
+    return np.delete(cube, tally.ACTIVE_AT_START, axis=-1)
+
+
 def in_two(s: Scenario, at: int, members: int, seed: int, cohorts: bool = False):
     """The whole run, its first part and its second part."""
     whole = simulate(s, members=members, seed=seed, keep=True, cohorts=cohorts)
@@ -62,8 +67,9 @@ def test_a_run_in_two_parts_is_the_run(form: str) -> None:
     s = scenario(RICH, horizon={"months": 19}, **FORMS[form])
     whole, first, rest = in_two(s, 11, 400, seed=3)
     np.testing.assert_array_equal(whole.cube[:11], first.cube)
-    differs = [n for k, n in enumerate(tally.NAMES) if (whole.cube[11:, ..., k] != rest.cube[..., k]).any()]
-    assert differs == []
+    same = [n for k, n in enumerate(tally.NAMES) if (whole.cube[11:, ..., k] == rest.cube[..., k]).all()]
+    assert set(tally.NAMES) - set(same) == {"active_at_start"}
+    assert rest.total("active_at_start") == whole.by_month("alive")[10]
     assert whole.members is not None and rest.members is not None
     for field in COUNTS:
         np.testing.assert_array_equal(whole.members[field], rest.members[field], err_msg=field)
@@ -80,7 +86,7 @@ def test_in_three_parts_and_with_the_reference_driver() -> None:
     third = later(s, second.state.start, 3)
     a = simulate(third, seed=4, opening=second.state, keep=True, cohorts=True)
     b = simulate_reference(third, seed=4, opening=second.state, cohorts=True)
-    np.testing.assert_array_equal(a.cube, whole.cube[6:])
+    np.testing.assert_array_equal(without_start(a.cube), without_start(whole.cube[6:]))
     np.testing.assert_array_equal(a.cube, b.cube)
     np.testing.assert_array_equal(a.cohorts, b.cohorts)
     past = second.state.past
@@ -94,7 +100,7 @@ def test_only_the_luck_continues_with_the_seed() -> None:
     rest = later(s, first.state.start, 6)
     same, other = (simulate(rest, seed=seed, opening=first.state) for seed in (1, 2))
     whole = simulate(s, members=500, seed=1)
-    np.testing.assert_array_equal(same.cube, whole.cube[6:])
+    np.testing.assert_array_equal(without_start(same.cube), without_start(whole.cube[6:]))
     assert (other.cube != same.cube).any()
 
 

@@ -166,9 +166,9 @@ class Forecast:
 def spread_of(values: Floats, luck: Floats) -> Floats:
     """(..., 6) SPREAD of replications.
 
-    values: (replications, ...) luck and parameters together; luck: (replications, ...) with the parameters at their means. P10
-    and P90 are set so that a further replication falls between them with a chance of 80 %: quantiles at k / (replications + 1) from
-    9 replications on, a Student t prediction interval of fewer, NaN of one.
+    values: (replications, ...) luck and parameters together; luck: (replications, ...) with the parameters at their means.
+    P10 and P90 are set so that a further replication falls between them with a chance of 80 %: quantiles at k / (replications
+    + 1) from 9 replications on, a Student t prediction interval of fewer, NaN of one.
     """
     n = len(values)
     p50, mean = np.median(values, axis=0), values.mean(axis=0)

@@ -134,6 +134,7 @@ def resume(m, i, s, t):
         m.t_base = later(t, 0.0, -math.log(u_base) / m.rate)
     if p.calm == 0 and m.t_extra >= NEVER and here:
         m.t_extra = later(t, 0.0, -math.log(u_extra) / (m.rate * (BOUND - 1.0)))
+    s.cube[cell_of(m, t, 0), tally.ACTIVE_AT_START] += m.alive
     begin(m, i, s, t)
 
 
