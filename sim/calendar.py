@@ -35,21 +35,32 @@ MONTH = np.dtype(
         ("review", "i8"),  # tiers are reviewed at its end
         ("block_ends", "i8"),  # a calendar qualification window closes with it
         ("since_refresh", "f8"),  # months since the catalogue of rewards was refreshed
-        ("points_lapse", "i8"),  # a fixed date of expiry falls on its end
     ]
 )
 
 
 class Calendar:
-    """Tables of the calendar of one run. Day 0 is the first day; times are days; a month ends where the next begins."""
+    """Tables of the calendar of one run. Day 0 is the first day; times are days; a month ends where the next begins.
 
-    def __init__(self, horizon: Horizon, population: Population, programme: Programme) -> None:
+    origin: first day of the first run, where this run goes on with another: windows and reviews are counted from its January;
+    level_days: days for which growth has already run at the start.
+    """
+
+    def __init__(
+        self, horizon: Horizon, population: Population, programme: Programme, *, origin: dt.date | None = None,
+        level_days: float = 0.0,
+    ) -> None:  # fmt: skip
         self.start = horizon.start
-        edges = [_months_later(horizon.start, k) for k in range(horizon.months + 1)]
-        ends = [(edge - horizon.start).days for edge in edges]
-        self.end = float(ends[-1])
-        self.months = self._months(horizon, programme, edges, ends)
-        self.days = self._days(population, programme)
+        self.origin = origin or horizon.start
+        beyond = _months_beyond(programme)
+        edges = [_months_later(horizon.start, k) for k in range(horizon.months + beyond + 1)]
+        starts = np.array([(edge - horizon.start).days for edge in edges], dtype=float)
+        everything = self._months(programme, edges, starts)
+        self.starts: Floats = starts
+        self.months = everything[: horizon.months].copy()
+        self.end = float(self.months["end"][-1])
+        self.days = self._days(population, programme, everything, level_days)
+        self.eve = _calendar_bits([self.start - dt.timedelta(days=1)], programme)[0] if origin else 0
         self.steady = population.season is None and population.growth == 0.0
         self.op_end = float(self.days["op"][-1])
         whole = np.arange(int(self.op_end) + 2, dtype=float)
@@ -61,50 +72,47 @@ class Calendar:
         """Day number of a date."""
         return float((date - self.start).days)
 
-    def _months(self, horizon: Horizon, programme: Programme, edges: list[dt.date], ends: list[int]) -> Array:
-        q, expiry = programme.qualification, programme.expiry
-        found = np.zeros(horizon.months, MONTH)
+    def _months(self, programme: Programme, edges: list[dt.date], starts: Floats) -> Array:
+        q = programme.qualification
+        found = np.zeros(len(edges) - 1, MONTH)
         for k, row in enumerate(found):
             first = edges[k]
-            count = first.month + 12 * (first.year - horizon.start.year)  # months from January of the first year
-            row["start"], row["end"], row["number"] = ends[k], ends[k + 1], first.month
+            count = first.month + 12 * (first.year - self.origin.year)  # months from January of the first year
+            row["start"], row["end"], row["number"] = starts[k], starts[k + 1], first.month
             row["quarter"], row["year"] = (count - 1) // 3, (count - 1) // 12
             row["review"] = count % q.review_every_months == 0
             row["block_ends"] = q.window == "calendar" and count % q.months == 0
             refresh = programme.catalogue_refresh_months
-            row["since_refresh"] = k % refresh if refresh else k
-            row["points_lapse"] = first.month == expiry.month
+            age = count - self.origin.month  # months from the first run's start
+            row["since_refresh"] = age % refresh if refresh else age
         return found
 
-    def _days(self, population: Population, programme: Programme) -> Array:
+    def _days(self, population: Population, programme: Programme, everything: Array, level_days: float) -> Array:
         n = int(self.end)
         found = np.zeros(n + 1, DAY)
         dates = [self.start + dt.timedelta(days=d) for d in range(n + 1)]
         week = np.array([(date.timetuple().tm_yday - 1) // 7 for date in dates])
         season = np.ones(53) if population.season is None else np.array(population.season)
-        found["speed"] = season[week] * (1 + population.growth) ** (np.arange(n + 1) / 365.0)
+        found["speed"] = season[week] * (1 + population.growth) ** ((np.arange(n + 1) + level_days) / 365.0)
         found["op"][1:] = np.cumsum(found["speed"])[:-1]
         month = np.searchsorted(self.months["end"], np.arange(n + 1), side="right")
         found["month"] = np.minimum(month, len(self.months) - 1)
         rows = self.months[found["month"]]
         found["month_end"] = rows["end"]
         for name in ("quarter", "year"):
-            last = {int(k): float(self.months["end"][self.months[name] == k].max()) for k in np.unique(rows[name])}
+            last = {int(k): float(everything["end"][everything[name] == k].max()) for k in np.unique(rows[name])}
             found[f"{name}_end"] = [last[int(k)] for k in rows[name]]
-        found["block_end"] = self._block_ends(programme, found["month"])
-        for k, incentive in enumerate(programme.incentives):
-            if incentive.when.event == "calendar":
-                on = np.array([date.day in incentive.when.days_of_month for date in dates])
-                found["calendar"] |= on.astype(np.int64) << k
+        found["block_end"] = self._block_ends(programme, found["month"], everything)
+        found["calendar"] = _calendar_bits(dates, programme)
         return found
 
-    def _block_ends(self, programme: Programme, month: Ints) -> Floats:
+    def _block_ends(self, programme: Programme, month: Ints, everything: Array) -> Floats:
         window = programme.qualification.window
         if window == "cumulative":
             return np.full(len(month), NEVER)
         if window == "rolling":
             return np.asarray(self.months["end"][month])
-        ends = np.where(self.months["block_ends"] == 1, self.months["end"], NEVER)
+        ends = np.where(everything["block_ends"] == 1, everything["end"], NEVER)
         nearest = np.minimum.accumulate(ends[::-1])[::-1]
         return np.asarray(nearest[month])
 
@@ -120,6 +128,23 @@ class Calendar:
             upcoming = np.array([d for d in on if 0 <= d <= n] + [NEVER])
             found[k] = upcoming[np.searchsorted(upcoming, np.arange(n + 1))]
         return found
+
+
+def _calendar_bits(dates: list[dt.date], programme: Programme) -> Ints:
+    """(dates,) bit k: the date is one of calendar incentive k."""
+    found = np.zeros(len(dates), np.int64)
+    for k, incentive in enumerate(programme.incentives):
+        if incentive.when.event == "calendar":
+            on = np.array([date.day in incentive.when.days_of_month for date in dates])
+            found |= on.astype(np.int64) << k
+    return found
+
+
+def _months_beyond(programme: Programme) -> int:
+    """Months after the run that the calendar must know: for what members see coming (lapse of points, ends of windows,
+    birthdays), so that a run that is cut short does not differ from a longer one before its end."""
+    longest = max((reward.months for reward in programme.rewards), default=0)
+    return 13 + max(13, programme.expiry.months + longest, programme.qualification.months)
 
 
 def _months_later(date: dt.date, months: int) -> dt.date:

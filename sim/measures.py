@@ -29,7 +29,7 @@ class Measure:
 
 def members_ever(o: Outcome) -> int:
     """Members at the start and those who joined during the run."""
-    return o.total("joined")
+    return o.total("joined") + (o.n if o.tables.p["opened"][0] else 0)
 
 
 def _per_member(name: str, scale: float = 1.0) -> Callable[[Outcome], float]:
@@ -51,16 +51,18 @@ def is_programme(programme: Programme) -> bool:
 def fixed_cost_by_month(o: Outcome) -> Floats:
     """(months,) set-up, running and catalogue cost of the programme in currency units, for the simulated members.
 
-    The scenario states them for population.members; a run with another number of members bears its share.
+    The scenario states them for population.members; a run with another number of members bears its share. A run that goes on from
+    members that are there was set up before.
     """
     economics, programme = o.scenario.economics, o.scenario.programme
     cost = np.zeros(len(o.tables.months))
     if is_programme(programme):
         cost += economics.running_cost_per_month
-        cost[0] += economics.set_up_cost
+        if not o.tables.p["opened"][0]:
+            cost[0] += economics.set_up_cost
         if programme.catalogue_refresh_months:
-            cost[:: programme.catalogue_refresh_months] += programme.catalogue_refresh_cost
-    return np.asarray(cost * o.n / o.scenario.population.members)
+            cost[o.tables.months["since_refresh"] == 0] += programme.catalogue_refresh_cost
+    return np.asarray(cost * o.tables.p["base"][0] / o.scenario.population.members)
 
 
 def benefit_cost_by_month(o: Outcome) -> Floats:

@@ -42,7 +42,7 @@ MEMBER = np.dtype(
         # where they stand with the programme
         ("tier", "i8"),
         ("tier0", "i8"),  # in the month from which migration is counted, -1 before
-        ("failed", "i8"),  # month end at which they were first found not to qualify, -1 = they do
+        ("failed", "i8"),  # month end, from month_zero, at which they were first found not to qualify, -1 = they do
         ("spend_q", "i8"),  # qualifying figures in the window
         ("points_q", "i8"),
         ("count_q", "i8"),

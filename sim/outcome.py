@@ -11,9 +11,10 @@ import numpy as np
 from sim import tally
 from sim.clock import ProgrammeClock
 from sim.errors import InputError
+from sim.opening import Opening, opening_after
 from sim.production import CHUNK, Crew
 from sim.scenario import Scenario
-from sim.state import Chunk
+from sim.state import Chunk, empty_chunk
 from sim.tables import BOUND, Tables, compile_tables
 from sim.typing import Array, Ints
 
@@ -28,6 +29,9 @@ class Outcome:
     """(months, tiers, segments, tallies), see sim.tally"""
     survival: Ints
     """(cohorts, months, 2) members not lapsed at month end, with the programme and without; cohort 0 was there at the start"""
+    cohorts: Ints
+    """(past months + months + 1, months, 3) points by month of credit (the last row: after the run) and month: issued, redeemed,
+    expired; empty where cohorts were not asked for"""
     migration: Ints
     """(tiers, tiers) members from the tier in the middle of the run to the tier at its end"""
     repurchase: Ints
@@ -36,6 +40,9 @@ class Outcome:
     """(n,) final state of every member (sim.member.MEMBER), where it was asked for"""
     watch: Ints | None = None
     """(n, periods, watched) what single members did in each watched period (sim.state.WATCHED)"""
+
+    state: Opening | None = None
+    """what a run needs that goes on from the end of this one, where it was asked for"""
 
     @property
     def n(self) -> int:
@@ -57,11 +64,14 @@ class _Sums:
 
     tables: Tables
     keep: bool
+    keep_state: bool = False
     cube: Ints = field(init=False)
     survival: Ints = field(init=False)
+    cohorts: Ints = field(init=False)
     migration: Ints = field(init=False)
     repurchase: Ints = field(init=False)
     kept: dict[int, tuple[Array, Ints]] = field(default_factory=dict)
+    states: dict[int, tuple[Array, ...]] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -69,6 +79,7 @@ class _Sums:
         months, tiers = len(t.months), len(t.tiers)
         self.cube = np.zeros((months * tiers * len(t.segments), tally.SIZE), np.int64)
         self.survival = np.zeros((months + 1, months, 2), np.int64)
+        self.cohorts = empty_chunk(t, 0).cohorts
         self.migration = np.zeros((tiers, tiers), np.int64)
         self.repurchase = np.zeros(2, np.int64)
 
@@ -81,32 +92,46 @@ class _Sums:
         with self.lock:
             self.cube += chunk.cube
             self.survival += chunk.survival
+            self.cohorts += chunk.cohorts
             self.migration += pairs
             self.repurchase += (int(seen.sum()), int(again.sum()))
             if self.keep:
                 self.kept[first] = (m.copy(), chunk.watch.copy())
+            if self.keep_state:
+                self.states[first] = (m.copy(), chunk.lots.copy(), chunk.pend.copy(), chunk.quals.copy(), chunk.wallet.copy())
 
 
 def simulate(
     scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None,
     score: dict[str, float] | None = None, threads: int | None = None, chunk: int = CHUNK,
     meetings: Sequence[float] = (), keep: bool = False, watch: tuple[float, float, int] = (0.0, 1.0, 0),
+    cohorts: bool = False, opening: Opening | None = None, keep_state: bool = False,
 ) -> Outcome:  # fmt: skip
     """Run a scenario with the production driver.
 
     members: number at the start (default: the population's); seed: luck; draw: number of the parameter draw (None: the means);
     score: normal scores that replace the draw's for single effect parameters; threads: default all cores; chunk, meetings: how
     the work is cut, which changes no result; keep: return the final state of every member; watch: (first day, days a period,
-    periods) for which single members are recorded (implies keep).
+    periods) for which single members are recorded (implies keep); cohorts: tally points by month of credit; opening: members to
+    go on from, instead of new ones (members is then not used); keep_state: return what a run needs that goes on from the end.
 
-    Raises InputError where a response exceeds the engine's bound.
+    Raises InputError where a response exceeds the engine's bound, or the scenario cannot go on from the opening.
     """
-    t = compile_tables(scenario, members=members, seed=seed, draw=draw, score=score, watch=watch)
-    sums = _Sums(t, keep or watch[2] > 0)
+    t = compile_tables(
+        scenario, members=members, seed=seed, draw=draw, score=score, watch=watch, cohorts=cohorts, opening=opening
+    )
+    sums = _Sums(t, keep or watch[2] > 0, keep_state)
     stays = bool(meetings) or bool((t.incentives["budget"] > 0).any())
-    crew = Crew(t, threads=threads, chunk=chunk, stays=stays, done=sums.add)
-    ProgrammeClock(crew, meetings).run()
-    return outcome_of(scenario, t, sums)
+    names = [x.name for x in scenario.programme.incentives]
+    crew = Crew(t, threads=threads, chunk=chunk, stays=stays, done=sums.add, opening=opening, incentives=names)
+    clock = ProgrammeClock(crew, meetings)
+    clock.run()
+    outcome = outcome_of(scenario, t, sums)
+    if keep_state:
+        arrays = [np.concatenate(a) for a in zip(*(sums.states[first] for first in sorted(sums.states)), strict=True)]
+        left = {j: int(budget.level) for j, budget in clock.budgets.items()}
+        outcome.state = opening_after(scenario, t, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], left)
+    return outcome
 
 
 def outcome_of(scenario: Scenario, t: Tables, sums: _Sums) -> Outcome:
@@ -125,6 +150,7 @@ def outcome_of(scenario: Scenario, t: Tables, sums: _Sums) -> Outcome:
         tables=t,
         cube=cube,
         survival=sums.survival,
+        cohorts=sums.cohorts,
         migration=sums.migration,
         repurchase=sums.repurchase,
         members=np.concatenate([m for m, _ in kept]) if kept else None,

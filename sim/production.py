@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy as np
 from sim import state, tables
 from sim.compiled import kernel
 from sim.memory import addresses, opener
-from sim.rules.life import be_born, happen, next_event
+from sim.opening import Opening
+from sim.rules.life import be_born, happen, next_event, resume
 from sim.rules.monthend import end_month
 from sim.state import Chunk, empty_chunk
 from sim.tables import Tables
@@ -25,11 +26,15 @@ _tables = opener("Tables", tables.LAYOUT, fixed=True)
 
 
 @kernel
-def _populate(chunk, rules, first_key):
+def _populate(chunk, rules, first):
     s = _chunk(chunk)
     t = _tables(rules)
+    p = t.p[0]
     for i in range(s.members.shape[0]):
-        be_born(s.members[i], i, s, t, first_key + i)
+        if p.opened == 1 and first + i < p.n_start:
+            resume(s.members[i], i, s, t)
+        else:
+            be_born(s.members[i], i, s, t, p.first_new + (first + i - p.n_start))
 
 
 @kernel
@@ -55,13 +60,15 @@ class Crew:
     done: gets each finished chunk, to read before it returns: the chunk's memory is used again.
     stays: keep every chunk's state between calls of `advance`. Without it there can be one call only, to the end of the run,
     and a chunk is handed to `done` and dropped as soon as it is finished, so that memory does not grow with the members.
+    opening: members to go on from, for whose wallets the names of the incentives are needed.
     """
 
     def __init__(
         self, t: Tables, *, threads: int | None = None, chunk: int = CHUNK, stays: bool = False,
-        done: Callable[[int, Chunk], None] | None = None,
+        done: Callable[[int, Chunk], None] | None = None, opening: Opening | None = None, incentives: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.t = t
+        self.opening, self.incentives = opening, incentives
         self.rules = addresses(t, tables.LAYOUT)
         self.total = int(t.p["n_start"][0] + t.p["new_per_month"][0] * len(t.months))
         self.firsts = range(0, self.total, chunk)
@@ -130,6 +137,8 @@ class Crew:
     def _make(self, first: int) -> Chunk:
         n = min(self.size, self.total - first)
         chunk = self._room(n)
+        if self.opening is not None and first < self.opening.n:
+            self.opening.install(chunk, self.t, self.incentives, first, min(n, self.opening.n - first))
         _populate(addresses(chunk, state.LAYOUT), self.rules, first)
         return chunk
 

@@ -6,7 +6,7 @@ shares the rules and the random words with production, and nothing of how member
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 import simpy
 
 from sim.clock import ACCOUNTING, CAMPAIGN, EXPIRY, LIVES, REVIEW, SNAPSHOT, Clock
+from sim.opening import Opening
 from sim.outcome import Outcome, _Sums, outcome_of
-from sim.rules.life import be_born, cell_of, happen, next_event
+from sim.rules.life import be_born, cell_of, happen, next_event, resume
 from sim.rules.monthend import account, campaign, lapse_points, review_tier
 from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
@@ -25,7 +26,7 @@ from sim.tables import Tables, compile_tables
 class Reference:
     """One run; `chunk` holds all members and can be looked at while the clock runs."""
 
-    def __init__(self, t: Tables) -> None:
+    def __init__(self, t: Tables, opening: Opening | None = None, incentives: Sequence[str] = ()) -> None:
         self.t = Tables(*(_named(a) for a in t))
         n = int(t.p["n_start"][0] + t.p["new_per_month"][0] * len(t.months))
         self.plain = empty_chunk(t, n, capacity=64, visits=n)
@@ -34,8 +35,15 @@ class Reference:
         self.left = {int(j): int(t.incentives["budget"][j]) for j in np.flatnonzero(t.incentives["budget"] > 0)}
         self.month = 0
         self.month_turns = self.clock.event()
+        known = 0
+        if opening is not None:
+            known = opening.n
+            opening.install(self.plain, t, incentives, 0, known)
         for i in range(n):
-            be_born(self.chunk.members[i], i, self.chunk, self.t, i)
+            if i < known:
+                resume(self.chunk.members[i], i, self.chunk, self.t)
+            else:
+                be_born(self.chunk.members[i], i, self.chunk, self.t, int(t.p["first_new"][0]) + i - int(t.p["n_start"][0]))
             self.clock.process(self._life(i))
         self.clock.process(self._programme())
 
@@ -103,10 +111,13 @@ def _named(array: Any) -> Any:
     return array.view(np.recarray) if array.dtype.names else array
 
 
-def simulate_reference(scenario: Scenario, *, members: int, seed: int = 0, draw: int | None = None) -> Outcome:
+def simulate_reference(
+    scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None, cohorts: bool = False,
+    opening: Opening | None = None,
+) -> Outcome:  # fmt: skip
     """Run a scenario with the reference driver; arguments as in sim.outcome.simulate. Every member's state is kept."""
-    t = compile_tables(scenario, members=members, seed=seed, draw=draw)
-    run = Reference(t)
+    t = compile_tables(scenario, members=members, seed=seed, draw=draw, cohorts=cohorts, opening=opening)
+    run = Reference(t, opening, [x.name for x in scenario.programme.incentives])
     run.run()
     sums = _Sums(t, keep=True)
     sums.add(0, run.plain)

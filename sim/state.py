@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,9 @@ class Chunk(NamedTuple):
     """(months * tiers * segments, tallies)"""
     survival: Ints
     """(cohorts, months, 2) members not lapsed at month end: with the programme, without"""
+    cohorts: Ints
+    """(past months + months + 1, months, 3) points by month of credit and month: issued, redeemed, expired; the last row is
+    credited after the run. Size 0 where cohorts are not kept"""
     watch: Ints
     """(n or 0, periods, watched) what single members did in each watched period; see WATCHED"""
     spent_at: Floats
@@ -45,7 +48,8 @@ class Chunk(NamedTuple):
 
     def copy(self) -> Chunk:
         """A snapshot."""
-        return Chunk(*(a.copy() for a in self))  # type: ignore[arg-type]
+        copied: list[Any] = [array.copy() for array in self]
+        return Chunk(*copied)
 
     def emptied(self, n: int) -> Chunk:
         """Room for `n` new members in the memory of this chunk, which has at least as many."""
@@ -61,12 +65,15 @@ class Chunk(NamedTuple):
                 mine[...] = theirs
 
 
+C_ISSUED, C_REDEEMED, C_EXPIRED = range(3)
+
 WATCHED = ("purchases", "paid", "list_value", "benefit_cost", "redemptions", "points_redeemed", "messages")
 (W_PURCHASES, W_PAID, W_LIST, W_COST, W_REDEMPTIONS, W_POINTS, W_MESSAGES) = range(len(WATCHED))
 
 LAYOUT = {
     "members": (MEMBER, "*"), "lots": (np.int64, "**"), "pend": (np.int64, "**"), "quals": (QUALIFYING, "**"),
     "wallet": (WALLET, "**"), "cube": (np.int64, ("*", tally.SIZE)), "survival": (np.int64, ("*", "*", 2)),
+    "cohorts": (np.int64, ("*", "*", 3)),
     "watch": (np.int64, ("*", "*", len(WATCHED))), "spent_at": (np.float64, "*"), "spent": (np.int64, ("*", 3)),
     "n_spent": (np.int64, "*"), "ahead": (np.float64, ("*", 2, len(LUCK), AHEAD)), "ahead_of": (np.int64, ("*", 2, 2)),
 }  # fmt: skip
@@ -85,6 +92,7 @@ def empty_chunk(t: Tables, n: int, capacity: int = 0, visits: int = 1) -> Chunk:
         wallet=np.zeros((n, max(1, len(t.incentives))), WALLET),
         cube=np.zeros((len(t.months) * len(t.tiers) * len(t.segments), tally.SIZE), np.int64),
         survival=np.zeros((len(t.months) + 1, len(t.months), 2), np.int64),
+        cohorts=np.zeros((int(p["past"]) + len(t.months) + 1, len(t.months), 3) if p["cohorts"] else (0, 0, 3), np.int64),
         watch=np.zeros((n if p["watch_periods"] else 0, max(1, int(p["watch_periods"])), len(WATCHED)), np.int64),
         spent_at=np.zeros(capacity, np.float64),
         spent=np.zeros((capacity, 3), np.int64),

@@ -13,6 +13,7 @@ from sim.calendar import DAY, MONTH, Calendar
 from sim.effects import EFFECTS
 from sim.errors import InputError
 from sim.member import NEVER
+from sim.opening import Opening
 from sim.population import Population
 from sim.programme import Give, Incentive, Programme
 from sim.scenario import Scenario
@@ -22,6 +23,13 @@ RULES = np.dtype(
     [
         ("seed", "i8"), ("end", "f8"), ("steady", "i8"), ("op_end", "f8"),
         ("n_start", "i8"), ("new_per_month", "i8"), ("buys_on_joining", "i8"),
+        ("first_new", "i8"),  # key of the first member who joins during the run
+        ("base", "i8"),  # members to whom the joiners of a month and the fixed costs are in proportion
+        ("opened", "i8"),  # 1 = the run goes on from given members
+        ("day_zero", "i8"), ("month_zero", "i8"),  # days and months from the start of the first run to this one's
+        ("level_days", "f8"),  # days for which growth and inflation have run at the start
+        ("eve", "i8"),  # calendar incentives of the day before the start, as bits
+        ("cohorts", "i8"), ("past", "i8"),  # points by month of credit are kept; months before the start that they can be from
         ("regular", "i8"), ("mean_rate", "f8"), ("return_rate", "f8"), ("may_return", "i8"),
         ("ln_median", "f8"), ("sigma", "f8"), ("sigma_between", "f8"), ("rate_correlation", "f8"),
         ("history_from", "f8"), ("history_to", "f8"), ("inflation", "f8"),
@@ -109,6 +117,8 @@ class Tables(NamedTuple):
     months: Array
     day_of_op: Ints
     """day in which each whole unit of operational time falls"""
+    starts: Floats
+    """(months + those beyond the run,) first day of each month, as far as members look ahead"""
     moments: Floats
     """(incentives, days + 1) next moment at or after a day of a calendar trigger"""
     rates: Floats
@@ -140,10 +150,11 @@ class Tables(NamedTuple):
 
 LAYOUT = {
     "p": (RULES, "*"), "b": (BEHAVIOUR, "*"), "tiers": (TIER, "*"), "rewards": (REWARD, "*"), "incentives": (INCENTIVE, "*"),
-    "days": (DAY, "*"), "months": (MONTH, "*"), "day_of_op": (np.int64, "*"), "moments": (np.float64, "**"), "rates": (np.float64, "*"),
-    "leaving": (np.float64, "*"), "segments": (SEGMENT, "*"), "categories": (np.float64, "*"), "closes": (np.float64, "*"),
-    "closes_for": (np.int64, "*"), "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"),
-    "goals": (np.int64, "*"), "bought": (np.int64, "*"), "coupons": (np.int64, "*"), "tasks": (np.int64, "*"),
+    "days": (DAY, "*"), "months": (MONTH, "*"), "day_of_op": (np.int64, "*"), "starts": (np.float64, "*"),
+    "moments": (np.float64, "**"), "rates": (np.float64, "*"), "leaving": (np.float64, "*"), "segments": (SEGMENT, "*"),
+    "categories": (np.float64, "*"), "closes": (np.float64, "*"), "closes_for": (np.int64, "*"),
+    "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"), "goals": (np.int64, "*"),
+    "bought": (np.int64, "*"), "coupons": (np.int64, "*"), "tasks": (np.int64, "*"),
 }  # fmt: skip
 """dtype and shape of every array of Tables"""
 
@@ -156,25 +167,33 @@ def minor(amount: float) -> int:
 def compile_tables(
     scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None,
     score: dict[str, float] | None = None, cohorts: bool = False, watch: tuple[float, float, int] = (0.0, 1.0, 0),
+    opening: Opening | None = None,
 ) -> Tables:  # fmt: skip
     """Tables of a scenario.
 
     members: number at the start; seed: run seed; draw: number of the parameter draw, None for the means; score: normal
-    scores of single effect parameters; cohorts: keep points by month of credit though they never expire; watch: first
-    day, days a period and number of periods for which single members are recorded.
+    scores of single effect parameters; cohorts: keep points by month of credit though they never expire, and tally them so;
+    watch: first day, days a period and number of periods for which single members are recorded; opening: members to go on
+    from instead of new ones.
     """
+    if opening is not None:
+        opening.check(scenario)
     population = scenario.population
     if draw is not None:
         population = population.drawn(np.random.Generator(np.random.Philox([draw, 7])))
-    n = members or population.members
-    calendar = Calendar(scenario.horizon, population, scenario.programme)
+    n = opening.n if opening else members or population.members
+    calendar = Calendar(
+        scenario.horizon, population, scenario.programme, origin=opening.origin if opening else None,
+        level_days=opening.level_days if opening else 0.0,
+    )  # fmt: skip
     programme, behaviour = scenario.programme, scenario.behaviour
     p = np.zeros(1, RULES)
     r = p[0]
     r["seed"], r["end"] = seed & 0xFFFFFFFF, calendar.end
     r["steady"], r["op_end"] = calendar.steady, calendar.op_end
-    _population(r, population, n)
-    _programme(r, programme, calendar, cohorts)
+    _population(r, population, n, opening)
+    r["cohorts"], r["past"], r["eve"] = cohorts, opening.past if opening else 0, calendar.eve
+    _programme(r, programme, calendar)
     economics = scenario.economics
     r["inflation"] = math.log1p(scenario.market.price_inflation) / 365.0
     r["redeem"] = behaviour.redeeming.probability
@@ -191,6 +210,11 @@ def compile_tables(
     r["may_return"] = population.leaving.return_rate > 0 or (winning_back and b["win_back_returns"][0] > 0)
     r["calm"] = all(b[name][0] == 0.0 for name in MOVES_RATES)
     r["has_due"] = bool(len(incentives)) or r["pending_days"] > 0 or r["expiry"] == INACTIVE or r["card_days"] > 0
+    closes = np.full(max(1, len(incentives)), NEVER)
+    if opening is not None:
+        closes[: len(incentives)][opening.closed(scenario)] = -1.0
+        for row, incentive in zip(incentives, scenario.programme.incentives, strict=True):
+            row["budget"] = opening.left(incentive.name, int(row["budget"]))
     return Tables(
         p=p,
         b=b,
@@ -200,12 +224,13 @@ def compile_tables(
         days=calendar.days,
         months=calendar.months,
         day_of_op=calendar.day_of_op,
+        starts=calendar.starts,
         moments=calendar.moments,
         rates=_log_gamma_quantiles(population.purchase_rate.shape, population.purchase_rate.mean),
         leaving=_log_leaving_quantiles(population),
         segments=_segments(population),
         categories=np.cumsum([c.share for c in scenario.market.categories] or [1.0]),
-        closes=np.full(max(1, len(incentives)), NEVER),
+        closes=closes,
         closes_for=np.zeros(max(1, len(incentives)), np.int64),
         **_by_part(incentives),
     )
@@ -226,9 +251,12 @@ def _by_part(incentives: Array) -> dict[str, Ints]:
     return {name: np.flatnonzero(of_part).astype(np.int64) for name, of_part in parts.items()}
 
 
-def _population(r: Any, population: Population, n: int) -> None:
-    r["n_start"] = n
-    r["new_per_month"] = math.floor(n * population.new_members_per_month + 0.5)
+def _population(r: Any, population: Population, n: int, opening: Opening | None) -> None:
+    r["n_start"], r["first_new"], r["base"] = n, n, n
+    if opening is not None:
+        r["opened"], r["first_new"], r["base"] = 1, opening.next_key, opening.base
+        r["day_zero"], r["month_zero"], r["level_days"] = opening.day_zero, opening.month_zero, opening.level_days
+    r["new_per_month"] = math.floor(int(r["base"]) * population.new_members_per_month + 0.5)
     r["buys_on_joining"] = population.first_purchase_on_joining
     r["regular"] = population.regularity
     r["mean_rate"] = population.purchase_rate.mean
@@ -239,7 +267,7 @@ def _population(r: Any, population: Population, n: int) -> None:
     r["history_from"], r["history_to"] = population.history_days
 
 
-def _programme(r: Any, programme: Programme, calendar: Calendar, cohorts: bool) -> None:
+def _programme(r: Any, programme: Programme, calendar: Calendar) -> None:
     earning, expiry, q = programme.earning, programme.expiry, programme.qualification
     r["earn_paid"] = 1
     if earning is not None:
@@ -255,9 +283,11 @@ def _programme(r: Any, programme: Programme, calendar: Calendar, cohorts: bool) 
     r["expiry"] = EXPIRIES.index(expiry.rule)
     r["expiry_months"], r["expiry_month"] = expiry.months, expiry.month
     longest = max((reward.months for reward in programme.rewards), default=0)
-    horizon = len(calendar.months) + 1
+    horizon = len(calendar.months) + 1 + int(r["past"])
     needed = {"never": 1, "inactivity": 1, "rolling": expiry.months + 1, "fixed_date": expiry.months + 13}[expiry.rule]
-    r["slots"] = horizon if cohorts else min(horizon, needed + longest)
+    if needed > 1:
+        needed = max(needed + longest, int(r["past"]) + 1)  # a shorter validity than before lapses only with the first month
+    r["slots"] = horizon if r["cohorts"] else min(horizon, needed)
     r["card_days"] = 30.0 * programme.card_valid_months if programme.card_valid_months else 0.0
 
 

@@ -95,14 +95,14 @@ def test_a_lapsed_lot_never_takes_spent_points() -> None:
     m = s.members[0]
     ledger.credit(m, 0, s, named, 100, 0)
     ledger.credit(m, 0, s, named, 50, 1)
-    ledger.burn(m, 0, s, named, 70)
+    ledger.burn(m, 0, s, named, 70, 1)
     ledger.lapse_lots(m, 0, s, named, 2, 0)
     assert m.balance == 50
     assert s.cube[0, tally.POINTS_EXPIRED] == 30
-    ledger.burn(m, 0, s, named, 50)
+    ledger.burn(m, 0, s, named, 50, 2)
     ledger.lapse_lots(m, 0, s, named, 3, 0)
     assert (m.balance, s.cube[0, tally.POINTS_EXPIRED]) == (0, 30)
     ledger.credit(m, 0, s, named, 20, 3)
     ledger.credit(m, 0, s, named, 20, 4)
-    ledger.burn(m, 0, s, named, 40)  # across lots to the very last point
+    ledger.burn(m, 0, s, named, 40, 4)  # across lots to the very last point
     assert m.balance == 0

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
+from scenarios.finance.budget import BudgetAtRisk
 from sim.tally import COST_LINES
 from sim.typing import Floats, Ints
 
@@ -103,24 +105,6 @@ class TierPoints:
 
 
 @dataclass(frozen=True)
-class BudgetRisk:
-    """How far the cost (benefit and fixed) can run over a budget."""
-
-    budget: Floats
-    """(months,) budget from the start to the end of each month; the same in every month where one sum is for all"""
-    at_risk: float
-    """95 % quantile of the cost of the whole period less the budget, currency units; below 0 = room left"""
-    overrun: Floats
-    """(months,) share of the replications whose cost so far exceeds the budget"""
-    warning: dt.date | None
-    """first month end at which that share is at least WARNING; None = never"""
-
-
-WARNING = 0.10
-"""A chance of overrun from which a month end is worth a warning."""
-
-
-@dataclass(frozen=True)
 class Assumption:
     """One number that the forecast rests on."""
 
@@ -161,7 +145,8 @@ class Forecast:
     tiers: TierPoints
     peak_month: dt.date
     """month with the highest mean cost (benefit and fixed)"""
-    budget: BudgetRisk | None
+    budget: BudgetAtRisk | None
+    """cost (benefit and fixed) against the budget, where one was given; months counted from 0"""
     provenance: dict[str, Any]
     """version, seed, members, replications, digests, start, end, snapshot"""
     assumptions: list[Assumption]
@@ -182,12 +167,20 @@ def spread_of(values: Floats, luck: Floats) -> Floats:
     """(..., 6) SPREAD of replications.
 
     values: (replications, ...) luck and parameters together; luck: (replications, ...) with the parameters at their means.
+    P10 and P90 are set so that a further replication falls between them with a chance of 80 %: quantiles at k / (replications
+    + 1) from 9 replications on, a Student t prediction interval of fewer, NaN of one.
     """
-    p10, p50, p90 = np.quantile(values, (0.1, 0.5, 0.9), axis=0)
-    mean = values.mean(axis=0)
-    lucky = np.full_like(mean, np.nan)
-    unknown = np.full_like(mean, np.nan)
-    if len(values) > 1 and len(luck) > 1:
-        lucky = luck.std(axis=0, ddof=1)
-        unknown = np.sqrt(np.maximum(0.0, values.var(axis=0, ddof=1) - lucky**2))
+    n = len(values)
+    p50, mean = np.median(values, axis=0), values.mean(axis=0)
+    nothing = np.full_like(mean, np.nan)
+    if n < 2:
+        return np.stack([nothing, p50, nothing, mean, nothing, nothing], axis=-1)
+    sd = values.std(axis=0, ddof=1)
+    if n >= 9:
+        p10, p90 = np.quantile(values, (0.1, 0.9), axis=0, method="weibull")
+    else:
+        half = float(stats.t.ppf(0.9, n - 1)) * sd * np.sqrt(1 + 1 / n)
+        p10, p90 = mean - half, mean + half
+    lucky = luck.std(axis=0, ddof=1) if len(luck) > 1 else nothing
+    unknown = np.sqrt(np.maximum(0.0, sd**2 - lucky**2))
     return np.stack([p10, p50, p90, mean, lucky, unknown], axis=-1)

@@ -5,7 +5,22 @@ from __future__ import annotations
 from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
+from sim.state import C_EXPIRED, C_ISSUED, C_REDEEMED
 from sim.tables import NEVER_LAPSE, ON_DATE, ROLLING
+
+
+@rule
+def aged(s, t, credited, month, column, points):
+    """Note what happens in `month` to points credited in month `credited`, where cohorts are kept."""
+    p = t.p[0]
+    if p.cohorts == 1:
+        s.cohorts[credited + p.past, month, column] += points
+
+
+@rule
+def credited_at(t, day):
+    """Month in which points that become spendable on a whole `day` are credited; all days after the run are one month."""
+    return t.days[int(day) - 1].month if day <= t.p[0].end else len(t.months)
 
 
 @rule
@@ -25,8 +40,10 @@ def earn(m, i, s, t, points, now, month, cell):
     days = t.p[0].pending_days
     if days == 0:
         credit(m, i, s, t, points, month)
+        aged(s, t, month, month, C_ISSUED, points)
     elif points > 0:
         due = int(now) + days
+        aged(s, t, credited_at(t, due), month, C_ISSUED, points)
         s.pend[i, due % (days + 1)] += points
         if m.pending == 0:
             m.pend_day = due
@@ -52,7 +69,7 @@ def mature(m, i, s, t, now, month):
 
 
 @rare
-def burn(m, i, s, t, points):
+def burn(m, i, s, t, points, month):
     """Take `points` (at most the balance) from the oldest lots."""
     m.balance -= points
     slots = t.p[0].slots
@@ -61,6 +78,7 @@ def burn(m, i, s, t, points):
         taken = min(points, s.lots[i, slot])
         s.lots[i, slot] -= taken
         points -= taken
+        aged(s, t, m.oldest, month, C_REDEEMED, taken)
         if s.lots[i, slot] == 0 and (points > 0 or m.balance > 0):
             m.oldest += 1
     while m.balance > 0 and s.lots[i, m.oldest % slots] == 0:
@@ -69,18 +87,16 @@ def burn(m, i, s, t, points):
 
 @rule
 def lapse_month(m, t):
-    """Month at whose end the oldest open lot lapses, by the calendar; -1 = it does not within the run."""
+    """Month at whose end the oldest open lot lapses, by the calendar; -1 = it does not. What is overdue when a run begins
+    lapses with its first month."""
     p = t.p[0]
     if m.balance == 0 or p.expiry == NEVER_LAPSE:
         return -1
-    month = m.oldest + p.expiry_months + m.longer
+    month = max(0, m.oldest + p.expiry_months + m.longer)
     if p.expiry == ROLLING:
-        return month if month < len(t.months) else -1
+        return month
     if p.expiry == ON_DATE:
-        while month < len(t.months):
-            if t.months[month].points_lapse == 1:
-                return month
-            month += 1
+        return month + (p.expiry_month - t.months[0].number - month) % 12
     return -1
 
 
@@ -92,7 +108,7 @@ def lapse_at(m, t):
         return NEVER
     if p.expiry == ROLLING or p.expiry == ON_DATE:
         month = lapse_month(m, t)
-        return t.months[month].end if month >= 0 else NEVER
+        return t.starts[month + 1] if month + 1 < len(t.starts) else NEVER
     return max(m.last_buy, m.joined) + 30.0 * p.expiry_months
 
 
@@ -108,13 +124,23 @@ def lapse_lots(m, i, s, t, month, cell):
         s.lots[i, slot] = 0
         m.balance -= gone
         s.cube[cell, tally.POINTS_EXPIRED] += gone
+        aged(s, t, m.oldest, month, C_EXPIRED, gone)
         while m.balance > 0 and s.lots[i, m.oldest % slots] == 0:
             m.oldest += 1
 
 
 @rare
-def lapse_all(m, i, s, t, cell):
+def lapse_all(m, i, s, t, month, cell):
     """Every point, the pending ones too, leaves the member."""
+    if t.p[0].cohorts == 1:
+        for k in range(m.oldest, m.oldest + t.p[0].slots):
+            if m.balance > 0 and s.lots[i, k % t.p[0].slots] > 0:
+                aged(s, t, k, month, C_EXPIRED, s.lots[i, k % t.p[0].slots])
+        days = t.p[0].pending_days
+        if m.pending > 0:
+            for day in range(int(m.pend_day), int(m.pend_day) + days + 1):
+                if s.pend[i, day % (days + 1)] > 0:
+                    aged(s, t, credited_at(t, day), month, C_EXPIRED, s.pend[i, day % (days + 1)])
     for k in range(t.p[0].slots):
         s.lots[i, k] = 0
     for k in range(t.p[0].pending_days + 1):

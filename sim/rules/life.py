@@ -11,8 +11,8 @@ from sim.rules.ledger import lapse_all, lapse_at, mature
 from sim.rules.purchase import list_value, purchase
 from sim.rules.response import appeal, ceiling, faded, leaving, response, too_low
 from sim.rules.time import base_gap, extra_gap, later
-from sim.rules.wallet import moments, plan, sign_up
-from sim.rules.words import BASE, BIRTH, EXTRA, REDEEM, SCORE, SECOND, normal, place, uniforms
+from sim.rules.wallet import begin, moments, plan, sign_up
+from sim.rules.words import BASE, BIRTH, EXTRA, REDEEM, RESUME, SCORE, SECOND, normal, place, uniforms
 from sim.tables import BOUND, INACTIVE, SCORES
 
 LOG_BOUND = math.log(BOUND)
@@ -37,7 +37,7 @@ def cell_of(m, t, month):
 
 @rare
 def be_born(m, i, s, t, key):
-    """Make member number `key`: those below n_start are customers at the start, the others join month by month.
+    """Make member number `key`: those below first_new are customers at the start, the others join month by month.
 
     Customers from before the start live their history on the baseline stream alone.
     """
@@ -82,11 +82,11 @@ def be_born(m, i, s, t, key):
         s.wallet[i, j].period = -1
         s.wallet[i, j].next = NEVER
         s.wallet[i, j].mark = -1.0
-    if key < p.n_start:
+    if key < p.first_new:
         m.joined = 0.0
         since = -(p.history_from + (p.history_to - p.history_from) * u_history)
     else:
-        month = (key - p.n_start) // p.new_per_month
+        month = (key - p.first_new) // p.new_per_month
         m.cohort = month + 1
         start = t.months[month].start
         since = start + (t.months[month].end - start) * u_join
@@ -94,7 +94,7 @@ def be_born(m, i, s, t, key):
     m.last_buy = since
     m.t_seen = since
     m.due = m.joined
-    if key >= p.n_start and p.buys_on_joining == 1:
+    if key >= p.first_new and p.buys_on_joining == 1:
         m.t_base = since
     else:
         m.t_base = later(t, since, base_gap(m, i, s, t, 0))
@@ -122,6 +122,20 @@ def be_born(m, i, s, t, key):
         m.t_extra = later(t, m.joined, extra_gap(m, i, s, t, 0))
 
 
+@rare
+def resume(m, i, s, t):
+    """Let a member who comes from another run, or from a live programme, go on: what depends on the calendar of this one."""
+    p = t.p[0]
+    u_base, u_extra, _, _ = uniforms(p.seed, m.key, 0, RESUME, 0)
+    here = m.alive == 1 or p.may_return == 1
+    if m.t_base >= NEVER and (here or m.alive0 == 1):
+        m.t_base = later(t, 0.0, -math.log(u_base) / m.rate)
+    if p.calm == 0 and m.t_extra >= NEVER and here:
+        m.t_extra = later(t, 0.0, -math.log(u_extra) / (m.rate * (BOUND - 1.0)))
+    s.cube[cell_of(m, t, 0), tally.ACTIVE_AT_START] += m.alive
+    begin(m, i, s, t)
+
+
 @rule
 def next_event(m):
     """When something next happens in the member's life."""
@@ -142,10 +156,10 @@ def fall_due(m, i, s, t, now, month, cell):
     if m.pend_day <= now:
         mature(m, i, s, t, now, month)
     if p.card_days > 0.0 and m.card_until <= now:
-        lapse_all(m, i, s, t, cell)
+        lapse_all(m, i, s, t, month, cell)
         lose_card(m, i, s, t)
     if p.expiry == INACTIVE and m.balance > 0 and lapse_at(m, t) <= now:
-        lapse_all(m, i, s, t, cell)
+        lapse_all(m, i, s, t, month, cell)
     if p.has_incentives == 1:
         moments(m, i, s, t, now, month, cell)
     plan(m, i, s, t, now)

@@ -28,7 +28,7 @@ from sim.tables import (
 def list_value(m, t, score, log_more, now):
     """List value in minor units, at least 1, of a basket of normal score `score`; `log_more`: what the programme adds."""
     p = t.p[0]
-    log_value = m.mu + p.sigma * score + p.inflation * now + log_more
+    log_value = m.mu + p.sigma * score + p.inflation * (now + p.level_days) + log_more
     return max(1, int(math.floor(math.exp(log_value) * 100.0 + 0.5)))
 
 
@@ -127,7 +127,7 @@ def redeem(m, i, s, t, price, now, month, cell):
     n = 1
     if x.kind == VOUCHER:
         n = max(1, min(m.balance // x.points, price // x.value))
-    burn(m, i, s, t, n * x.points)
+    burn(m, i, s, t, n * x.points, month)
     s.cube[cell, tally.REDEMPTIONS] += n
     s.cube[cell, tally.POINTS_REDEEMED] += n * x.points
     watched(s, t, i, now, W_REDEMPTIONS, n)

@@ -52,9 +52,10 @@ def is_on(m, t, j, now, day):
 def was_on(m, t, j, now):
     """Whether yesterday was a day of the calendar incentive `j`, which the member may use."""
     x = t.incentives[j]
-    if x.event != CALENDAR or x.lasting == 0 or now < 1.0:
+    if x.event != CALENDAR or x.lasting == 0:
         return False
-    return (t.days[int(now) - 1].calendar >> j) & 1 == 1 and takes_part(m, t, j, now)
+    yesterday = t.p[0].eve if now < 1.0 else t.days[int(now) - 1].calendar
+    return (yesterday >> j) & 1 == 1 and takes_part(m, t, j, now)
 
 
 @rare
@@ -130,7 +131,7 @@ def pressure(m, i, s, t, now, day):
 def period_of(t, window, month):
     """Number of the month, quarter, year or programme window in which `month` lies."""
     if window == 0:
-        return month
+        return t.p[0].month_zero + month
     if window == 1:
         return t.months[month].quarter
     return t.months[month].year if window == 2 else 0

@@ -65,8 +65,8 @@ def review(m, s, t, now, month, cell):
         m.failed = -1
     elif p.downgrade != STAY:
         if m.failed < 0:
-            m.failed = month
-        if month - m.failed >= p.grace:
+            m.failed = month + p.month_zero
+        if month + p.month_zero - m.failed >= p.grace:
             m.tier = earned if p.downgrade == FULL else m.tier - 1
             m.failed = -1
             m.demoted_at = now

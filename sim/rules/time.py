@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from sim.compiled import rule
-from sim.member import NEVER
 from sim.rules.words import BASE, EXTRA, GAP, place
 from sim.tables import BOUND
 
 
 @rule
 def later(t, now, op_gap):
-    """The moment `op_gap` operational days after `now`; NEVER beyond the end of the run. Before day 0 there is no season."""
+    """The moment `op_gap` operational days after `now`. Before day 0 and beyond the end of the run there is no season: what is
+    left of a gap at the end can be read off, and another run can go on with it."""
     p = t.p[0]
     if p.steady == 1:
-        moment = now + op_gap
-        return moment if moment <= p.end else NEVER
+        return now + op_gap
     if now < 0.0:
         if now + op_gap < 0.0:
             return now + op_gap
         op = now + op_gap
     else:
-        day = t.days[min(int(now), len(t.days) - 1)]
+        day = t.days[int(min(now, p.end))]
         op = day.op + (now - int(now)) * day.speed + op_gap
     if op >= p.op_end:
-        return NEVER
+        return p.end + (op - p.op_end)
     k = t.day_of_op[int(op)]
     while t.days[k + 1].op <= op:
         k += 1

@@ -7,11 +7,11 @@ import math
 from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
-from sim.rules.ledger import credit, lapse_at
+from sim.rules.ledger import aged, credit, lapse_at
 from sim.rules.response import faded, feels, takes_part
 from sim.rules.tiers import promote
 from sim.rules.words import MOMENT, MONTH, uniforms
-from sim.state import W_COST, W_MESSAGES
+from sim.state import C_ISSUED, W_COST, W_MESSAGES
 from sim.tables import (
     ANNIVERSARY,
     BIRTHDAY,
@@ -19,7 +19,6 @@ from sim.tables import (
     INACTIVITY,
     POINTS_EXPIRING,
     SIGN_UP,
-    TASK,
     TIER_REACHED,
 )
 
@@ -88,6 +87,7 @@ def hand_over(m, i, s, t, j, now, month, cell):
     w.given += 1
     if x.points > 0:
         credit(m, i, s, t, x.points, month)
+        aged(s, t, month, month, C_ISSUED, x.points)
         s.cube[cell, tally.POINTS_ISSUED] += x.points
         s.cube[cell, tally.POINTS_BONUS] += x.points
     if x.coupon > 0:
@@ -132,7 +132,7 @@ def send(m, i, s, t, j, now, cell):
         return
     b = t.b[0]
     p = t.p[0]
-    learn, opt, back, wake = uniforms(p.seed, m.key, int(now) * 64 + j, MOMENT, 0)
+    learn, opt, back, wake = uniforms(p.seed, m.key, (p.day_zero + int(now)) * 64 + j, MOMENT, 0)
     s.cube[cell, tally.MESSAGES] += 1
     s.cube[cell, tally.MESSAGE_COST] += p.message_cost
     watched(s, t, i, now, W_MESSAGES, 1)
@@ -158,11 +158,12 @@ def send(m, i, s, t, j, now, cell):
 def birthday_after(m, t, now, before):
     """Next moment `before` days ahead of the member's birthday, later than `now`."""
     month = t.days[min(max(int(now), 0), len(t.days) - 1)].month
-    for k in range(month, len(t.months)):
-        if t.months[k].number == m.birth_month:
-            moment = t.months[k].start + m.birth_day - 1 - before
-            if moment > now:
-                return moment
+    k = month + (m.birth_month - t.months[month].number) % 12
+    while k < len(t.starts):
+        moment = t.starts[k] + m.birth_day - 1 - before
+        if moment > now:
+            return moment
+        k += 12
     return NEVER
 
 
@@ -209,6 +210,18 @@ def plan(m, i, s, t, now):
                     s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
                 due = min(due, s.wallet[i, j].next)
     m.due = due
+
+
+@rare
+def begin(m, i, s, t):
+    """The moments of every timed trigger at the start of a run that a member does not begin."""
+    for j in range(len(t.incentives)):
+        x = t.incentives[j]
+        if x.timed == 1:
+            s.wallet[i, j].next = next_moment(m, i, s, t, j, 0.0)
+    if t.p[0].has_incentives == 1:
+        see_coupons(m, i, s, t, 0.0)
+    plan(m, i, s, t, 0.0)
 
 
 @rule
@@ -265,7 +278,7 @@ def tasks(m, i, s, t, now, month, cell):
     for k_ in range(len(t.tasks)):
         j = t.tasks[k_]
         x = t.incentives[j]
-        u, _, _, _ = uniforms(t.p[0].seed, m.key, month * 64 + j, MONTH, 0)
+        u, _, _, _ = uniforms(t.p[0].seed, m.key, (t.p[0].month_zero + month) * 64 + j, MONTH, 0)
         chance = x.none
         total = chance
         k = 0

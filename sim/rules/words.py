@@ -18,6 +18,8 @@ EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, rede
 BIRTH = 2  # once a member
 MOMENT = 3  # an incentive's moments, ordinal = day * 64 + incentive; block 0: learn, opt out, return, wake
 MONTH = 4  # month ends, ordinal = month * 64 + incentive; block 0: tasks
+# days and months of an ordinal are counted from the start of the first run, so that a run that goes on meets the same luck
+RESUME = 5  # once a member whose run goes on without a next candidate, ordinal 0; block 0: baseline, extra
 AHEAD = 4  # candidates whose luck is drawn at a time
 LUCK = ("gap", "second", "score", "redeem", "spare")  # what is drawn ahead for a candidate of the streams BASE and EXTRA:
 # - log of the product of the gap's uniforms; word 1; normal score of word 2 (EXTRA: the uniform); word 3

@@ -1,0 +1,97 @@
+"""What if: the programme closed, its terms changed, or one of several scenarios true; paired where pairs exist."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Forecast, spread_of
+from sim.errors import InputError
+from sim.programme import Earning, Incentive, Programme
+from sim.scenario import Scenario
+from sim.typing import Floats
+
+
+def closed(scenario: Scenario) -> Scenario:
+    """The scenario with its programme closed on the first day: no new points, members, tier benefits, campaigns or running cost;
+    points already held can be redeemed until they lapse, and coupons already issued used until they do.
+
+    Forecast it from a snapshot for the run-off of what is owed.
+    """
+    programme = scenario.programme
+    plain = {"price": 1.0, "earning": 0.0, "free_delivery": False, "care_cost_per_month": 0.0, "care_value_per_month": 0.0}
+    update: dict[str, object] = {
+        "name": f"{programme.name}, closed",
+        "tiers": [tier.model_copy(update=plain) for tier in programme.tiers],
+        "catalogue_refresh_cost": 0.0,
+        "incentives": [_ended(row, scenario.horizon.start) for row in programme.incentives],
+    }
+    if programme.earning is not None:
+        update["earning"] = Earning(points_per_unit=0.0, pending_days=programme.earning.pending_days)
+    return scenario.model_copy(
+        update={
+            "name": f"{scenario.name}, closed",
+            "programme": programme.model_copy(update=update),
+            "population": scenario.population.model_copy(update={"new_members_per_month": 0.0}),
+            "economics": scenario.economics.model_copy(update={"running_cost_per_month": 0.0, "set_up_cost": 0.0}),
+        }
+    )
+
+
+def changed(scenario: Scenario, name: str, **parts: object) -> Scenario:
+    """The scenario under another name with parts of its programme replaced, such as expiry=Expiry(rule="rolling", months=12),
+    earning=Earning(points_per_unit=2.0) or tiers=[...]. Raises InputError for a part that no programme has."""
+    unknown = sorted(set(parts) - set(Programme.model_fields))
+    if unknown:
+        raise InputError(f"programme has no part {unknown[0]!r}; allowed: {', '.join(Programme.model_fields)}")
+    return scenario.model_copy(update={"name": name, "programme": scenario.programme.model_copy(update=parts)})
+
+
+def paired(before: Forecast, after: Forecast) -> pd.DataFrame:
+    """What a change does: month, line of LINES and POINT_LINES, then SPREAD of the difference, replication by replication.
+
+    The two must be forecast with the same seed, replications, months and snapshot. Raises InputError where they were not.
+    """
+    same = ("seed", "replications", "start", "end", "snapshot", "members")
+    differs = [key for key in same if before.provenance[key] != after.provenance[key]]
+    if differs:
+        raise InputError(
+            f"{before.name} and {after.name} cannot be compared pair by pair: their {differs[0]} differs, "
+            f"{before.provenance[differs[0]]} and {after.provenance[differs[0]]}"
+        )
+    money = spread_of(after.values - before.values, after.luck_values - before.luck_values)
+    points = (after.point_values - before.point_values).astype(float)
+    found = [(LINES, money), (POINT_LINES, spread_of(points, points[:0]))]
+    return pd.concat([_tidy(values, before.months, names) for names, values in found], ignore_index=True)
+
+
+def spread_by_cause(forecasts: Sequence[Forecast]) -> pd.DataFrame:
+    """Where the spread of the whole period's lines comes from when it is open which of several scenarios will hold.
+
+    line, mean, luck_sd, parameter_sd (root mean square over the scenarios), scenario_sd (between the scenarios' means, each as
+    likely as the other), total_sd. Raises InputError for fewer than two scenarios or different periods.
+    """
+    if len(forecasts) < 2 or any(f.months != forecasts[0].months for f in forecasts):
+        raise InputError("the spread between scenarios needs two forecasts or more over the same months")
+    tables = [f.totals.set_index("line").loc[list(LINES)] for f in forecasts]
+    means = np.stack([t["mean"].to_numpy() for t in tables])
+    parts = {"luck_sd": _root_mean_square(tables, "luck_sd"), "parameter_sd": _root_mean_square(tables, "parameter_sd")}
+    parts["scenario_sd"] = means.std(axis=0)
+    total = np.sqrt(sum(np.nan_to_num(part) ** 2 for part in parts.values()))
+    return pd.DataFrame({"line": list(LINES), "mean": means.mean(axis=0), **parts, "total_sd": total})
+
+
+def _ended(row: Incentive, start: dt.date) -> Incentive:
+    return row.model_copy(update={"valid_from": None, "valid_until": start - dt.timedelta(days=1)})
+
+
+def _root_mean_square(tables: Sequence[pd.DataFrame], column: str) -> Floats:
+    return np.asarray(np.sqrt(np.mean([t[column].to_numpy() ** 2 for t in tables], axis=0)))
+
+
+def _tidy(values: Floats, months: list[dt.date], names: Sequence[str]) -> pd.DataFrame:
+    keys = pd.MultiIndex.from_product([months, names], names=["month", "line"]).to_frame(index=False)
+    return pd.concat([keys, pd.DataFrame(values.reshape(-1, len(SPREAD)), columns=list(SPREAD))], axis=1)

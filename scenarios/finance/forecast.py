@@ -1,0 +1,311 @@
+"""What the benefits of a programme will cost, month by month and line by line, and how wrong that can be."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from scenarios.comparison import _seed as run_seed
+from scenarios.finance.assumptions import assumptions_of
+from scenarios.finance.budget import budget_at_risk
+from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of
+from scenarios.finance.value import present_value
+from sim import tally
+from sim.errors import InputError
+from sim.measures import benefit_cost_by_month, fixed_cost_by_month, net_margin_by_month
+from sim.opening import Opening
+from sim.outcome import Outcome, simulate
+from sim.scenario import Scenario
+from sim.typing import Floats, Ints
+
+Progress = Callable[[int, int, str], None]
+
+
+class Start(Protocol):
+    """Where a forecast can start other than at day 0 of a programme; see scenarios.finance.snapshot."""
+
+    @property
+    def day(self) -> dt.date:
+        """The first day of the forecast."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Members of the programme."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Where it comes from, for the provenance."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done about what did not add up; sentences."""
+        ...
+
+    def opening(self, scenario: Scenario, *, seed: int, draw: int | None) -> Opening:
+        """The members, for one replication of luck and parameters."""
+        ...
+
+
+@dataclass(frozen=True)
+class At:
+    """A start from the end of a simulated run (Outcome.state): the same members in every replication."""
+
+    state: Opening
+    label: str = "the end of a simulated run"
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def day(self) -> dt.date:
+        """The first day of the forecast."""
+        return self.state.start
+
+    @property
+    def size(self) -> int:
+        """Members of the programme."""
+        return self.state.n
+
+    def opening(self, scenario: Scenario, *, seed: int, draw: int | None) -> Opening:
+        """The members; who they are is known here, so neither luck nor parameters change it."""
+        return self.state
+
+
+def forecast(
+    scenario: Scenario, *, snapshot: Start | Opening | None = None, months: int = 36, members: int | None = None,
+    replications: int = 20, seed: int = 0, budget: float | Sequence[float] | None = None, threads: int | None = None,
+    progress: Progress | None = None,
+) -> Forecast:  # fmt: skip
+    """Forecast a programme's cost, sales, margin and points.
+
+    snapshot: members to start from (scenarios.finance.snapshot, or Outcome.state of a run), None for new ones; months: length;
+    members: simulated members of a start without snapshot (default: population.members; fixed costs and everything else are for
+    that many); replications: joint draws of luck and parameters; as many again, at most 10, show luck alone; budget: currency
+    units for the whole period, spread evenly, or one number a month, against benefit and fixed cost; threads: default all cores;
+    progress: called as progress(done, total, label).
+
+    The same seed gives the same members and luck for every scenario, so two forecasts differ replication by replication only by
+    what their scenarios differ in. Raises InputError for months or replications out of range, members given with a snapshot, or a
+    scenario that cannot go on from the snapshot.
+    """
+    start = At(snapshot) if isinstance(snapshot, Opening) else snapshot
+    dated = placed(scenario, start, months)
+    if replications < 1:
+        raise InputError(f"replications: found {replications}, allowed is a whole number from 1 on")
+    if start is not None and members is not None:
+        raise InputError("members: the snapshot says how many there are; leave members out")
+    runs: list[_Run] = []
+    luck: list[Floats] = []
+    lucky = min(replications, 10) if replications > 1 else 0
+    for k in range(replications + lucky):
+        number = run_seed(seed, k if k < replications else k - replications)
+        draw = number if k < replications else None
+        opening = start.opening(dated, seed=number, draw=draw) if start else None
+        o = simulate(
+            dated, members=members, seed=number, draw=draw, threads=threads, opening=opening, cohorts=k < replications,
+        )  # fmt: skip
+        if k < replications:
+            runs.append(_Run(o, opening))
+        else:
+            luck.append(_lines(o))
+        if progress is not None:
+            progress(k + 1, replications + lucky, dated.name)
+    return _assembled(dated, start, runs, luck, seed, budget)
+
+
+def placed(scenario: Scenario, start: Start | None, months: int) -> Scenario:
+    """The scenario over `months` from where the forecast starts. Raises InputError for months out of range.
+
+    With a start its members are the programme's, so that population.members, to which the fixed costs belong, is their number.
+    """
+    if not 1 <= months <= 120:
+        raise InputError(f"months: found {months}, allowed is 1 to 120")
+    update: dict[str, Any] = {"months": months}
+    population = scenario.population
+    if start is not None:
+        update["start"] = start.day
+        population = population.model_copy(update={"members": start.size})
+    return scenario.model_copy(
+        update={"horizon": scenario.horizon.model_copy(update=update), "population": population}
+    )
+
+
+class _Run:
+    """What is kept of one replication."""
+
+    def __init__(self, o: Outcome, opening: Opening | None) -> None:
+        self.lines = _lines(o)
+        left = o.by_month("outstanding") + o.by_month("pending")
+        self.points = np.stack([*(o.by_month(name) for name in POINT_LINES[:3]), left])
+        self.cohorts = o.cohorts
+        self.opening = _by_cohort(opening, o)
+        self.past = int(o.tables.p["past"][0])
+        self.members = int(o.tables.p["n_start"][0])
+        names = ("points_issued", "points_redeemed", "points_expired", "outstanding", "pending")
+        self.tiers = np.stack([o.cube[..., tally.NAMES.index(name)].sum(axis=2).T for name in names])
+        self.tiers_opening = np.zeros(len(o.tables.tiers), np.int64)
+        if opening is not None:
+            held = opening.members["balance"] + opening.members["pending"]
+            np.add.at(self.tiers_opening, opening.members["tier"], held)
+
+
+def _lines(o: Outcome) -> Floats:
+    """(months, lines) of LINES."""
+    economics = o.scenario.economics
+    money: dict[str, Floats] = {line: o.by_month(line) / 100.0 for line in tally.COST_LINES}
+    net = net_margin_by_month(o)
+    money |= {
+        "benefit_cost": benefit_cost_by_month(o),
+        "fixed_cost": fixed_cost_by_month(o),
+        "points_earned_at_expected_cost": np.asarray(o.by_month("points_issued") * economics.cost_per_point),
+        "gross_sales": o.by_month("list_value") / 100.0,
+        "net_sales": o.by_month("paid") / 100.0,
+        "gross_margin": np.asarray(economics.gross_margin * o.by_month("list_value") / 100.0),
+        "net_margin": net,
+        "incremental_margin": np.asarray(net - economics.gross_margin * o.by_month("base_list") / 100.0),
+    }
+    return np.stack([money[line] for line in LINES], axis=1)
+
+
+def _by_cohort(opening: Opening | None, o: Outcome) -> Ints:
+    """(past + months + 1,) points open at the start by month of credit."""
+    found = np.zeros(len(o.cohorts), np.int64)
+    if opening is not None:
+        found[: opening.past] = opening.lots.sum(axis=0)
+        ends = o.tables.months["end"]
+        for day in range(opening.pend.shape[1]):
+            found[opening.past + int(np.searchsorted(ends, max(day, 1)))] += opening.pend[:, day].sum()
+    return found
+
+
+def _assembled(
+    scenario: Scenario, start: Start | None, runs: list[_Run], luck: list[Floats], seed: int,
+    budget: float | Sequence[float] | None,
+) -> Forecast:  # fmt: skip
+    values = np.stack([run.lines for run in runs])
+    lucky = np.stack(luck) if luck else values[:0]
+    months = _month_ends(scenario, range(scenario.horizon.months))
+    points = np.stack([run.points.T for run in runs])
+    cost = values[:, :, LINES.index("benefit_cost")] + values[:, :, LINES.index("fixed_cost")]
+    return Forecast(
+        name=scenario.name,
+        currency=scenario.market.currency,
+        members=runs[0].members,
+        months=months,
+        lines=_tidy(spread_of(values, lucky), months, LINES),
+        totals=_totals(values, lucky),
+        cost_share=_shares(values, lucky, months),
+        present_value=_table(spread_of(*(_worth(v, scenario) for v in (values, lucky))), list(LINES)),
+        points=_tidy(spread_of(points.astype(float), points[:0].astype(float)), months, POINT_LINES),
+        values=values,
+        luck_values=lucky,
+        point_values=points,
+        cohorts=_cohorts(scenario, runs, months),
+        tiers=_tier_points(scenario, runs),
+        peak_month=months[int(cost.mean(axis=0).argmax())],
+        budget=None if budget is None else budget_at_risk(cost, budget),
+        provenance=_provenance(scenario, start, runs[0].members, len(runs), seed),
+        assumptions=assumptions_of(scenario),
+        notes=[*(start.notes if start else []), *_left_out(scenario)],
+    )
+
+
+def _month_ends(scenario: Scenario, numbers: Sequence[int] | range) -> list[dt.date]:
+    first = pd.Timestamp(scenario.horizon.start)
+    return [(first + pd.DateOffset(months=k + 1)).date() - dt.timedelta(days=1) for k in numbers]
+
+
+def _table(found: Floats, names: list[str]) -> pd.DataFrame:
+    return pd.concat([pd.DataFrame({"line": names}), pd.DataFrame(found, columns=list(SPREAD))], axis=1)
+
+
+def _tidy(found: Floats, months: list[dt.date], names: Sequence[str]) -> pd.DataFrame:
+    keys = pd.MultiIndex.from_product([months, names], names=["month", "line"]).to_frame(index=False)
+    return pd.concat([keys, pd.DataFrame(found.reshape(-1, len(SPREAD)), columns=list(SPREAD))], axis=1)
+
+
+def _share(values: Floats) -> Floats:
+    """(...,) benefit and fixed cost / gross sales, of (..., lines); NaN without sales."""
+    cost = values[..., LINES.index("benefit_cost")] + values[..., LINES.index("fixed_cost")]
+    sales = values[..., LINES.index("gross_sales")]
+    return np.asarray(np.divide(cost, sales, out=np.full_like(cost, np.nan), where=sales > 0))
+
+
+def _totals(values: Floats, luck: Floats) -> pd.DataFrame:
+    whole, lucky = values.sum(axis=1), luck.sum(axis=1)
+    both = [np.concatenate([v, _share(v)[:, None]], axis=1) for v in (whole, lucky)]
+    return _table(spread_of(both[0], both[1]), [*LINES, "cost_share"])
+
+
+def _shares(values: Floats, luck: Floats, months: list[dt.date]) -> pd.DataFrame:
+    found = pd.DataFrame(spread_of(_share(values), _share(luck)), columns=list(SPREAD))
+    return pd.concat([pd.DataFrame({"month": months}), found], axis=1)
+
+
+def _worth(values: Floats, scenario: Scenario) -> Floats:
+    return present_value(np.moveaxis(values, 1, 2), scenario.economics.discount_rate)
+
+
+def _cohorts(scenario: Scenario, runs: list[_Run], months: list[dt.date]) -> Cohorts:
+    """Every replication on the same rows, however far back the points of its members go."""
+    past = max(run.past for run in runs)
+    cohorts = np.stack([np.pad(run.cohorts, ((past - run.past, 0), (0, 0), (0, 0))) for run in runs])
+    opening = np.stack([np.pad(run.opening, (past - run.past, 0)) for run in runs])
+    if (opening != opening[0]).any():
+        raise RuntimeError("the points that members start with differ between replications")
+    return Cohorts(
+        earned=[*_month_ends(scenario, range(-past, len(months))), None],
+        months=months,
+        opening=opening[0],
+        issued=cohorts[..., 0],
+        redeemed=cohorts[..., 1],
+        expired=cohorts[..., 2],
+    )
+
+
+def _tier_points(scenario: Scenario, runs: list[_Run]) -> TierPoints:
+    found = np.stack([run.tiers for run in runs])
+    return TierPoints(
+        names=[tier.name for tier in scenario.programme.tiers],
+        opening=runs[0].tiers_opening,
+        issued=found[:, 0],
+        redeemed=found[:, 1],
+        expired=found[:, 2],
+        closing=found[:, 3] + found[:, 4],
+    )
+
+
+def _provenance(scenario: Scenario, start: Start | None, members: int, replications: int, seed: int) -> dict[str, Any]:
+    stated = json.dumps(scenario.model_dump(mode="json"), sort_keys=True)
+    months = _month_ends(scenario, range(scenario.horizon.months))
+    return {
+        "version": version("loyalsim"),
+        "scenario": scenario.name,
+        "scenario_digest": hashlib.sha256(stated.encode()).hexdigest(),
+        "population_source": scenario.population.source,
+        "members": members,
+        "replications": replications,
+        "seed": seed,
+        "start": scenario.horizon.start.isoformat(),
+        "end": months[-1].isoformat(),
+        "snapshot": start.label if start else None,
+    }
+
+
+def _left_out(scenario: Scenario) -> list[str]:
+    found = [
+        "Membership fees, charges between partners and returns of goods are not simulated: the forecast has no such lines.",
+        "Incremental margin compares with the same members and luck had there been no programme from the first simulated day on.",
+    ]
+    if scenario.programme.earning is not None and not scenario.economics.cost_per_point:
+        found.append("economics.cost_per_point is 0: points earned at expected cost read 0.")
+    return found

@@ -1,0 +1,263 @@
+"""What is owed for points, month by month, from the simulation: its cohorts carried through the accounts.
+
+The accounts are those of scenarios.finance.roll_forward; the redemption rates of the cohorts come from the simulation itself.
+Every replication has books of its own, which balance to the minor unit and tie to its points ledger to the last point.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenarios.finance.forecast_document import LINES as FORECAST_LINES
+from scenarios.finance.forecast_document import Cohorts, Forecast, spread_of
+from scenarios.finance.points import PointsLedger, expected_points, ledger
+from scenarios.finance.roll_forward import LINES, Books, Breakage, Contracts, RollForward, roll_forward
+from scenarios.finance.rounding import Exact, Number, Rule, exact, exact_array
+from sim.errors import InputError
+from sim.typing import Array, Floats, Ints
+
+COLUMNS = ("p10", "p50", "p90", "mean")
+
+
+@dataclass(frozen=True)
+class Liability:
+    """Deferred revenue for points, with what the simulation says about the redemption of each cohort."""
+
+    name: str
+    """of the scenario"""
+    currency: str
+    months: list[dt.date]
+    """(months,) last day of each month"""
+    lines: pd.DataFrame
+    """month, line of scenarios.finance.roll_forward.LINES, then COLUMNS over the replications; currency units"""
+    rates: pd.DataFrame
+    """one row a cohort: earned (last day of its month), before (True: points open at the start, whose rate is that of a balance
+    and not of a cohort), points (issued, or open at the start; mean), COLUMNS of the ultimate redemption rate, completed (the
+    part of the mean rate that lies after the simulated period)"""
+    rolls: list[RollForward]
+    """the books of each replication; cohorts as in `rates`, one tier"""
+    pending: Ints
+    """(replications, months) points issued and not yet spendable, which the books take up when they become so"""
+    middle: int
+    """the replication whose last closing balance is the median one, for tables that need whole books"""
+    notes: list[str]
+
+    @property
+    def closing(self) -> Ints:
+        """(replications, months) deferred revenue at month end, minor units."""
+        return np.stack([roll.total()["closing"] for roll in self.rolls])
+
+    def differences(self, forecast: Forecast) -> dict[str, int]:
+        """Largest difference of every identity over all replications, ties to the forecast's points included; all are 0."""
+        found: dict[str, int] = {}
+        for k, roll in enumerate(self.rolls):
+            checks = roll.differences()
+            held = roll.points.outstanding().sum(axis=(0, 2)) + self.pending[k]
+            checks["books hold the points of the forecast"] = _largest(held - forecast.outstanding[k, : len(self.months)])
+            moves = roll.points.movements()
+            for name, column in (("redeemed", 1), ("expired", 2)):
+                told = forecast.point_values[k, : len(self.months), column]
+                gone = moves[name].sum(axis=1)
+                if name == "expired":
+                    gone = gone + _lapsed_pending(forecast.cohorts, k)[: len(self.months)]
+                checks[f"points {name} as in the forecast"] = _largest(gone - told)
+            for name, difference in checks.items():
+                found[name] = max(found.get(name, 0), difference)
+        return found
+
+
+def liability(
+    forecast: Forecast, *, value: Number, months: int | None = None, probability: Number | None = None,
+    opening: Any = None, breakage: Breakage = "proportional", rule: Rule = "half_up",
+) -> Liability:  # fmt: skip
+    """Deferred revenue of the points of a forecast.
+
+    value: what a redeemed point is worth to the member, minor units, exact (text such as "0.8" or a fraction); months: of the
+    books, the first of the forecast's; the later ones only tell how the points end, so make the forecast as much longer as points
+    live; probability: of redemption at inception, the same for all cohorts; default: the simulated rate of each; opening: minor
+    units deferred at the start for the points that members start with, (past cohorts,), as in the closing books of the period
+    before; default: those points at the share of a sale that the first month's points get.
+
+    The transaction price of a cohort are the net sales of its month. The expectation at every month end is the cohort's simulated
+    rate; where what happened in a replication leaves no room for it, the books show a change of estimate. The rate of a cohort
+    that the end of the forecast cuts off is completed with the shares that older cohorts redeem at the ages it has not reached
+    (the additive method); an age that no cohort has reached counts nothing.
+
+    Raises InputError for a value that is not positive, or months beyond the forecast.
+    """
+    window = len(forecast.months) if months is None else months
+    if not 1 <= window <= len(forecast.months):
+        raise InputError(f"months: found {window}, the forecast has {len(forecast.months)}")
+    if exact(value) <= 0:
+        raise InputError(f"value: found {value}, a redeemed point is worth more than 0 minor units")
+    everything = [_ledger(forecast.cohorts, k, len(forecast.months)) for k in range(len(forecast.values))]
+    rates, completed = _rates(everything)
+    mean = _mean_rates(everything) + completed
+    kept = everything[0].earned < window
+    chance = np.full(int(kept.sum()), exact(probability) if probability is not None else 0, dtype=object)
+    if probability is None:
+        chance = exact_array(np.round(mean[kept], 6), chance.shape)
+    rolls = []
+    for k, points in enumerate(everything):
+        books = _cut(points, kept, window)
+        sales = _sales(forecast, k, books)
+        contracts = Contracts(sales=sales, value=exact(value), probability=chance)
+        expected = expected_points(np.broadcast_to(chance[:, None], (len(chance), window)), books)
+        start = _opening_books(books, contracts, chance, opening, rule)
+        rolls.append(roll_forward(books, contracts, expected, breakage=breakage, rule=rule, opening=start))
+    closing = np.array([roll.total()["closing"][-1] for roll in rolls])
+    return Liability(
+        name=forecast.name,
+        currency=forecast.currency,
+        months=forecast.months[:window],
+        lines=_lines(rolls, forecast.months[:window]),
+        rates=_rate_table(forecast.cohorts, everything, rates, completed, kept),
+        rolls=rolls,
+        pending=_pending(forecast.cohorts)[:, :window],
+        middle=int(np.argsort(closing, kind="stable")[len(closing) // 2]),
+        notes=_notes(forecast, opening),
+    )
+
+
+def change(before: Liability, after: Liability) -> pd.DataFrame:
+    """What a change of the programme does to deferred revenue: month, then COLUMNS of the difference, currency units.
+
+    The two must come from forecasts with the same seed, replications and months: they then differ by nothing but the change.
+    """
+    if before.closing.shape != after.closing.shape or before.months != after.months:
+        raise InputError(f"{before.name} and {after.name} were not forecast over the same months and replications")
+    found = _columns((after.closing - before.closing) / 100.0)
+    return pd.concat([pd.DataFrame({"month": before.months}), pd.DataFrame(found, columns=list(COLUMNS))], axis=1)
+
+
+def _ledger(cohorts: Cohorts, k: int, months: int) -> PointsLedger:
+    """Spendable points of one replication: a cohort begins with its month of credit, net of what lapsed while pending."""
+    past = len(cohorts.earned) - 1 - months
+    earned = np.arange(-past, months)
+    issued, redeemed, expired = (a[k, :-1] for a in (cohorts.issued, cohorts.redeemed, cohorts.expired))
+    early = np.arange(months) < earned[:, None]
+    all_issued = cohorts.opening[:-1] + issued.sum(axis=1) - np.where(early, expired, 0).sum(axis=1)
+    return ledger(earned, all_issued, redeemed, np.where(early, 0, expired))
+
+
+def _lapsed_pending(cohorts: Cohorts, k: int) -> Ints:
+    """(months,) points that lapsed before they became spendable."""
+    months = len(cohorts.months)
+    past = len(cohorts.earned) - 1 - months
+    earned = np.arange(-past, months + 1)
+    return np.asarray(np.where(np.arange(months) < earned[:, None], cohorts.expired[k], 0).sum(axis=0))
+
+
+def _pending(cohorts: Cohorts) -> Ints:
+    """(replications, months) points of cohorts whose month is still to come."""
+    months = len(cohorts.months)
+    past = len(cohorts.earned) - 1 - months
+    earned = np.arange(-past, months + 1)
+    return np.asarray(np.where(np.arange(months) < earned[:, None], cohorts.outstanding(), 0).sum(axis=1))
+
+
+def _cut(points: PointsLedger, kept: Array, window: int) -> PointsLedger:
+    return ledger(
+        points.earned[kept], points.issued[kept, 0], points.redeemed[kept, :window, 0], points.expired[kept, :window, 0]
+    )
+
+
+def _sales(forecast: Forecast, k: int, points: PointsLedger) -> Ints:
+    """(cohorts,) net sales of the month of earning, minor units; 0 for cohorts from before."""
+    net = np.rint(forecast.values[k, :, FORECAST_LINES.index("net_sales")] * 100).astype(np.int64)
+    return np.where(points.earned >= 0, net[np.maximum(points.earned, 0)], 0)
+
+
+def _mean_rates(everything: list[PointsLedger]) -> Floats:
+    """(cohorts,) points redeemed within the forecast / points, over all replications together."""
+    redeemed = sum(points.redeemed.sum(axis=(1, 2)) for points in everything)
+    issued = sum(points.issued[:, 0] for points in everything)
+    return np.asarray(redeemed / np.maximum(issued, 1))
+
+
+def _rates(everything: list[PointsLedger]) -> tuple[Floats, Floats]:
+    """(replications, cohorts) rates within the forecast, and (cohorts,) what the mean completes them by."""
+    earned, months = everything[0].earned, everything[0].months
+    rates = np.stack([p.redeemed.sum(axis=(1, 2)) / np.maximum(p.issued[:, 0], 1) for p in everything])
+    issued = np.sum([p.issued[:, 0] for p in everything], axis=0)
+    redeemed = np.sum([p.redeemed[:, :, 0] for p in everything], axis=0)
+    open_share = np.sum([p.outstanding()[:, -1, 0] for p in everything], axis=0) / np.maximum(issued, 1)
+    by_age = np.zeros(months)
+    for age in range(months):
+        seen = np.flatnonzero((earned >= 0) & (earned + age < months))
+        total = issued[seen].sum()
+        by_age[age] = redeemed[seen, earned[seen] + age].sum() / total if total else 0.0
+    to_come = np.array([by_age[months - e :].sum() if e >= 0 else 0.0 for e in earned])
+    return rates, np.minimum(to_come, open_share)
+
+
+def _opening_books(points: PointsLedger, contracts: Contracts, chance: Exact, opening: Any, rule: Rule) -> Books | None:
+    """Books at the start, for the points that members start with; None without any such cohort."""
+    before = points.earned < 0
+    if not before.any():
+        return None
+    cell = points.issued.shape
+    worth: Exact = points.issued[:, 0].astype(object) * exact(contracts.value) * chance
+    if opening is not None:
+        given = np.asarray(opening)
+        if given.shape != (int(before.sum()),):
+            raise InputError(f"opening: found {given.shape[0]} cohorts, members start with points of {int(before.sum())} months")
+        allocation: Exact = np.full(len(before), 0, dtype=object)
+        allocation[before] = [int(amount) for amount in given]
+    else:
+        first = int(np.flatnonzero(points.earned == 0)[0])
+        sale = int(np.asarray(contracts.sales)[first])
+        price = exact(worth[first]) / (sale + worth[first]) if sale + worth[first] else exact(0)
+        allocation = np.array([int(round(w * (1 - price))) if b else 0 for w, b in zip(worth, before, strict=True)], dtype=object)
+    expected = np.where(before, points.issued[:, 0].astype(object) * chance, 0)
+    return Books(allocation.reshape(cell), np.full(cell, 0, dtype=object), expected.reshape(cell))
+
+
+def _lines(rolls: list[RollForward], months: list[dt.date]) -> pd.DataFrame:
+    totals = [roll.total() for roll in rolls]
+    parts = []
+    for name in LINES:
+        found = _columns(np.stack([total[name] for total in totals]) / 100.0)
+        frame = pd.DataFrame(found, columns=list(COLUMNS))
+        parts.append(pd.concat([pd.DataFrame({"month": months, "line": name}), frame], axis=1))
+    return pd.concat(parts).sort_values("month", kind="stable", ignore_index=True)
+
+
+def _columns(values: Floats) -> Floats:
+    """(..., 4) COLUMNS of (replications, ...)."""
+    return spread_of(values, values[:0])[..., :4]
+
+
+def _rate_table(
+    cohorts: Cohorts, everything: list[PointsLedger], rates: Floats, completed: Floats, kept: Array
+) -> pd.DataFrame:
+    found = pd.DataFrame(_columns(rates + completed), columns=list(COLUMNS))
+    points = np.mean([p.issued[:, 0] for p in everything], axis=0)
+    left = pd.DataFrame({"earned": cohorts.earned[:-1], "before": everything[0].earned < 0, "points": points})
+    table = pd.concat([left, found], axis=1).assign(completed=completed)
+    return table[kept].reset_index(drop=True)
+
+
+def _notes(forecast: Forecast, opening: Any) -> list[str]:
+    found = list(forecast.notes)
+    if forecast.cohorts.opening[:-1].any() and opening is None:
+        found.append(
+            "No deferred revenue of the period before was given: the points that members start with are carried at what a sale "
+            "of the first month allocates to a point."
+        )
+    if _pending(forecast.cohorts).any():
+        found.append("Points enter the books when they become spendable; pending points at month end are shown beside them.")
+    found.append("Points are not kept by tier of earning: the roll-forward has one tier; points by tier are in the forecast.")
+    return found
+
+
+def _largest(difference: Ints) -> int:
+    return int(np.abs(difference).max(initial=0))
+
+
+__all__ = ["COLUMNS", "Liability", "change", "liability"]

@@ -1,0 +1,251 @@
+"""Members to go on from: the state of a programme on one day, in the units of the run that begins then."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.errors import InputError
+from sim.member import LONG_AGO, NEVER
+from sim.typing import Array, Ints
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+    from sim.state import Chunk
+    from sim.tables import Tables
+
+MOMENTS = (
+    "due", "t_seen", "joined", "last_buy", "first_buy", "pend_day", "card_until", "reward_at", "demoted_at", "benefit_at",
+    "pulled_at", "sent_at", "pull_until",
+)  # fmt: skip
+"""Fields of MEMBER that are moments of the clock; t_base and t_extra are operational (sim.calendar)."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Members at the start of a run: what `simulate(..., keep_state=True)` leaves at its end, or what a live programme's
+    tables say (scenarios.finance.snapshot). Moments are days since `start`, months count from it, both below 0 before.
+
+    A run that goes on under another programme keeps what the members have; it needs the same tiers, incentives may come and go.
+    Repurchase is then measured from the first purchase known, and tier migration within the new run.
+    """
+
+    start: dt.date
+    """day 0 of the run that goes on, the first of a month"""
+    origin: dt.date
+    """day 0 of the first run: windows, reviews and the catalogue are counted from it"""
+    day_zero: int
+    """days from the first run's start to this one's, for the addresses of luck"""
+    month_zero: int
+    """months likewise; every `failed` of a member lies at or after its month 0"""
+    level_days: float
+    """days for which growth and inflation have already run"""
+    members: Array
+    """(n,) of sim.member.MEMBER; t_base and t_extra are operational days from the start, NEVER where the run is to draw them"""
+    lots: Ints
+    """(n, past) open points by month of credit, the last column being the month before the start"""
+    pend: Ints
+    """(n, days + 1) pending points by the day from the start on which they become spendable"""
+    quals: Array
+    """(n, months of a rolling window or 1) of sim.member.QUALIFYING by month modulo that"""
+    wallet: Array
+    """(n, incentives) of sim.member.WALLET"""
+    tiers: tuple[str, ...]
+    """names, lowest first"""
+    incentives: tuple[str, ...]
+    """names, as the wallet's columns"""
+    budget_left: Ints
+    """(incentives,) minor units; 0 for those without a budget"""
+    used_up: tuple[str, ...]
+    """incentives that their budget has closed for good"""
+    window: tuple[str, int]
+    """qualification window and its months, of the programme that the figures were counted by"""
+    base: int
+    """members to whom the joiners of a month and the fixed costs are in proportion"""
+    next_key: int
+    """key of the first member who joins"""
+
+    @property
+    def n(self) -> int:
+        """Members."""
+        return len(self.members)
+
+    @property
+    def past(self) -> int:
+        """Months before the start from which points can be open."""
+        return int(self.lots.shape[1])
+
+    @property
+    def outstanding(self) -> int:
+        """Points of all members, pending ones included."""
+        return int(self.members["balance"].sum() + self.members["pending"].sum())
+
+    def check(self, scenario: Scenario) -> None:
+        """Raise InputError where the scenario cannot go on from here."""
+        problems = []
+        name = scenario.name
+        if scenario.horizon.start != self.start:
+            problems.append(
+                f"scenario {name}: horizon.start: found {scenario.horizon.start}, the members to go on from are of {self.start}"
+            )
+        tiers = tuple(tier.name for tier in scenario.programme.tiers)
+        if tiers != self.tiers:
+            problems.append(
+                f"scenario {name}: programme.tiers: found {', '.join(tiers)}, the members to go on from are in "
+                f"{', '.join(self.tiers)}"
+            )
+        q = scenario.programme.qualification
+        if len(tiers) > 1 and (q.window, q.months) != self.window:
+            problems.append(
+                f"scenario {name}: programme.qualification: found a {q.window} window of {q.months} months, the members' "
+                f"figures were counted in a {self.window[0]} window of {self.window[1]} months"
+            )
+        segments = max(1, len(scenario.population.segments))
+        if self.n and int(self.members["segment"].max()) >= segments:
+            problems.append(f"scenario {name}: population.segments: members to go on from are in a segment that it does not have")
+        if problems:
+            raise InputError(*problems)
+
+    def closed(self, scenario: Scenario) -> list[bool]:
+        """For each incentive of the scenario whether its budget is used up."""
+        return [x.name in self.used_up for x in scenario.programme.incentives]
+
+    def left(self, name: str, budget: int) -> int:
+        """Minor units left of the budget of an incentive; all of it where the incentive is new or had none."""
+        if not budget or name not in self.incentives:
+            return budget
+        return int(self.budget_left[self.incentives.index(name)]) or budget
+
+    def part(self, rows: Sequence[int] | Ints) -> Opening:
+        """Some of the members, by row; joiners and fixed costs shrink in proportion."""
+        chosen = np.asarray(rows)
+        base = max(1, round(self.base * len(chosen) / max(1, self.n)))
+        return replace(
+            self, members=self.members[chosen], lots=self.lots[chosen], pend=self.pend[chosen], quals=self.quals[chosen],
+            wallet=self.wallet[chosen], base=base,
+        )  # fmt: skip
+
+    def install(self, chunk: Chunk, t: Tables, names: Sequence[str], first: int, count: int) -> None:
+        """Put members first .. first + count into the first places of a chunk.
+
+        names: incentives of the scenario. What depends on the tables (next moments) is set by the rule `resume` after.
+        """
+        rows = slice(first, first + count)
+        m = chunk.members[:count]
+        m[...] = self.members[rows]
+        for field in ("t_base", "t_extra"):
+            m[field] = _clock_time(t, m[field])
+        slots = chunk.lots.shape[1]
+        for k in range(self.past):
+            chunk.lots[:count, (k - self.past) % slots] += self.lots[rows, k]
+        width = chunk.pend.shape[1]
+        m["pending"] = self.pend[rows].sum(axis=1)
+        for day in range(self.pend.shape[1]):
+            due = max(1, min(day, width - 1))
+            chunk.pend[:count, due % width] += self.pend[rows, day]
+        waiting = chunk.pend[:count] > 0
+        order = [day % width for day in range(1, width + 1)]
+        m["pend_day"] = np.where(waiting.any(axis=1), 1.0 + waiting[:, order].argmax(axis=1), NEVER)
+        if chunk.quals.shape[1] == self.quals.shape[1]:
+            chunk.quals[:count] = self.quals[rows]
+        wallet = chunk.wallet[:count]
+        wallet["period"], wallet["next"], wallet["mark"] = -1, NEVER, -1.0
+        for j, name in enumerate(names):
+            if name in self.incentives:
+                wallet[:, j] = self.wallet[rows, self.incentives.index(name)]
+        m["cohort"], m["tier0"] = 0, -1
+
+
+def opening_after(
+    scenario: Scenario, t: Tables, members: Array, lots: Ints, pend: Ints, quals: Array, wallet: Array,
+    left: dict[int, int],
+) -> Opening:  # fmt: skip
+    """The opening of a run that begins where this one ended.
+
+    members, lots, pend, quals, wallet: as in sim.state.Chunk, of everybody; left: minor units left of each budgeted incentive, by
+    its number.
+    """
+    p = t.p[0]
+    days, months = int(p["end"]), len(t.months)
+    m = members.copy()
+    for field in MOMENTS:
+        m[field] = _shifted(m[field], days)
+    for field in ("t_base", "t_extra"):
+        m[field] = _shifted(m[field], days)  # beyond the end of a run the clock is operational time
+    m["month_bought"] -= months
+    oldest = np.where(m["balance"] > 0, m["oldest"] - months, 0)
+    past = max(1, -int(oldest.min(initial=-1)))
+    aged = np.zeros((len(m), past), np.int64)
+    slots = lots.shape[1]
+    everyone = np.arange(len(m))
+    for step in range(min(slots, past)):
+        month = oldest + step  # of the lot that lies so many months after the oldest
+        held = np.where((m["balance"] > 0) & (month < 0), lots[everyone, (month + months) % slots], 0)
+        aged[everyone, np.where(month < 0, month + past, 0)] += held
+    m["oldest"] = oldest
+    width = pend.shape[1]
+    due = np.zeros_like(pend)
+    for day in range(1, width):
+        due[:, day] = pend[:, (days + day) % width]
+    rolled = np.roll(quals, -months, axis=1)
+    purse = wallet.copy()
+    purse["until"] = _shifted(purse["until"], days)
+    purse["next"] = _shifted(purse["next"], days)
+    _mark(purse, t, members, m, days)
+    names = tuple(x.name for x in scenario.programme.incentives)
+    budget = np.array([int(x) for x in t.incentives["budget"]], np.int64)
+    for j, amount in left.items():
+        budget[j] = amount
+    q = scenario.programme.qualification
+    ended = scenario.horizon.start + dt.timedelta(days=days)
+    return Opening(
+        start=ended,
+        origin=scenario.horizon.start - dt.timedelta(days=int(p["day_zero"])),
+        day_zero=int(p["day_zero"]) + days,
+        month_zero=int(p["month_zero"]) + months,
+        level_days=float(p["level_days"]) + days,
+        members=m,
+        lots=aged,
+        pend=due,
+        quals=rolled,
+        wallet=purse[:, : len(names)],
+        tiers=tuple(tier.name for tier in scenario.programme.tiers),
+        incentives=names,
+        budget_left=budget,
+        used_up=tuple(
+            name for j, name in enumerate(names) if t.closes[j] <= p["end"] or (t.incentives["budget"][j] > 0 and budget[j] == 0)
+        ),
+        window=(q.window, q.months),
+        base=int(p["base"]),
+        next_key=int(p["first_new"]) + int(p["new_per_month"]) * months,
+    )
+
+
+def _shifted(moments: Array, days: int) -> Array:
+    """Moments as seen from `days` later; those that never come or never were stay."""
+    ever = (moments > LONG_AGO / 2) & (moments < NEVER / 2)
+    return np.where(ever, moments - days, moments)
+
+
+def _mark(purse: Array, t: Tables, before: Array, after: Array, days: int) -> None:
+    """The lapse dates that were announced, to the bit as the engine computes them from the shifted moments."""
+    span = 30.0 * float(t.p["expiry_months"][0])
+    idle = np.maximum(before["last_buy"], before["joined"])[:, None] + span
+    same = purse["mark"] == idle
+    idle_after = np.maximum(after["last_buy"], after["joined"])[:, None] + span
+    purse["mark"] = np.where(same, idle_after, _shifted(purse["mark"], days))
+
+
+def _clock_time(t: Tables, op: Array) -> Any:
+    """Moments of operational times counted from the start of the run."""
+    if t.p["steady"][0]:
+        return op
+    op_end, end = float(t.p["op_end"][0]), float(t.p["end"][0])
+    inside = np.clip(op, 0.0, op_end)
+    k = np.clip(np.searchsorted(t.days["op"], inside, side="right") - 1, 0, int(end) - 1)
+    moment = k + (inside - t.days["op"][k]) / t.days["speed"][k]
+    return np.where(op >= NEVER / 2, op, np.where(op >= op_end, end + (op - op_end), moment))

@@ -1,0 +1,250 @@
+"""A forecast adds up, goes on from where a programme stands, and is as wrong as it says."""
+
+import numpy as np
+import pytest
+from scenes import RICH, scenario
+
+from scenarios.comparison import _seed
+from scenarios.finance.closing import changed, closed, paired, spread_by_cause
+from scenarios.finance.forecast import forecast
+from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, spread_of
+from scenarios.finance.liability import change, liability
+from sim.errors import InputError
+from sim.measures import BY_NAME
+from sim.outcome import simulate
+from sim.programme import Earning, Expiry
+from sim.tally import COST_LINES
+
+SHOP = scenario(
+    {
+        "name": "shop",
+        "population": {
+            "members": 400,
+            "purchase_rate": {"mean": 0.06, "shape": 1.5},
+            "leaving": {"probability": 0.03},
+            "basket": {"median": 40.0, "sigma": 0.5},
+            "new_members_per_month": 0.03,
+            "posterior": {"parameters": ["purchase_rate.mean", "basket.median"], "covariance": [[0.01, 0.0], [0.0, 0.004]]},
+        },
+        "programme": {
+            "name": "points",
+            "earning": {"points_per_unit": 1.0},
+            "tiers": [{"name": "member"}, {"name": "gold", "requires": {"spend": 300.0}, "price": 0.95, "earning": 1.5}],
+            "rewards": [{"name": "mug", "points": 150, "value": 4.0, "cost": 2.5}],
+            "expiry": {"rule": "rolling", "months": 6},
+        },
+        "behaviour": {"redeeming": {"probability": 0.5}},
+        "economics": {"cost_per_point": 0.01, "running_cost_per_month": 100.0, "set_up_cost": 900.0},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def year():
+    return forecast(SHOP, months=12, replications=10, seed=3, budget=12_000.0)
+
+
+@pytest.fixture(scope="module")
+def state():
+    start = SHOP.model_copy(update={"horizon": SHOP.horizon.model_copy(update={"months": 12})})
+    found = simulate(start, seed=11, keep_state=True, cohorts=True).state
+    assert found is not None
+    return found
+
+
+def test_lines_add_up_in_every_replication(year):
+    costs = sum(year.of(line) for line in COST_LINES)
+    np.testing.assert_allclose(year.of("benefit_cost"), costs, atol=1e-6)
+    np.testing.assert_allclose(
+        year.of("net_margin"), year.of("gross_margin") - year.of("benefit_cost") - year.of("fixed_cost"), atol=1e-6
+    )
+    np.testing.assert_allclose(year.of("gross_margin"), 0.4 * year.of("gross_sales"), atol=1e-6)
+    discounts = sum(year.of(n) for n in ("tier_discount", "incentive_discount", "coupon_value", "voucher_value"))
+    np.testing.assert_allclose(year.of("gross_sales") - year.of("net_sales"), discounts, atol=1e-6)
+    np.testing.assert_allclose(
+        year.of("points_earned_at_expected_cost"), 0.01 * year.point_values[..., POINT_LINES.index("points_issued")], atol=1e-6
+    )
+    assert year.of("fixed_cost")[0].tolist() == [1000.0] + [100.0] * 11
+    assert [str(m) for m in year.months[:2]] == ["2027-01-31", "2027-02-28"]
+
+
+def test_it_is_the_measures_of_the_same_runs(year):
+    seed = _seed(3, 4)
+    run = SHOP.model_copy(update={"horizon": SHOP.horizon.model_copy(update={"months": 12})})
+    o = simulate(run, seed=seed, draw=seed)
+    members = o.total("joined")
+    assert year.of("benefit_cost")[4].sum() == pytest.approx(BY_NAME["benefit_cost"].compute(o) * members)
+    gained = BY_NAME["incremental_net_margin"].compute(o) + BY_NAME["provision"].compute(o)
+    assert year.of("incremental_margin")[4].sum() == pytest.approx(gained * members)
+
+
+def test_tables_tell_the_replications(year):
+    assert list(year.lines.columns) == ["month", "line", *SPREAD]
+    assert len(year.lines) == 12 * len(LINES)
+    row = year.lines.set_index(["month", "line"]).loc[(year.months[5], "reward_cost")]
+    np.testing.assert_allclose(row["mean"], year.of("reward_cost")[:, 5].mean())
+    total = year.totals.set_index("line")
+    np.testing.assert_allclose(total.loc["net_sales", "p50"], np.median(year.of("net_sales").sum(axis=1)))
+    cost = year.of("benefit_cost") + year.of("fixed_cost")
+    assert year.peak_month == year.months[int(cost.mean(axis=0).argmax())]
+    worth = year.present_value.set_index("line").loc["net_sales", "mean"]
+    by_hand = (year.of("net_sales").mean(axis=0) / 1.08 ** (np.arange(1, 13) / 12)).sum()
+    assert worth == pytest.approx(by_hand)
+    assert year.budget.at_risk == pytest.approx(np.quantile(cost.sum(axis=1), 0.95) - 12_000)
+    assert year.budget.overrun[-1] == (cost.sum(axis=1) > 12_000).mean()
+
+
+def test_known_parameters_leave_luck_alone():
+    known = SHOP.model_copy(
+        update={
+            "population": SHOP.population.model_copy(update={"posterior": None}),
+            "behaviour": SHOP.behaviour.model_copy(update={"all_effects": False}),
+        }
+    )
+    f = forecast(known, months=3, replications=10, seed=1)
+    np.testing.assert_array_equal(f.values, f.luck_values)
+    assert f.totals.set_index("line").loc["net_sales", "parameter_sd"] == 0.0
+    open_ = forecast(SHOP, months=3, replications=10, seed=1)
+    row = open_.totals.set_index("line").loc["net_sales"]
+    assert row["parameter_sd"] > row["luck_sd"] / 4
+
+
+def test_intervals_cover_four_in_five_of_what_comes():
+    """Normal numbers: a further one falls between P10 and P90 with a chance of 80 %, from 5, 10 or 20 replications."""
+    rng = np.random.default_rng(5)
+    for n in (5, 10, 20):
+        past, future = rng.normal(size=(n, 40_000)), rng.normal(size=40_000)
+        found = spread_of(past, past[:0])
+        share = ((future > found[:, 0]) & (future < found[:, 2])).mean()
+        assert share == pytest.approx(0.8, abs=0.015), n
+
+
+def test_coverage_when_the_data_come_from_the_simulator():
+    """50 worlds with parameters drawn as the forecast draws them: P10 .. P90 of half a year covers about 80 % of them."""
+    f = forecast(SHOP, months=6, members=300, replications=40, seed=1)
+    low, high = (f.totals.set_index("line")[c] for c in ("p10", "p90"))
+    run = SHOP.model_copy(update={"horizon": SHOP.horizon.model_copy(update={"months": 6})})
+    lines = {"net_sales": "paid", "reward_cost": "reward_cost", "gross_sales": "list_value"}
+    inside = []
+    for world in range(50):
+        o = simulate(run, members=300, seed=_seed(77, world), draw=_seed(77, world))
+        inside.append([low[line] <= o.total(tallied) / 100 <= high[line] for line, tallied in lines.items()])
+    covered = np.mean(inside, axis=0)
+    assert ((covered >= 0.64) & (covered <= 0.94)).all(), covered  # 80 % +/- 2.9 standard errors of 50 worlds
+
+
+def test_a_forecast_from_a_state_continues_the_run(state):
+    """Same seed and parameters at their means: the forecast's luck run is the second year of the run itself."""
+    seed = _seed(9, 0)
+    whole = SHOP.model_copy(update={"horizon": SHOP.horizon.model_copy(update={"months": 24})})
+    first = SHOP.model_copy(update={"horizon": SHOP.horizon.model_copy(update={"months": 12})})
+    there = simulate(first, seed=seed, keep_state=True, cohorts=True).state
+    f = forecast(SHOP, snapshot=there, months=12, replications=2, seed=9)
+    o = simulate(whole, seed=seed)
+    assert f.months[0].isoformat() == "2028-01-31"
+    np.testing.assert_array_equal(f.luck_values[0][:, LINES.index("net_sales")] * 100, o.by_month("paid")[12:])
+    assert f.of("fixed_cost")[0, 0] == pytest.approx(100.0 * there.base / there.n)
+
+
+def test_points_of_cohorts_and_tiers_tie(state):
+    f = forecast(SHOP, snapshot=state, months=9, replications=3, seed=2)
+    points = {name: f.point_values[..., k] for k, name in enumerate(POINT_LINES)}
+    for name, array in (
+        ("points_issued", f.cohorts.issued),
+        ("points_redeemed", f.cohorts.redeemed),
+        ("points_expired", f.cohorts.expired),
+    ):
+        np.testing.assert_array_equal(array.sum(axis=1), points[name])
+    np.testing.assert_array_equal(f.cohorts.outstanding().sum(axis=1), points["points_outstanding"])
+    assert f.cohorts.opening.sum() == f.tiers.opening.sum() == state.outstanding
+    np.testing.assert_array_equal(f.tiers.closing.sum(axis=1), points["points_outstanding"])
+    np.testing.assert_array_equal(f.tiers.moved().sum(axis=1), 0)
+    assert (f.tiers.moved() != 0).any()
+    assert f.cohorts.earned[state.past].isoformat() == "2028-01-31"
+
+
+@pytest.mark.parametrize("pending", [0, 20])
+def test_the_liability_ties_to_the_last_point(pending):
+    s = scenario(RICH, programme__earning={"points_per_unit": 1.0, "pending_days": pending}, population__members=150)
+    first = s.model_copy(update={"horizon": s.horizon.model_copy(update={"months": 6})})
+    there = simulate(first, members=150, seed=4, keep_state=True, cohorts=True).state
+    f = forecast(s, snapshot=there, months=12, replications=4, seed=4)
+    owed = liability(f, value="4", months=8)
+    assert owed.differences(f) == dict.fromkeys(owed.differences(f), 0)
+    assert len(owed.differences(f)) == 8
+    assert (owed.closing > 0).all()
+    assert (owed.pending > 0).any() == (pending > 0)
+    lines = owed.lines.set_index(["month", "line"])["mean"]
+    months = owed.months
+    moved = lines[months[3]]["opening"] + sum(
+        sign * lines[months[3]][name]
+        for name, sign in (("deferred", 1), ("redemption", -1), ("breakage", -1), ("change_of_estimate", 1), ("clawed_back", -1))
+    )
+    assert moved == pytest.approx(lines[months[3]]["closing"], abs=1e-6)
+
+
+def test_the_rate_of_a_cohort_comes_from_its_own_points():
+    """A cohort that the forecast sees to its end has the rate of its points; a young one is completed by the older ones' ages."""
+    f = forecast(SHOP, months=20, replications=5, seed=6)
+    owed = liability(f, value="2", months=14)
+    whole = f.cohorts.redeemed.sum(axis=2) / f.cohorts.issued.sum(axis=2).clip(1)
+    np.testing.assert_allclose(owed.rates["mean"][:10], whole.mean(axis=0)[:10], rtol=1e-9)
+    assert (owed.rates["completed"][:14] == 0).all()  # points live 6 months, and the forecast 6 more than the books
+    short = liability(forecast(SHOP, months=14, replications=5, seed=6), value="2")
+    young = short.rates["completed"].to_numpy()[-3:]
+    assert (young > 0).all()
+    np.testing.assert_allclose(short.rates["mean"][8:13], owed.rates["mean"][8:13], atol=0.12)
+
+
+def test_the_rate_of_the_balance_is_not_that_of_a_cohort(state):
+    owed = liability(forecast(SHOP, snapshot=state, months=12, replications=3, seed=2), value="2")
+    before = owed.rates[owed.rates["before"]]
+    oldest = before[before["points"] > 0].iloc[0]
+    new = owed.rates[~owed.rates["before"]].iloc[0]
+    assert oldest["mean"] < new["mean"]
+
+
+def test_changes_are_paired(state):
+    """A longer validity moves points only; nothing that it does not touch differs, and fewer points lapse."""
+    calm = SHOP.model_copy(update={"behaviour": SHOP.behaviour.model_copy(update={"all_effects": False})})
+    longer = changed(calm, "12 months", expiry=Expiry(rule="rolling", months=12))
+    half = changed(calm, "half the points", earning=Earning(points_per_unit=0.5))
+    base, other, less = (forecast(s, snapshot=state, months=12, replications=4, seed=8) for s in (calm, longer, half))
+    assert (other.of("gross_sales") == base.of("gross_sales")).all()
+    found = paired(base, other).set_index(["line", "month"])["mean"]
+    assert (found["points_issued"] == 0).all()
+    assert found["points_expired"].sum() < 0 < found["points_outstanding"].to_numpy()[-1]
+    owed = [liability(f, value="2") for f in (base, other, less)]
+    assert change(owed[0], owed[1])["mean"].to_numpy()[-1] > 0 > change(owed[0], owed[2])["mean"].to_numpy()[-1]
+    with pytest.raises(InputError, match="their seed differs, 8 and 9"):
+        paired(base, forecast(calm, snapshot=state, months=12, replications=4, seed=9))
+
+
+def test_a_closed_programme_runs_off(state):
+    f = forecast(closed(SHOP), snapshot=state, months=8, replications=3, seed=5)
+    points = {name: f.point_values[..., k] for k, name in enumerate(POINT_LINES)}
+    assert (points["points_issued"] == 0).all()
+    assert (points["points_redeemed"].sum(axis=1) > 0).all()
+    assert (points["points_outstanding"][:, -1] == 0).all()  # 6 months of validity
+    assert (f.of("tier_discount") == 0).all() and (f.of("fixed_cost") == 0).all()
+    assert (points["points_redeemed"] + points["points_expired"]).sum(axis=1).tolist() == [state.outstanding] * 3
+
+
+def test_the_spread_between_scenarios_is_a_cause_of_its_own(year):
+    dear = changed(SHOP, "dear", earning=Earning(points_per_unit=3.0))
+    found = spread_by_cause([year, forecast(dear, months=12, replications=10, seed=3)]).set_index("line")
+    row = found.loc["reward_cost"]
+    assert row["scenario_sd"] > row["luck_sd"]
+    assert row["total_sd"] == pytest.approx(np.hypot(np.hypot(row["luck_sd"], row["parameter_sd"]), row["scenario_sd"]))
+
+
+def test_what_cannot_be_forecast_is_refused(state):
+    for wrong, words in (
+        (lambda: forecast(SHOP, months=0), "months: found 0, allowed is 1 to 120"),
+        (lambda: forecast(SHOP, replications=0), "replications: found 0"),
+        (lambda: forecast(SHOP, snapshot=state, members=10), "the snapshot says how many there are"),
+        (lambda: forecast(SHOP, months=2, replications=2, budget=[1.0, 2.0, 3.0]), "one number or 2 monthly numbers"),
+        (lambda: changed(SHOP, "x", expire=1), "programme has no part 'expire'"),
+    ):
+        with pytest.raises(InputError, match=words):
+            wrong()
