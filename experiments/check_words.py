@@ -156,7 +156,7 @@ def _members(found: Discrepancy, margin: float, members: int, needed: MembersNee
             f"({_count(needed.to_refute - members)} more) would refute it with probability .8."
         )
     return (
-        "No number of members would settle it: the simulation's own uncertainty "
+        "If the difference stays as it is, no number of members would settle it: the simulation's own uncertainty "
         f"({_figures(found.spread.parameters)}) is too large for this margin."
     )
 

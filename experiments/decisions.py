@@ -97,16 +97,16 @@ def _guardrail(metric: Metric, row: Estimate) -> Decision:
     assert metric.noninferiority_margin is not None
     verdict = noninferiority(row.low, row.high, metric.noninferiority_margin, metric.better)
     words = {
-        "held": "the loss is within the margin",
-        "broken": "the loss is beyond the margin",
-        "open": "a loss beyond the margin is neither shown nor excluded",
+        "held": "a loss beyond the margin of {} is excluded",
+        "broken": "the loss is beyond the margin of {}",
+        "open": "a loss beyond the margin of {} is neither shown nor excluded",
     }
     return Decision(
         metric=metric.name,
         arm=row.arm,
         verdict=verdict,
         rule=f"non-inferiority, margin {metric.noninferiority_margin:g}",
-        sentence=f"{_found(metric, row)}: {words[verdict]} of {metric.noninferiority_margin:g}.",
+        sentence=f"{_found(metric, row)}: {words[verdict].format(f'{metric.noninferiority_margin:g}')}.",
     )
 
 

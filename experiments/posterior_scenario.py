@@ -24,7 +24,7 @@ def scenario_changes(found: Recalibration) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for move in found.parameters:
         if move.name.startswith(EFFECTS) and move.moved:
-            _put(out, move.name, {"mean": move.after.mean, "sd": move.after.sd})
+            _put(out, move.name, {"mean": _rounded(move.after.mean), "sd": _rounded(move.after.sd)})
     population = [move for move in found.parameters if move.name.startswith(POPULATION)]
     positive = [move for move in population if move.log_mean is not None]
     if any(move.moved for move in positive):
@@ -54,6 +54,11 @@ def scenario_text(found: Recalibration) -> str:
     if base and str(base).endswith((".yaml", ".yml")):
         heading += f"# {base} is seen from the folder of this file: put this one beside the plan.\n"
     return heading + yaml_text({**content, **scenario_changes(found)})
+
+
+def _rounded(value: float) -> float:
+    """Six figures: more than the draws can know, few enough to read."""
+    return float(f"{value:.6g}")
 
 
 def _put(tree: dict[str, Any], name: str, value: Any) -> None:

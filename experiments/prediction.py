@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.metadata
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -157,16 +158,37 @@ def _provenance(
     for metric in plan.metrics:
         if metric.simulation_margin is not None:
             facts[f"margin.{metric.name}"] = metric.simulation_margin
+        if metric.role == "guardrail":
+            facts[f"guardrail.{metric.name}"] = metric.noninferiority_margin
         if metric.better == "lower":
             facts[f"better.{metric.name}"] = "lower"
-    for key, row in _by_key(found[0]).items():
-        if row.overall:
-            p = [rows[key].p for rows in map(_by_key, found) if key in rows]
-            facts[f"power.{row.metric}.{row.arm}"] = float(
-                np.mean([one is not None and one < plan.alpha for one in p])
-            )
+    facts |= _outcomes(plan, found)
     if of.dropped:
         facts["not simulated"] = "; ".join(of.dropped)
+    return facts
+
+
+def _outcomes(plan: Plan, found: list[Readout]) -> dict[str, Fact]:
+    """Share of the simulated experiments that found an effect or held a guardrail, and that led to each decision.
+
+    `power.<metric>.<arm>` and `decision.<arm>.<verdict>`, by the rules of the plan at its last look.
+    """
+    facts: dict[str, Fact] = {}
+    for key, row in _by_key(found[0]).items():
+        if not row.overall:
+            continue
+        if plan.metric(row.metric).role == "guardrail":
+            hits = [
+                any((one.metric, one.arm, one.verdict) == (row.metric, row.arm, "held") for one in readout.decisions)
+                for readout in found
+            ]
+        else:
+            p = [rows[key].p for rows in map(_by_key, found) if key in rows]
+            hits = [one is not None and one < plan.alpha for one in p]
+        facts[f"power.{row.metric}.{row.arm}"] = float(np.mean(hits))
+    verdicts = Counter((one.arm, one.verdict) for readout in found for one in readout.decisions if one.metric is None)
+    for (arm, verdict), count in verdicts.most_common():
+        facts[f"decision.{arm}.{verdict}"] = count / len(found)
     return facts
 
 

@@ -131,7 +131,7 @@ def launch_decision(
     changed = before.arm != after.arm
     verb = "The decision changes" if changed else "The decision stands"
     sentence = (
-        f"{verb}: before the test {before.arm} was worth most (the best with probability "
+        f"{verb}, going by the {value}: before the test {before.arm} was worth most (the best with probability "
         f"{_probability(before.best_before)}); now {after.arm} is (probability "
         f"{_probability(after.best_after)})."
     )

@@ -125,8 +125,9 @@ def _of_metric(
     hits = dict.fromkeys(plan.treatments, 0)
     for repeat in range(repeats):
         rng = np.random.Generator(np.random.Philox([seed, repeat]))
-        table = _allocated(alone, metric, pool, rng, planning.icc)
-        table = _treated(metric, table, alone, effect, baseline, rng)
+        table = _treated(metric, _allocated(alone, pool, rng), alone, effect, baseline, rng)
+        if alone.unit == "cluster":
+            _shared(metric, table, alone, planning.icc, rng)
         open_arms = set(plan.treatments)
         for number, fraction in enumerate(alone.fractions, start=1):
             found = read(_first(alone, table, fraction), alone, number)
@@ -185,7 +186,7 @@ def _values(metric: Metric, pool: pd.DataFrame) -> tuple[Floats, float, float]:
     """Values whose mean is estimated (of a ratio its influence), their level and spread among all members."""
     values = pool[metric.column].to_numpy(float)
     if metric.caps:
-        values = np.clip(values, *metric.caps)
+        values = np.clip(values, metric.caps[0], metric.caps[1])
     if metric.winsor:
         low, high = (float(end) for end in np.quantile(values, metric.winsor))
         values = np.clip(values, low, high)
@@ -207,8 +208,8 @@ def _explained(metric: Metric, pool: pd.DataFrame, values: Floats) -> float:
     return max(0.0, 1 - float(left.var() / values.var()))
 
 
-def _allocated(plan: Plan, metric: Metric, pool: pd.DataFrame, rng: np.random.Generator, icc: float) -> pd.DataFrame:
-    """The pool in a new order, in arms of the planned shares; clusters of equal size with levels of their own."""
+def _allocated(plan: Plan, pool: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """The pool in a new order, in arms of the planned shares; clusters of equal size."""
     table = pool.iloc[rng.permutation(len(pool))].reset_index(drop=True)
     units = len(table)
     unit = np.arange(units)
@@ -216,30 +217,30 @@ def _allocated(plan: Plan, metric: Metric, pool: pd.DataFrame, rng: np.random.Ge
         units = plan.sizing.clusters or 2
         unit = unit * units // len(table)
         table[str(plan.columns.cluster)] = unit
-        _shared(metric, table, unit, units, icc, rng)
     arms = np.repeat(list(plan.arms), list(_counts(plan, units).values()))
-    # dealt in turn, so that the first part of the table is the first look at all arms
+    # in random order, so that the first part of the table is the first look at all arms
     table[plan.columns.arm] = rng.permutation(arms)[unit]
     return table
 
 
-def _shared(
-    metric: Metric, table: pd.DataFrame, unit: NDArray[np.intp], units: int, icc: float, rng: np.random.Generator
-) -> None:
-    """Gives each cluster a level of its own, so that its members have the intraclass correlation `icc`."""
+def _shared(metric: Metric, table: pd.DataFrame, plan: Plan, icc: float, rng: np.random.Generator) -> None:
+    """Gives each cluster a level of its own, so that its members have the intraclass correlation `icc` in their arm."""
     if icc <= 0:
         return
-    values, level, sd = _values(metric, table)
-    if metric.kind == "proportion":
-        if 0 < level < 1:
+    unit = table[str(plan.columns.cluster)].to_numpy()
+    units = int(unit.max()) + 1
+    moved = table[metric.column].to_numpy(float, copy=True)
+    for arm in plan.arms:
+        here = (table[plan.columns.arm] == arm).to_numpy()
+        values, level, sd = _values(metric, table[here])
+        if metric.kind != "proportion":
+            scale = float(table.loc[here, metric.denominator].mean()) if metric.denominator is not None else 1.0
+            moved[here] += rng.normal(0, sd * math.sqrt(icc / (1 - icc)), units)[unit[here]] * scale
+        elif 0 < level < 1:
             weight = (1 - icc) / icc
-            table[metric.column] = _shifted(
-                values, rng.beta(level * weight, (1 - level) * weight, units)[unit], level, rng
-            )
-        return
-    apart = rng.normal(0, sd * math.sqrt(icc / (1 - icc)), units)[unit]
-    scale = float(table[metric.denominator].mean()) if metric.denominator is not None else 1.0
-    table[metric.column] = table[metric.column].to_numpy(float) + apart * scale
+            wanted = rng.beta(level * weight, (1 - level) * weight, units)
+            moved[here] = _shifted(values, wanted[unit[here]], level, rng)
+    table[metric.column] = moved
 
 
 def _treated(

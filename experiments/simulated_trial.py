@@ -256,6 +256,5 @@ def _simulable(plan: Plan, covariates: Mapping[str, str]) -> Plan:
             "eligibility": [],
             "sequential": "fixed",
             "looks": [1.0],
-            "multiplicity": "none",
         }
     )

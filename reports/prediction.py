@@ -11,7 +11,7 @@ from scipy import stats
 from experiments.check import planned_margins
 from experiments.documents import Estimate, Prediction
 from experiments.track_record import primary_metric
-from reports.page import COLOURS, figure, figure_svg, render, significant
+from reports.page import COLOURS, figure, figure_svg, percent, render, significant
 
 
 def prediction_files(found: Prediction) -> dict[str, str]:
@@ -56,6 +56,7 @@ def prediction_report(found: Prediction) -> str:
         fans=[(name, fan_figure(found, draws, places)) for name, places in by_arm.items()],
         segments=[_line(found, k, draws[:, k]) for k in segments],
         caveats=caveats(found),
+        decisions=decisions(found),
     )
 
 
@@ -68,12 +69,25 @@ def summary(found: Prediction) -> list[str]:
     for k in places:
         line = _line(found, k, draws[:, k])
         unit = f" {line['unit']}" if line["unit"] else ""
-        power = "" if line["power"] is None else f"; found in {line['power']:.0%} of the simulated experiments"
+        verb = "the guardrail is held" if line["guardrail"] else "found"
+        power = "" if line["power"] is None else f"; {verb} in {percent(line['power'], 0)} of the simulated experiments"
         out.append(
             f"{line['metric']}, {line['who']}: {line['mean']}{unit} expected, nineteen read-outs in twenty between {line['low']} "
             f"and {line['high']}{power}."
         )
-    return out + caveats(found)
+    return decisions(found) + out + caveats(found)
+
+
+def decisions(found: Prediction) -> list[str]:
+    """What the plan's rules would conclude, one sentence an arm: the share of the simulated experiments by decision."""
+    out = []
+    for arm in found.scenarios:
+        start = f"decision.{arm}."
+        shares = {key.removeprefix(start): share for key, share in found.provenance.items() if key.startswith(start)}
+        parts = [f"{verdict} in {percent(float(share or 0), 0)}" for verdict, share in shares.items()]
+        if parts:
+            out.append(f"{arm}: by the rules of the plan, {', '.join(parts)} of the simulated experiments.")
+    return out
 
 
 def caveats(found: Prediction) -> list[str]:
@@ -164,6 +178,7 @@ def _line(found: Prediction, place: int, x: np.ndarray) -> dict[str, Any]:
         "high": significant(float(high)),
         "above": float((x > 0).mean()),
         "parameters": share,
+        "guardrail": f"guardrail.{row.metric}" in found.provenance,
         "power": power if isinstance(power, float) else None,
         "margin": "–" if margin is None else significant(margin),
     }

@@ -49,7 +49,7 @@ def test_inconclusive_says_what_would_settle_it():
     assert "smallest margin that would pass is" in found.sentence
     assert "more) would confirm it" in found.sentence
     vague = prediction({"spend": normal(1.0, 3.0)}, noise=False, margins={"spend": 1.0})
-    assert "No number of members" in check(vague, readout([row("spend", 1.3, 0.9)])).overall[0].sentence
+    assert "no number of members" in check(vague, readout([row("spend", 1.3, 0.9)])).overall[0].sentence
 
 
 def test_with_noise_in_the_draws_the_live_error_is_not_added_again():

@@ -183,7 +183,8 @@ def test_launch_decision_before_and_after():
     weights = reweight(rich[:, None], np.array([-0.5]), np.array([[0.25]])).weights
     changes = launch_decision({"plain": plain, "rich": rich}, weights, "profit")
     assert (changes.choice_before, changes.choice_after, changes.changed) == ("rich", "plain", True)
-    assert changes.sentence.startswith("The decision changes: before the test rich")
+    assert changes.sentence.startswith("The decision changes, going by the ")
+    assert "before the test rich" in changes.sentence
     assert sum(option.best_after for option in changes.options) == pytest.approx(1)
 
 

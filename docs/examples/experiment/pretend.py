@@ -13,7 +13,7 @@ from experiments.arms import arm_scenarios
 from experiments.plan_file import load_plan
 from experiments.simulated_trial import arm_table, design
 
-TRUTH = 20270405  # number of the parameter draw that is the truth here; the prediction does not know it
+TRUTH = 1  # number of the parameter draw that is the truth here
 
 
 def members() -> None:
