@@ -85,8 +85,9 @@ class _Sums:
 
     def add(self, first: int, chunk: Chunk) -> None:
         m, tiers = chunk.members, len(self.tables.tiers)
-        moves = m["tier0"] * tiers + m["tier"]
-        pairs = np.bincount(moves[m["tier0"] >= 0], minlength=tiers * tiers).reshape(tiers, tiers)
+        before = m["tier0"].copy()  # fields of one member lie together, those of one kind do not
+        moves = (before * tiers + m["tier"])[before >= 0]
+        pairs = np.bincount(moves, minlength=tiers * tiers).reshape(tiers, tiers)
         seen = m["first_buy"] <= float(self.tables.p["end"][0]) - 30.0
         again = seen & (m["second_gap"] <= 30.0)
         with self.lock:
