@@ -117,7 +117,8 @@ def lapse_lots(m, i, s, t, month, cell):
     """At the end of `month`: lots whose time is up leave the balance."""
     slots = t.p[0].slots
     while m.balance > 0:
-        if lapse_month(m, t) != month:
+        lapses = lapse_month(m, t)
+        if lapses < 0 or lapses > month:
             break
         slot = m.oldest % slots
         gone = s.lots[i, slot]
