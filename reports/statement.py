@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from reports.page import integer, money, percent
 from scenarios.finance.chain_ladder import Mack, mack
 from scenarios.finance.cost_view import CostView
-from scenarios.finance.forecast_document import LINES, Forecast, spread_of
+from scenarios.finance.forecast_document import LINES, SPREAD, Forecast, spread_of
 from scenarios.finance.liability import Liability
 from scenarios.finance.roll_forward import RollForward
 from scenarios.finance.triangle import triangle_of
@@ -154,6 +155,12 @@ class Statement:
         return np.asarray(self.forecast.luck_values[..., k].sum(axis=-1))
 
 
+def by_line(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The columns of SPREAD for each line of a table of a forecast."""
+    numbers = table[list(SPREAD)].to_numpy(float)
+    return {str(line): dict(zip(SPREAD, map(float, row), strict=True)) for line, row in zip(table["line"], numbers, strict=True)}
+
+
 def month_name(day: dt.date) -> str:
     """March 2027."""
     return day.strftime("%B %Y")
@@ -220,7 +227,7 @@ def left_out(statement: Statement) -> list[str]:
             f"The books, month by month, are those of one course of events: {statement.basis}. P10 and P90 of the balance "
             "are over all replications."
         )
-        said.append("Claw-backs of refunded purchases, points of third parties and tax are not modelled: a claw-back line reads 0.")
+        said.append("Claw-backs of refunds, points of third parties and tax are not modelled: a claw-back line reads 0.")
     return said
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.statement import TITLES, Statement
+from reports.statement import TITLES, Statement, by_line
 from reports.workbook_checks import Checks
 from reports.workbook_sheet import Book, Sheet, near
 from scenarios.finance.forecast_document import DEFINITIONS, LINES, SPREAD, spread_of
@@ -117,14 +117,14 @@ def totals_sheet(book: Book, statement: Statement, checks: Checks) -> None:
     sheet = book.sheet("Totals", f"The whole period, {f.currency}; present value: discounted to the start.")
     heads = ["Line", *SPREAD_TITLES, "Present value, mean", "What it is"]
     sheet.head(_FIRST - 1, heads, [36, *[16] * 7, 70])
-    totals, present = f.totals.set_index("line"), f.present_value.set_index("line")
+    totals, present = by_line(f.totals), by_line(f.present_value)
     for k, line in enumerate(LINES):
         row = _FIRST + k
-        sheet.row(row, [TITLES[line], *totals.loc[line, list(SPREAD)].tolist()], ["label", *["money"] * 6])
-        sheet.write((row, 7), float(present.loc[line, "mean"]), "money")
+        sheet.row(row, [TITLES[line], *totals[line].values()], ["label", *["money"] * 6])
+        sheet.write((row, 7), present[line]["mean"], "money")
         sheet.write((row, 8), DEFINITIONS.get(line) or TALLIES.get(line, "").replace("_", " "), "text")
     row = _FIRST + len(LINES)
-    sheet.row(row, ["Cost, share of gross sales", *totals.loc["cost_share", list(SPREAD)].tolist()], ["label", *["share"] * 6])
+    sheet.row(row, ["Cost, share of gross sales", *totals["cost_share"].values()], ["label", *["share"] * 6])
     first, net = (_FIRST + LINES.index(name) for name in (COST_LINES[0], "net_margin"))
     benefit, fixed, margin = (_FIRST + LINES.index(name) for name in ("benefit_cost", "fixed_cost", "gross_margin"))
     area = sheet.area((first, 4), (first + len(COST_LINES) - 1, 4))

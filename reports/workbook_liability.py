@@ -220,10 +220,16 @@ def points_sheet(book: Book, statement: Statement, roll: RollForward, liability:
 def _ties(sheet: Sheet, pending_before: int, last: int, checks: Checks) -> None:
     """Points of the books against those of the forecast: the books take points up when they become spendable."""
     end = last + 1
-    cell, number = (lambda row, col: sheet.ref((row, col))), (lambda row, col: sheet.number((row, col)))
+
+    def cell(row: int, col: int) -> str:
+        return sheet.ref((row, col))
+
+    def number(row: int, col: int) -> float:
+        return sheet.number((row, col))
+
     credited = number(end, 8) - number(end, 13) - number(last, 12) + pending_before
     checks.equal(
-        "Forecast ties: points issued", "Issued in the books = issued in the forecast - lapsed or still pending + pending at start",
+        "Forecast ties: points issued", "Issued in the books = issued in the forecast - lapsed or pending + pending at start",
         f"={cell(end, 2)}", number(end, 2), f"={cell(end, 8)}-{cell(end, 13)}-{cell(last, 12)}+{pending_before}", credited,
     )  # fmt: skip
     checks.equal(
