@@ -23,6 +23,13 @@ def statement_of(forecast: Forecast, scenario: Scenario, value: Number | None = 
     value: of a redeemed point, currency units, exact; default: what the rewards give (scenarios.finance.point_value). Without
     points, or where a point is worth nothing, there are no books. Raises InputError where `value` is no number.
     """
+    stated = scenario.population.members
+    if forecast.members != stated and not forecast.provenance.get("snapshot"):
+        note = (
+            f"Simulated are {forecast.members:,} members at the start of the {stated:,} that the scenario states; every amount, "
+            "fixed cost in the same proportion, is for those, and so must the budget be."
+        )
+        forecast = dataclasses.replace(forecast, notes=[note, *forecast.notes])
     worth = point_value(scenario) if value is None else 100 * exact(value)
     if not forecast.point_values.any() or worth <= 0:
         return Statement(forecast)

@@ -10,6 +10,7 @@ from typing import Any
 
 from reports import forecast_figures as figures
 from reports.page import integer, money, percent, render
+from reports.redemption import methods
 from reports.statement import ROLL_TITLES, TITLES, Statement, answer, by_line, left_out, month_name, provenance
 from reports.workbook import workbook
 from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
@@ -154,35 +155,23 @@ def roll_rows(statement: Statement) -> list[dict[str, Any]]:
     return rows if len(spans) > 1 else rows[1:]
 
 
-def rate_rows(statement: Statement) -> list[tuple[str, str, str]]:
-    """Redemption rates of the cohorts by two methods, and that of the balance, which is another thing: name, rate, what it is."""
-    if statement.liability is None:
-        return []
-    rates = statement.liability.rates
-    rates = rates[~rates["before"]]
-    issued = float(rates["points"].sum())
-    found = []
-    if issued:
-        mean = float((rates["points"] * rates["mean"]).sum() / issued)
-        late = float((rates["points"] * rates["completed"]).sum() / issued)
-        text = f"of the points issued, by the simulation; {percent(late)} of them after the end of the forecast"
-        found.append(("Rate of the cohorts, simulated", percent(mean), text))
-    ladder = statement.ladder()
-    if isinstance(ladder, str):
-        return [*found, ("Rate of the cohorts, chain ladder", "–", ladder)]
-    development = ladder.development
-    text = "of the points issued, carried on from the ages seen, as an auditor would without the simulation; it sees no expiry"
-    found.append(("Rate of the cohorts, chain ladder", percent(development.aggregate_rate), text))
-    assert statement.roll is not None
-    left = statement.roll.points.outstanding()[statement.cohort_rows(), -1].sum()
-    if left:
-        low, high = ladder.interval()
-        text = (
-            f"{integer(ladder.reserve)} of {integer(left)} points outstanding, by chain ladder (80 % interval {integer(low)} to "
-            f"{integer(high)}); never the rate of the cohorts"
+def rate_rows(statement: Statement) -> list[dict[str, str]]:
+    """What each method says of the points ever redeemed."""
+    rows = []
+    for m in methods(statement):
+        error = f" ± {integer(m.se)}" if math.isfinite(m.se) else ""
+        rows.append(
+            {
+                "name": m.name,
+                "says": m.says,
+                "rate": percent(m.rate),
+                "to_come": integer(m.to_come) + error,
+                "outstanding": percent(m.outstanding_rate),
+                "bias": percent(m.bias),
+                "error": percent(m.error),
+            }
         )
-        found.append(("Rate of the outstanding balance", percent(ladder.reserve / float(left)), text))
-    return found
+    return rows
 
 
 def scenario_rows(statements: Sequence[Statement]) -> list[dict[str, Any]]:
