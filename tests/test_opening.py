@@ -117,7 +117,7 @@ def test_cohorts_add_up_to_the_ledger(rule: str, pending: int) -> None:
     past = first.state.past
     opening[:past] = first.state.lots.sum(axis=0)
     for day in range(first.state.pend.shape[1]):
-        month = int(np.searchsorted(rest.tables.months["end"], day, side="left"))
+        month = int(np.searchsorted(rest.tables.months["end"], day, side="right"))
         opening[past + month] += first.state.pend[:, day].sum()
     for o, before in ((whole, np.zeros(len(whole.cohorts), np.int64)), (rest, opening)):
         for column, name in enumerate(("points_issued", "points_redeemed", "points_expired")):

@@ -20,7 +20,7 @@ def aged(s, t, credited, month, column, points):
 @rule
 def credited_at(t, day):
     """Month in which points that become spendable on a whole `day` are credited; all days after the run are one month."""
-    return t.days[int(day) - 1].month if day <= t.p[0].end else len(t.months)
+    return t.days[int(day)].month if day < t.p[0].end else len(t.months)
 
 
 @rule

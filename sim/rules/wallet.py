@@ -177,8 +177,8 @@ def next_moment(m, i, s, t, j, now):
     if x.event == BIRTHDAY:
         return birthday_after(m, t, now, x.before)
     if x.event == INACTIVITY:
-        moment = m.last_buy + x.days
-        return max(moment, m.joined) if moment > now else NEVER
+        moment = max(m.last_buy + x.days, max(m.joined, x.valid_from))
+        return moment if moment > now else NEVER
     if x.event == ANNIVERSARY:
         moment = m.joined + 365.0
         while moment <= now:
@@ -232,7 +232,7 @@ def bought(m, i, s, t, now):
             j = t.timed[k]
             x = t.incentives[j]
             if x.event == INACTIVITY:
-                s.wallet[i, j].next = now + x.days
+                s.wallet[i, j].next = max(now + x.days, x.valid_from)
 
 
 @rare
