@@ -17,11 +17,15 @@ from scenarios.finance.rounding import Number, exact, exact_array
 from sim.scenario import Scenario
 
 
-def statement_of(forecast: Forecast, scenario: Scenario, value: Number | None = None) -> Statement:
+def statement_of(
+    forecast: Forecast, scenario: Scenario, value: Number | None = None, longer: Forecast | None = None
+) -> Statement:
     """The statement of a forecast of `scenario`.
 
-    value: of a redeemed point, currency units, exact; default: what the rewards give (scenarios.finance.point_value). Without
-    points, or where a point is worth nothing, there are no books. Raises InputError where `value` is no number.
+    value: of a redeemed point, currency units, exact; default: what the rewards give (scenarios.finance.point_value).
+    Without points, or where one is worth nothing, there are no books. longer: the same forecast over more months, from which the books
+    know how the points end; without it they see no redemption beyond the ages that the forecast itself reaches.
+    Raises InputError where `value` is no number.
     """
     stated = scenario.population.members
     if forecast.members != stated and not forecast.provenance.get("snapshot"):
@@ -37,7 +41,10 @@ def statement_of(forecast: Forecast, scenario: Scenario, value: Number | None = 
     more = [Assumption("value of a redeemed point", f"{float(worth / 100):g}", forecast.currency, source)]
     source = "this simulation, all replications; see the cohort triangle"
     more.append(Assumption("points ever redeemed", "by cohort", "share of points issued", source))
-    found = liability(forecast, value=worth)
+    beyond = 0 if longer is None else len(longer.months) - len(forecast.months)
+    source = "simulated beyond the forecast; redemption at ages that no cohort reaches by then counts nothing"
+    more.append(Assumption("the books see ahead by", str(beyond), "months", source))
+    found = liability(longer or forecast, value=worth, months=len(forecast.months))
     return Statement(
         dataclasses.replace(forecast, assumptions=[*forecast.assumptions, *more]),
         found.rolls[found.middle],

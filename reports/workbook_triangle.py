@@ -9,7 +9,7 @@ from scenarios.finance.chain_ladder import Mack
 from sim.typing import Ints
 
 _FIRST = 4
-SIMULATED = ("Rate of the cohort, simulated: P10", "Mean", "P90", "Of the mean, after the forecast's end")
+SIMULATED = ("Rate of the cohort, simulated: P10", "Mean", "P90", "Of the mean, beyond the simulated months")
 
 
 def triangle_sheet(book: Book, statement: Statement) -> None:

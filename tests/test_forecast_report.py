@@ -182,3 +182,50 @@ def test_mistakes_are_told_in_a_sentence_with_exit_code_2(tmp_path, words, said)
     done = loyalsim("forecast", *words, "--out", str(tmp_path / "x"))
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "x").exists()
+
+
+def test_books_that_see_further_defer_more_and_tie_to_the_same_forecast(simulated):
+    scenario, found = simulated
+    longer = forecast(scenario, months=36, members=300, replications=4)
+    assert np.array_equal(longer.point_values[:, :12], found.point_values)
+    blind, seeing = statement_of(found, scenario), statement_of(found, scenario, longer=longer)
+    assert set(seeing.liability.differences(found).values()) == {0}
+    assert seeing.closing()[-1] > 1.05 * blind.closing()[-1]
+    book = openpyxl.load_workbook(io.BytesIO(forecast_files([seeing])["forecast.xlsx"]), data_only=True)
+    assert book["Checks"]["B4"].value is True
+
+
+@pytest.fixture
+def members(tmp_path):
+    path = tmp_path / "members.csv"
+    rows = [f"m{k},2025-03-01,2026-11-20,{-40 if k == 3 else 100 * (k % 7)}" for k in range(60)]
+    path.write_text("member,joined,last_purchase,balance\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_forecast_starts_from_the_tables_of_a_live_programme(members, tmp_path):
+    out = tmp_path / "out"
+    words = ("--from", str(members), "--as-of", "2026-12-31", "--months", "4", "--run-off", "6", "--replications", "2")
+    done = loyalsim("forecast", "cash-back", *words, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    told = json.loads((out / "summary.json").read_text())
+    assert told["provenance"]["members"] == 60 and told["provenance"]["start"] == "2027-01-01"
+    assert any("negative balances: 1" in note for note in told["left_out"])
+    book = openpyxl.load_workbook(out / "forecast.xlsx", data_only=True)
+    assert book["Points ledger"]["B5"].value == sum(100 * (k % 7) for k in range(60) if k != 3)
+    assert book["Checks"]["B4"].value is True
+
+
+def test_the_snapshot_command_lists_what_does_not_add_up(members, tmp_path):
+    done = loyalsim("snapshot", "cash-back", str(members), "--as-of", "2026-12-31", "--out", str(tmp_path / "s"))
+    assert done.returncode == 0, done.stderr
+    assert "negative balances: 1, 40 points" in done.stdout
+    assert "negative balances,1,40" in (tmp_path / "s" / "differences.csv").read_text()
+    members.write_text(members.read_text().replace("member,", "member,email,", 1).replace("\nm", "\nm", 1))
+    done = loyalsim("snapshot", "cash-back", str(members), "--as-of", "2026-12-31")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_tables_without_members_are_refused(tmp_path):
+    done = loyalsim("forecast", "cash-back", "--lots", "lots.csv", "--out", str(tmp_path / "x"))
+    assert done.returncode == 2 and "--from" in done.stderr
