@@ -22,9 +22,9 @@ def statement_of(
 ) -> Statement:
     """The statement of a forecast of `scenario`.
 
-    value: of a redeemed point, currency units, exact; default: what the rewards give (scenarios.finance.point_value).
-    Without points, or where one is worth nothing, there are no books. longer: the same forecast over more months, from which the books
-    know how the points end; without it they see no redemption beyond the ages that the forecast itself reaches.
+    value: of a redeemed point, currency units, exact; default: what the rewards give (scenarios.finance.point_value). Without
+    points, or where one is worth nothing, there are no books. longer: the same forecast over more months, from which the
+    books know how the points end; without it they see no redemption beyond the ages that the forecast itself reaches.
     Raises InputError where `value` is no number.
     """
     stated = scenario.population.members

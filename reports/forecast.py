@@ -13,6 +13,7 @@ from reports.page import integer, money, percent, render
 from reports.redemption import methods
 from reports.statement import ROLL_TITLES, TITLES, Statement, answer, by_line, left_out, month_name, provenance
 from reports.workbook import workbook
+from scenarios.finance.closing import spread_by_cause
 from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
 from scenarios.finance.roll_forward import LINES as ROLL
 from sim.tally import TALLIES
@@ -86,6 +87,7 @@ def forecast_page(statements: Sequence[Statement]) -> str:
         basis=s.basis,
         names=[x.forecast.name for x in statements],
         scenarios=scenario_rows(statements) if len(statements) > 1 else [],
+        causes=cause_rows(statements),
         accrued=None if s.cost is None else money(float(s.cost.total()["closing"][-1]) / s.unit, f.currency),
         left_out=left_out(s),
         provenance=provenance(s),
@@ -188,6 +190,18 @@ def scenario_rows(statements: Sequence[Statement]) -> list[dict[str, Any]]:
             rows.append({"title": TITLES[line], "cells": cells})
     owed = [(money(float(s.closing()[-1])) if s.roll is not None else "–", "") for s in statements]
     return [*rows, {"title": "Deferred revenue at the end", "cells": owed}]
+
+
+def cause_rows(statements: Sequence[Statement]) -> list[dict[str, str]]:
+    """Spread of the main lines where it is open which scenario will hold, each as likely as the other; nothing of one alone."""
+    if len(statements) < 2:
+        return []
+    table = spread_by_cause([s.forecast for s in statements])
+    shown = table[table["line"].isin(["gross_sales", "benefit_cost", "net_margin", "incremental_margin"])]
+    names = ("mean", "luck_sd", "parameter_sd", "scenario_sd", "total_sd")
+    columns = [shown["line"].tolist(), *(shown[name].tolist() for name in names)]
+    rows = zip(*columns, strict=True)
+    return [{"title": TITLES[line], **dict(zip(names, map(money, values), strict=True))} for line, *values in rows]
 
 
 def _plain(value: float) -> float | None:

@@ -12,6 +12,7 @@ from reports.workbook_checks import Checks
 from reports.workbook_forecast import COLUMN, cost_sheet, forecast_sheet, scenarios_sheet, spread_sheet, totals_sheet
 from reports.workbook_liability import points_sheet, tiers_sheet, total_sheet
 from reports.workbook_sheet import Book, Sheet
+from reports.workbook_tiers import tier_points_sheet
 from reports.workbook_triangle import methods_sheet, triangle_sheet
 from scenarios.finance.rounding import RULES
 
@@ -38,6 +39,7 @@ def workbook(statements: Sequence[Statement]) -> bytes:
         by_tier = tiers_sheet(book, first, first.roll, checks)
         rolled = total_sheet(book, first, first.roll, by_tier, checks)
         points_sheet(book, first, first.roll, rolled, checks)
+        tier_points_sheet(book, first, checks)
         triangle_sheet(book, first)
         methods_sheet(book, first)
     if len(statements) > 1:
