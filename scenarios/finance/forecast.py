@@ -183,7 +183,7 @@ def _by_cohort(opening: Opening | None, o: Outcome) -> Ints:
         found[: opening.past] = opening.lots.sum(axis=0)
         ends = o.tables.months["end"]
         for day in range(opening.pend.shape[1]):
-            found[opening.past + int(np.searchsorted(ends, max(day, 1)))] += opening.pend[:, day].sum()
+            found[opening.past + int(np.searchsorted(ends, day, side="right"))] += opening.pend[:, day].sum()
     return found
 
 
