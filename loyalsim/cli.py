@@ -182,9 +182,8 @@ def _comparison(
     designs: list[Scenario], baseline: str | None, members: int | None, replications: int, seed: int
 ) -> tuple[str, dict[str, str | bytes]]:
     """The answer in a sentence, and the files of the result by name."""
-    from reports.comparison import comparison_files
-
     from loyalsim.progress import Waiting
+    from reports.comparison import comparison_files
     from scenarios.comparison import compare as compare_designs
 
     with Waiting("simulating") as waiting:
