@@ -26,8 +26,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(experiment.app)
-register(app)
 
 Members = Annotated[int | None, typer.Option(min=1, help="Members at the start; default: the population's.")]
 Replications = Annotated[int, typer.Option(min=1, help="Runs with other luck; more = narrower intervals.")]
@@ -219,3 +217,7 @@ def _write(out: Path, files: dict[str, str | bytes]) -> None:
 
 if __name__ == "__main__":
     main()
+
+
+register(app)
+app.add_typer(experiment.app)

@@ -117,14 +117,14 @@ def compare(
     for replication in range(replications):
         for scenario in chosen:
             outcome = simulate(
-                scenario, members=n, seed=_seed(seed, replication), draw=_seed(seed, replication), threads=threads
+                scenario, members=n, seed=run_seed(seed, replication), draw=run_seed(seed, replication), threads=threads
             )
             whole.append(_long(scenario.name, replication, measure_run(outcome)))
             month_by_month.append(monthly(outcome).assign(scenario=scenario.name, replication=replication))
             steps.done(scenario.name)
     for replication in range(lucky):
         for scenario in chosen:
-            outcome = simulate(scenario, members=n, seed=_seed(seed, replication), threads=threads)
+            outcome = simulate(scenario, members=n, seed=run_seed(seed, replication), threads=threads)
             luck.append(_long(scenario.name, replication, measure_run(outcome)))
             steps.done(scenario.name)
     runs = pd.concat(whole, ignore_index=True)
@@ -136,7 +136,7 @@ def compare(
     best, positive = _odds(table, designs)
     leader = max(designs, key=lambda s: measures[s.name][DECIDES].value) if designs else None
     winner = leader.name if leader and measures[leader.name][DECIDES].value > 0 and len(chosen) > 1 else None
-    found = drivers(leader, members=min(n, 20_000), seed=_seed(seed, 0), progress=progress) if leader else []
+    found = drivers(leader, members=min(n, 20_000), seed=run_seed(seed, 0), progress=progress) if leader else []
     return Comparison(
         scenarios=chosen,
         baseline=reference,
@@ -201,7 +201,7 @@ def _baseline(scenarios: list[Scenario], name: str | None) -> str | None:
     return plain[0] if plain else scenarios[0].name
 
 
-def _seed(seed: int, replication: int) -> int:
+def run_seed(seed: int, replication: int) -> int:
     """Run seeds of 32 bits, far apart for every seed and replication."""
     digest = hashlib.sha256(f"{seed}/{replication}".encode()).digest()
     return int.from_bytes(digest[:4], "little")

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from scenarios.comparison import _seed as run_seed
+from scenarios.comparison import run_seed
 from scenarios.finance.assumptions import assumptions_of
 from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of
