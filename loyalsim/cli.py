@@ -215,9 +215,8 @@ def _write(out: Path, files: dict[str, str | bytes]) -> None:
     write_whole(out, files)
 
 
-if __name__ == "__main__":
-    main()
-
-
 register(app)
 app.add_typer(experiment.app)
+
+if __name__ == "__main__":
+    main()
