@@ -90,7 +90,6 @@ def _summary(
         sheet.write((6 + k, 0), name, "label")
         sheet.formula((6 + k, 1), formula, value, look)
         sheet.write((6 + k, 2), where)
-    sheet.mark((5 + len(rows), 1), (5 + len(rows), 1))
     row = 8 + len(rows)
     sheet.write((row, 0), "What is left out, and what to know", "label")
     for sentence in left_out(statement):

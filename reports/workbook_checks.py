@@ -59,6 +59,4 @@ class Checks:
         held = all(check.holds for check in self.all)
         sheet.write((3, 0), "All checks hold", "label")
         sheet.formula((3, 1), f"=AND({near((_FIRST, 6))}:{near((last, 6))})", held, "check")
-        sheet.mark((_FIRST, 6), (last, 6))
-        sheet.mark((3, 1), (3, 1))
         return sheet

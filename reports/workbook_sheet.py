@@ -44,8 +44,6 @@ class Book:
         self.formats = {name: self.book.add_format({**_BASE, **look}) for name, look in _FORMATS.items()}
         for name in _TOTALS:
             self.formats[f"{name} total"] = self.book.add_format({**_BASE, **_FORMATS[name], "bold": True, "top": 1})
-        self.good = self.book.add_format({"bg_color": "#C6EFCE", "font_color": "#006100"})
-        self.bad = self.book.add_format({"bg_color": "#FFC7CE", "font_color": "#9C0006"})
 
     def sheet(self, name: str, note: str, *, landscape: bool = True) -> Sheet:
         """A new sheet, headed by its name and what it holds."""
@@ -145,13 +143,6 @@ class Sheet:
         """The number in a cell; 0 where there is none."""
         value = self.values.get(at, 0.0)
         return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
-
-    def mark(self, first: Cell, last: Cell) -> None:
-        """TRUE in green, FALSE in red."""
-        for value, look in (("TRUE", self._book.good), ("FALSE", self._book.bad)):
-            self.ws.conditional_format(
-                *first, *last, {"type": "cell", "criteria": "==", "value": value, "format": look}
-            )
 
 
 def near(at: Cell) -> str:

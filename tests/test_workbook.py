@@ -181,3 +181,13 @@ def test_a_programme_without_points_or_budget_or_luck_has_a_workbook_too(stateme
     book = opened(workbook([bare]))
     assert "Roll-forward" not in book.sheetnames and "Scenarios" not in book.sheetnames
     assert book["Checks"]["B4"].value is True
+
+
+@pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not installed: nothing here can print the workbook")
+def test_the_workbook_prints(made, tmp_path):
+    """Conditional formats on pages in landscape brought LibreOffice 7.4 down when it printed."""
+    (tmp_path / "book.xlsx").write_bytes(made)
+    command = [SOFFICE, f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to", "pdf"]
+    done = subprocess.run([*command, "--outdir", str(tmp_path), str(tmp_path / "book.xlsx")], capture_output=True, text=True,
+                          timeout=180, check=False)  # fmt: skip
+    assert (tmp_path / "book.pdf").exists(), done.stderr
