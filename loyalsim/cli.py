@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loyalsim import experiment
+from loyalsim.finance import register
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(experiment.app)
 
 Members = Annotated[int | None, typer.Option(min=1, help="Members at the start; default: the population's.")]
 Replications = Annotated[int, typer.Option(min=1, help="Runs with other luck; more = narrower intervals.")]
@@ -180,9 +180,8 @@ def _comparison(
     designs: list[Scenario], baseline: str | None, members: int | None, replications: int, seed: int
 ) -> tuple[str, dict[str, str | bytes]]:
     """The answer in a sentence, and the files of the result by name."""
-    from reports.comparison import comparison_files
-
     from loyalsim.progress import Waiting
+    from reports.comparison import comparison_files
     from scenarios.comparison import compare as compare_designs
 
     with Waiting("simulating") as waiting:
@@ -215,6 +214,9 @@ def _write(out: Path, files: dict[str, str | bytes]) -> None:
 
     write_whole(out, files)
 
+
+register(app)
+app.add_typer(experiment.app)
 
 if __name__ == "__main__":
     main()

@@ -83,6 +83,7 @@ def comparison_page(comparison: Comparison) -> str:
         "comparison.html",
         title=title,
         answer=re.sub(r"(?<!\w)-(?=\d)", MINUS, comparison.answer),
+        notes=comparison.notes,
         c=comparison,
         level=f"{LEVEL:.0%}".replace("%", " %"),
         currency=comparison.scenarios[0].market.currency,

@@ -71,12 +71,15 @@ class Comparison:
     drivers: list[Driver]
     """what moves the winner's (or else the best loser's) gain most"""
     answer: str
+    notes: list[str]
+    """what differs between the designs besides the programme, in sentences"""
     provenance: dict[str, Any]
 
     def summary(self) -> dict[str, Any]:
         """The content of summary.json."""
         return {
             "answer": self.answer,
+            "notes": self.notes,
             "launch": self.winner,
             "interval": f"{LEVEL:.0%} of what one run could bring, luck and parameters together",
             "scenarios": {
@@ -114,14 +117,14 @@ def compare(
     for replication in range(replications):
         for scenario in chosen:
             outcome = simulate(
-                scenario, members=n, seed=_seed(seed, replication), draw=_seed(seed, replication), threads=threads
+                scenario, members=n, seed=run_seed(seed, replication), draw=run_seed(seed, replication), threads=threads
             )
             whole.append(_long(scenario.name, replication, measure_run(outcome)))
             month_by_month.append(monthly(outcome).assign(scenario=scenario.name, replication=replication))
             steps.done(scenario.name)
     for replication in range(lucky):
         for scenario in chosen:
-            outcome = simulate(scenario, members=n, seed=_seed(seed, replication), threads=threads)
+            outcome = simulate(scenario, members=n, seed=run_seed(seed, replication), threads=threads)
             luck.append(_long(scenario.name, replication, measure_run(outcome)))
             steps.done(scenario.name)
     runs = pd.concat(whole, ignore_index=True)
@@ -133,7 +136,7 @@ def compare(
     best, positive = _odds(table, designs)
     leader = max(designs, key=lambda s: measures[s.name][DECIDES].value) if designs else None
     winner = leader.name if leader and measures[leader.name][DECIDES].value > 0 and len(chosen) > 1 else None
-    found = drivers(leader, members=min(n, 20_000), seed=_seed(seed, 0), progress=progress) if leader else []
+    found = drivers(leader, members=min(n, 20_000), seed=run_seed(seed, 0), progress=progress) if leader else []
     return Comparison(
         scenarios=chosen,
         baseline=reference,
@@ -149,6 +152,7 @@ def compare(
         winner=winner,
         drivers=found,
         answer=_answer(chosen, leader, winner, measures, best, positive),
+        notes=_notes(designs),
         provenance=_provenance(chosen, n, replications, seed),
     )
 
@@ -197,7 +201,7 @@ def _baseline(scenarios: list[Scenario], name: str | None) -> str | None:
     return plain[0] if plain else scenarios[0].name
 
 
-def _seed(seed: int, replication: int) -> int:
+def run_seed(seed: int, replication: int) -> int:
     """Run seeds of 32 bits, far apart for every seed and replication."""
     digest = hashlib.sha256(f"{seed}/{replication}".encode()).digest()
     return int.from_bytes(digest[:4], "little")
@@ -229,7 +233,12 @@ def _figures(table: pd.DataFrame, luck: pd.DataFrame | None, *, whole: bool = Tr
 
 
 def figure(values: Floats, luck: Floats | None, unit: str) -> Figure:
-    """Mean and 90 % interval of replications: the quantiles of 20 or more; of fewer, a Student t prediction interval."""
+    """Mean and 90 % interval for one further run: of 20 or more replications the quantiles at i / (n + 1) (Weibull 1939), which
+    cover what they say for any distribution; of fewer, a Student t prediction interval. Replications in which the figure is
+    not defined (0 / 0) are left out."""
+    if luck is not None:
+        luck = luck[np.isfinite(luck)]
+    values = values[np.isfinite(values)] if np.isfinite(values).any() else values
     n = len(values)
     mean = float(np.mean(values))
     if n < 2:
@@ -237,7 +246,7 @@ def figure(values: Floats, luck: Floats | None, unit: str) -> Figure:
     sd = float(np.std(values, ddof=1))
     tail = (1 - LEVEL) / 2
     if n >= 20:
-        low, high = (float(x) for x in np.quantile(values, [tail, 1 - tail]))
+        low, high = (float(x) for x in np.quantile(values, [tail, 1 - tail], method="weibull"))
     else:
         half = float(stats.t.ppf(1 - tail, n - 1)) * sd * float(np.sqrt(1 + 1 / n))
         low, high = mean - half, mean + half
@@ -300,6 +309,23 @@ def _answer(
         return f"Launch none of these designs: the best of them, {leader.name}, brings {money}{sure}."
     doubt = "Launch" if positive[winner] >= 0.8 else "On balance launch"
     return f"{doubt} {winner}: {money}{sure}."
+
+
+def _notes(designs: list[Scenario]) -> list[str]:
+    """Designs whose members are assumed to react differently: a part of their difference is that assumption."""
+    found = []
+    for other in designs[1:]:
+        first = designs[0]
+        pairs = [("redeeming.probability", first.behaviour.redeeming.probability, other.behaviour.redeeming.probability)]
+        mine, theirs = first.behaviour.values(), other.behaviour.values()
+        pairs += [(name, mine[name], theirs[name]) for name in mine]
+        for name, one, two in pairs:
+            if one != two:
+                found.append(
+                    f"{other.name} and {first.name} differ in behaviour, not only in the programme: {name} is {two:g} against "
+                    f"{one:g}; part of what lies between them is this assumption"
+                )
+    return found
 
 
 def _money(value: float | None, scale: Figure, sign: str = "") -> str:

@@ -41,7 +41,8 @@ def drivers(
     scenario: Scenario, *, members: int, seed: int, progress: Callable[[int, int, str], None] | None = None
 ) -> list[Driver]:
     """Drivers of a design's net margin gained, the strongest first; the same members and luck in every run, so that two runs
-    differ by the parameter alone. Effects that are off and numbers that are known are left out."""
+    differ by the parameter alone (of a calibrated posterior, by it and what the data tie to it). Effects that are off and
+    numbers that are known are left out."""
 
     def gain(which: Scenario, score: dict[str, float] | None = None) -> float:
         outcome = simulate(which, members=members, seed=seed, score=score)
@@ -62,8 +63,7 @@ def drivers(
     for k, name in enumerate(names):
         if progress is not None:
             progress(len(found) + 1, total, f"what drives {scenario.name}")
-        sd = math.sqrt(posterior.covariance[k][k]) if posterior else 0.0
-        low, high = (_moved(scenario, name, math.exp(z * sd)) for z in (-Z, Z))
+        low, high = (_moved(scenario, k, z) for z in (-Z, Z))
         unit = "as in population"
         found.append(
             Driver(
@@ -86,13 +86,20 @@ def _effect_tasks(scenario: Scenario) -> list[tuple[str, str, str]]:
     return found
 
 
-def _moved(scenario: Scenario, name: str, factor: float) -> Scenario:
+def _moved(scenario: Scenario, k: int, z: float) -> Scenario:
+    """The posterior's parameter number `k` moved by `z` standard deviations of its log, the others to their means given that:
+    parameters that the data tie to each other move together, as they do in the draws."""
+    posterior = scenario.population.posterior
+    if posterior is None:
+        return scenario
+    sd = math.sqrt(posterior.covariance[k][k])
     data: dict[str, Any] = scenario.population.model_dump()
-    *path, leaf = name.split(".")
-    node = data
-    for step in path:
-        node = node[step]
-    node[leaf] = node[leaf] * factor
+    for name, covariance in zip(posterior.parameters, posterior.covariance[k], strict=True):
+        *path, leaf = name.split(".")
+        node = data
+        for step in path:
+            node = node[step]
+        node[leaf] = node[leaf] * math.exp(z * covariance / sd)
     return scenario.model_copy(update={"population": Population.model_validate(data)})
 
 

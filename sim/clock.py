@@ -17,8 +17,8 @@ import simpy
 from sim.production import Crew
 from sim.typing import Array, Ints
 
-# Same-instant order of activities; a lower one goes first.
-LIVES, REVIEW, EXPIRY, CAMPAIGN, ACCOUNTING, SNAPSHOT = range(6)
+# Same-instant order of activities; a lower one goes first. A month ends before its members' next day begins.
+REVIEW, EXPIRY, CAMPAIGN, ACCOUNTING, SNAPSHOT, LIVES = range(6)
 _KIND = 10**10
 
 

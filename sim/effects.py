@@ -86,7 +86,8 @@ EFFECTS: tuple[Effect, ...] = (
     Effect(
         "member_day",
         "Members who know of an announced day shift purchases to it from the day after, and add some.",
-        "log rate += strength on a calendar incentive's days, -= after on the day after one",
+        "log rate += strength * s on a calendar incentive's days, -= after * s on the day after one; s = 1 for points doubled or "
+        "5 % off, in proportion for less, / days a month (an assumption: a day is special by its offer and by being rare)",
         "trade report on member days: +85 % on the day, -35 % on the next",
         (
             _p("strength", LIFT, 0.615, 0.15, 0.0, 1.1, "on the day; log 1.85 = 0.615"),

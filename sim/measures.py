@@ -42,8 +42,8 @@ def _ratio(top: float, bottom: float) -> float:
 
 def is_programme(programme: Programme) -> bool:
     """Whether it gives anything at all; without, no cost of the programme is counted."""
-    plain = Programme(name=programme.name, description=programme.description)
-    return programme.model_dump(exclude={"tiers"}) != plain.model_dump(exclude={"tiers"}) or any(
+    giving = {"earning", "incentives"}
+    return programme.model_dump(include=giving) != Programme().model_dump(include=giving) or any(
         tier.price < 1 or tier.free_delivery or tier.care_cost_per_month for tier in programme.tiers
     )
 
@@ -136,7 +136,8 @@ MEASURES: tuple[Measure, ...] = (
             "against the same members without a programme; whole run", 1,
             lambda o: _ratio(_incremental_gross(o) - _cost(o), _cost(o))),
     Measure("retention", "Retention", "share",
-            "members at the start who are active (not lapsed) at the end of the run / those of them who were active then",
+            "members at the start who are active (not lapsed) at the end of the run, never gone or come back / members at the "
+            "start who were active then",
             1, lambda o: float(o.survival[0, -1, 0]) / o.total("active_at_start")),
     Measure("churned_share", "Churned", "share",
             "members lapsed at the end of the run / members then", -1,
@@ -169,7 +170,8 @@ MEASURES: tuple[Measure, ...] = (
             lambda o: float(fixed_cost_by_month(o).sum()) / members_ever(o)),
     Measure("provision", "Provision for open points", "money/member",
             "points open at the end of the run of members who have not lapsed (of those who do not know the programme only the "
-            "run's share redeemed of points issued) x cost of a redeemed point; of lapsed members none; per member",
+            "run's share redeemed of points issued) x cost of a redeemed point; none of lapsed members; no open coupons; "
+            "per member",
             -1, lambda o: provision(o) / members_ever(o)),
     Measure("benefit_cost_share", "Benefit cost / sales", "share", "benefit cost / list value of purchases; whole run", -1,
             lambda o: _ratio(float(benefit_cost_by_month(o).sum()), o.total("list_value") / 100.0)),

@@ -145,11 +145,10 @@ class Opening:
         width = chunk.pend.shape[1]
         m["pending"] = self.pend[rows].sum(axis=1)
         for day in range(self.pend.shape[1]):
-            due = max(1, min(day, width - 1))
+            due = min(day, width - 1)
             chunk.pend[:count, due % width] += self.pend[rows, day]
         waiting = chunk.pend[:count] > 0
-        order = [day % width for day in range(1, width + 1)]
-        m["pend_day"] = np.where(waiting.any(axis=1), 1.0 + waiting[:, order].argmax(axis=1), NEVER)
+        m["pend_day"] = np.where(waiting.any(axis=1), waiting.argmax(axis=1), NEVER)
         if chunk.quals.shape[1] == self.quals.shape[1]:
             chunk.quals[:count] = self.quals[rows]
         wallet = chunk.wallet[:count]
@@ -189,11 +188,11 @@ def opening_after(
     m["oldest"] = oldest
     width = pend.shape[1]
     due = np.zeros_like(pend)
-    for day in range(1, width):
+    for day in range(width):
         due[:, day] = pend[:, (days + day) % width]
     rolled = np.roll(quals, -months, axis=1)
     purse = wallet.copy()
-    purse["until"] = _shifted(purse["until"], days)
+    purse["until"] = np.maximum(0.0, _shifted(purse["until"], days))  # 0 = none
     purse["next"] = _shifted(purse["next"], days)
     _mark(purse, t, members, m, days)
     names = tuple(x.name for x in scenario.programme.incentives)

@@ -155,6 +155,8 @@ class Population(Part):
             for step in path:
                 node = node[step]
             node[leaf] = float(node[leaf] * factor)
+            if name == "leaving.probability":
+                node[leaf] = min(1.0, node[leaf])
         return Population.model_validate(data)
 
 

@@ -47,7 +47,7 @@ def _advance(chunk, rules, since, until):
         month = first
         while month < t.months.shape[0] and t.months[month].start < until:
             end = min(until, t.months[month].end)
-            while next_event(m) <= end:
+            while next_event(m) < end:  # what falls on the end belongs to the next day, and is not of this run if that is its end
                 happen(m, i, s, t, month)
             if end == t.months[month].end and m.joined <= end:
                 end_month(m, i, s, t, month)
@@ -82,7 +82,7 @@ class Crew:
         self.chunks: list[Chunk] = list(self._map(self._make, self.firsts)) if stays else []
 
     def advance(self, until: float) -> None:
-        """Let every member live up to and including the moment `until` (a whole day)."""
+        """Let every member live up to the moment `until` (a whole day), what falls on it not included."""
         if until <= self.now:
             return
         if self.stays:

@@ -27,7 +27,7 @@ class Earning(Part):
     pending_days: Annotated[int, Field(ge=0, le=60)] = 0
     """whole days until points can be spent; their validity runs from then on"""
     cap_per_month: Annotated[int, Field(ge=1)] | None = None
-    """most points that purchases can earn a member in one calendar month"""
+    """most points that purchases can earn a member in one calendar month; points of incentives are not counted"""
 
 
 class Requires(Part):
@@ -49,7 +49,7 @@ class Tier(Part):
     """empty for the first tier, which everybody has"""
     price: Annotated[float, Field(gt=0, le=1)] = 1.0
     """share of the list price that members of this tier pay"""
-    earning: Annotated[float, Field(ge=0, le=100)] = 1.0
+    earning: Annotated[float, Field(ge=0, le=20)] = 1.0
     """multiplies points earned"""
     free_delivery: bool = False
     """the programme bears the delivery cost of economics"""
@@ -75,7 +75,7 @@ class Qualification(Part):
     downgrade: Literal["never", "one_step", "full"] = "never"
     """what a review does to a member who no longer qualifies; full = to the tier they qualify for"""
     grace_months: Annotated[int, Field(ge=0, le=60)] = 0
-    """months that a tier is kept after the member is first found not to qualify"""
+    """a tier is kept at reviews until so many months have passed since the one at which the member first did not qualify"""
 
     @model_validator(mode="after")
     def _blocks(self) -> Qualification:
@@ -91,8 +91,9 @@ class Reward(Part):
     points: Annotated[int, Field(ge=1)]
     """price in points"""
     kind: Literal["goods", "service", "voucher", "tier_upgrade", "longer_validity"] = "goods"
-    """voucher = money off the purchase at which it is redeemed; tier_upgrade = next tier at once, kept till the next
-    review; longer_validity = all points of the member live `months` longer, once"""
+    """voucher = money off the purchase at which it is redeemed, as many as fit into points and price; tier_upgrade = next tier at
+    once, kept as if earned (a review may take it, if the programme downgrades at all); longer_validity = all points of the
+    member, those to come included, live `months` longer; a member buys it once"""
     value: Money = 0.0
     """worth to the member in currency units; for a voucher, the money off"""
     cost: Money = 0.0
@@ -117,8 +118,16 @@ class Expiry(Part):
     `month`, in the first such date at least `months` whole months after; inactivity = all points, `months` after the last
     purchase, counted as 30 days each"""
     months: Annotated[int, Field(ge=0, le=60)] = 12
+    """0 only with fixed_date: the next such date"""
     month: Annotated[int, Field(ge=1, le=12)] = 12
     """calendar month of a fixed date; points lapse at its end"""
+
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Expiry:
+        if self.months == 0 and self.rule in ("rolling", "inactivity"):
+            raise ValueError(f"months must be 1 or more for the rule {self.rule}")
+        return self
 
 
 class Coupon(Part):
@@ -127,7 +136,7 @@ class Coupon(Part):
     value: Positive
     """currency units"""
     min_spend: Money = 0.0
-    """amount after tier price that the purchase must reach"""
+    """amount after tier and campaign prices that the purchase must reach"""
     days: Annotated[int, Field(ge=1, le=3650)] = 30
     """days from its issue until it lapses"""
 
@@ -158,8 +167,9 @@ class When(Part):
         "task",
         "points_expiring",
     ]
-    """sign_up: joining the programme (for members already customers: its launch); purchase: every purchase; calendar:
-    the days of the month named; birthday: the member's birthday month"""
+    """sign_up: joining the programme (for members already customers: its launch); first_purchase: the first in the run;
+    purchase: every purchase; calendar: the days of the month named; birthday: the member's birthday month; inactivity: so many
+    days without a purchase, lapsed or not (who is past them at the launch, or when the row becomes valid, is reached then)"""
     window: Literal["month", "quarter", "year", "programme"] = "month"
     """window of spend_in_window and count_in_window, by calendar"""
     reach: Annotated[float, Field(gt=0)] | None = None
@@ -232,7 +242,7 @@ class Give(Part):
 class During(Part):
     """What holds for purchases while a purchase, calendar or birthday trigger is on."""
 
-    earning: Annotated[float, Field(ge=0, le=100)] = 1.0
+    earning: Annotated[float, Field(ge=0, le=20)] = 1.0
     """multiplies points earned"""
     price: Annotated[float, Field(gt=0, le=1)] = 1.0
     """share of the price, after the tier's, that is paid"""
@@ -248,12 +258,13 @@ class Incentive(Part):
     give: Give = Give()
     during: During = During()
     message: bool = False
-    """a message goes out with each moment of the trigger (not with purchases)"""
+    """what is given comes with a message, at each moment of the trigger (not with purchases and tasks); a member who has opted
+    out of messages gets neither"""
     budget: Positive | None = None
     """currency units for the whole run, shared by all members: coupons count at face value when issued, gifts at cost,
     points at economics.cost_per_point; the first grant that does not fit closes the incentive for good"""
     limit: Annotated[int, Field(ge=1)] | None = None
-    """grants a member may have in the run"""
+    """grants a member may have in the run; budget and limit bound what is given, not what holds during a time"""
     group: str | None = None
     """of the incentives in one group a purchase has only the best multiplier, price and coupon; of different groups, all"""
     valid_from: dt.date | None = None
@@ -267,9 +278,11 @@ class Incentive(Part):
             raise ValueError(f"during works with purchase, calendar and birthday, not with {self.when.event}")
         if not lasting and self.give == Give() and not self.message:
             raise ValueError("it neither gives anything nor sends a message")
-        bought = ("purchase", "first_purchase", "spend_in_window", "count_in_window", "tier_reached")
+        if lasting and self.give == Give() and (self.budget or self.limit):
+            raise ValueError("budget and limit bound what is given, and nothing is; drop them, or give something")
+        bought = ("purchase", "first_purchase", "spend_in_window", "count_in_window", "tier_reached", "task")
         if self.message and self.when.event in bought:
-            raise ValueError(f"a message cannot go with {self.when.event}: that happens at the till")
+            raise ValueError(f"a message cannot go with {self.when.event}: the member is there already")
         at_till = self.when.event in ("purchase", "first_purchase", "spend_in_window", "count_in_window")
         if (self.only.category or self.only.min_basket) and not (at_till or lasting):
             raise ValueError(f"category and min_basket are conditions on a purchase, {self.when.event} has none")
@@ -333,6 +346,11 @@ class Programme(Part):
                 raise ValueError(f"incentives: {incentive.name} gives points, but the programme has no earning")
             if incentive.when.event == "points_expiring" and self.expiry.rule == "never":
                 raise ValueError(f"incentives: {incentive.name} waits for points to expire, but expiry is never")
+        most = max(t.earning for t in self.tiers) * (self.earning.points_per_unit if self.earning else 0.0)
+        for incentive in self.incentives:
+            most *= max(1.0, incentive.during.earning)
+        if most > 1e6:
+            raise ValueError(f"earning: a purchase could earn {most:g} points a currency unit, at most 1,000,000 are possible")
         if len(self.incentives) > 62:
             raise ValueError("incentives: at most 62 rows")
         return self

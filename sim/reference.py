@@ -55,9 +55,9 @@ class Reference:
     def _life(self, i: int) -> Generator[simpy.Event, Any, None]:
         m = self.chunk.members[i]
         end = float(self.t.p[0].end)
-        while self.clock.now < end:
+        while self.month < len(self.t.months):
             moment = float(next_event(m))
-            if moment > end:
+            if moment >= end:
                 yield self.month_turns  # what the month end does may give them something to wait for
                 continue
             turned = self.month_turns

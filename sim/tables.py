@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,7 +68,9 @@ INCENTIVE = np.dtype(
         ("gift_cost", "i8"), ("gift_value", "i8"), ("lifts_to", "i8"),
         ("lasting", "i8"), ("earning", "i8"), ("price", "i8"), ("log_cut", "f8"), ("free_delivery", "i8"),
         ("message", "i8"), ("budget", "i8"), ("limit", "i8"), ("group", "i8"), ("valid_from", "f8"),
-        ("valid_until", "f8"), ("timed", "i8"), ("goal", "i8"),
+        ("valid_until", "f8"), ("timed", "i8"), ("goal", "i8"), ("gives", "i8"),
+        ("luck", "i8"),  # address of its random words
+        ("special", "f8"),  # how much of a member day its days are
     ]
 )  # fmt: skip
 EVENTS = (
@@ -244,7 +247,8 @@ def _by_part(incentives: Array) -> dict[str, Ints]:
         "felt": lasting & ((incentives["log_cut"] != 0.0) | (event == CALENDAR)),
         "timed": incentives["timed"] == 1,
         "goals": incentives["goal"] == 1,
-        "bought": np.isin(event, (FIRST_PURCHASE, SPEND_IN_WINDOW, COUNT_IN_WINDOW)) | ((event == PURCHASE) & ~lasting),
+        "bought": np.isin(event, (FIRST_PURCHASE, SPEND_IN_WINDOW, COUNT_IN_WINDOW))
+        | ((event == PURCHASE) & (incentives["gives"] == 1)),
         "coupons": incentives["coupon"] > 0,
         "tasks": event == TASK,
     }
@@ -356,6 +360,11 @@ def _incentive(row: Any, incentive: Incentive, scenario: Scenario, calendar: Cal
     row["valid_from"] = calendar.day(incentive.valid_from) if incentive.valid_from else -NEVER
     row["valid_until"] = calendar.day(incentive.valid_until) + 1.0 if incentive.valid_until else NEVER
     row["timed"] = EVENTS.index(when.event) in TIMED and (incentive.message or give != Give())
+    row["gives"] = give != Give()
+    row["luck"] = zlib.crc32(incentive.name.encode())
+    if when.days_of_month:
+        offer = max(during.earning - 1.0, 20.0 * (1.0 - during.price))
+        row["special"] = min(1.0, max(0.0, offer)) / len(set(when.days_of_month))
     row["goal"] = when.event in ("spend_in_window", "count_in_window")
 
 

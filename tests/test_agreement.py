@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scenes import RICH, scenario
+from test_ledger import programmes
 
 from sim.outcome import Outcome, simulate
 from sim.reference import simulate_reference
@@ -50,3 +53,10 @@ def test_plan_p4_as_it_stands() -> None:
 def test_other_forms(changes: dict) -> None:
     other = scenario(RICH, **changes)
     same(simulate(other, members=40, seed=5, keep=True), simulate_reference(other, members=40, seed=5))
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(programme=programmes(), seed=st.integers(0, 1000))
+def test_random_programmes(programme: dict, seed: int) -> None:
+    other = scenario({**RICH, "programme": programme, "horizon": {"months": 7}})
+    same(simulate(other, members=12, seed=seed, keep=True), simulate_reference(other, members=12, seed=seed))

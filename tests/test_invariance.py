@@ -1,5 +1,7 @@
 """A member's life depends on seed and member alone."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 from scenes import RICH, scenario, without
@@ -41,17 +43,18 @@ def test_ban_one_member() -> None:
     np.testing.assert_array_equal(many[:399], fewer[:399])
 
 
-def test_an_unused_incentive_changes_nothing() -> None:
-    """A row that nobody can have: the same bytes in every tally."""
+@pytest.mark.parametrize("place", [0, 5, 13])
+def test_an_unused_incentive_changes_nothing(place: int) -> None:
+    """A row that nobody can have, wherever it stands: the same bytes in every tally."""
     extra = without(RICH, "nobody")
     unused = {
         "name": "never",
         "when": {"event": "inactivity", "days": 30},
         "give": {"coupon": {"value": 99.0}},
         "message": True,
-        "valid_from": __import__("datetime").date(2040, 1, 1),
+        "valid_from": dt.date(2040, 1, 1),
     }
-    extra["programme"]["incentives"] = [*extra["programme"]["incentives"], unused]
+    extra["programme"]["incentives"].insert(place, unused)
     a, b = (simulate(scenario(which), members=300, seed=2) for which in (RICH, extra))
     assert bytes_of(a) == bytes_of(b)
 

@@ -25,9 +25,10 @@ def programmes(draw):
         "rounding": draw(st.sampled_from(["down", "nearest"])),
         **({"cap_per_month": draw(whole(1, 500))} if draw(st.booleans()) else {}),
     }
+    rule = draw(st.sampled_from(["never", "rolling", "fixed_date", "inactivity"]))
     programme["expiry"] = {
-        "rule": draw(st.sampled_from(["never", "rolling", "fixed_date", "inactivity"])),
-        "months": draw(whole(0, 5)),
+        "rule": rule,
+        "months": draw(whole(0 if rule == "fixed_date" else 1, 5)),
         "month": draw(whole(1, 12)),
     }
     programme["qualification"] = {

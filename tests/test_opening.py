@@ -4,7 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
-from scenes import PLAIN, RICH, scenario
+from scenes import PLAIN, RICH, only, scenario
 
 from sim import tally
 from sim.errors import InputError
@@ -76,6 +76,24 @@ def test_a_run_in_two_parts_is_the_run(form: str) -> None:
     assert rest.total("redemptions") > 0 and rest.total("joined") > 0 and rest.total("coupons_used") > 0
 
 
+def test_announced_lapses_are_not_announced_again() -> None:
+    """Days of more than 512 have a coarser last digit: a lapse that was announced before the break is the same after it."""
+    s = scenario(RICH, horizon={"months": 21}, programme__expiry={"rule": "inactivity", "months": 2})
+    whole, _, rest = in_two(s, 17, 1500, seed=3)
+    np.testing.assert_array_equal(whole.by_month("messages")[17:], rest.by_month("messages"))
+
+
+def test_the_day_after_a_member_day() -> None:
+    """Who bought on the last of the month buys less on the first of the next, though a new run begins with it."""
+    row = {"name": "day31", "when": {"event": "calendar", "days_of_month": [31]}, "during": {"price": 0.8}}
+    effects = only(member_day={"strength": 0.5, "after": 1.0})
+    s = scenario(PLAIN, programme={"name": "member day", "incentives": [row]}, behaviour=effects, horizon={"months": 2})
+    whole, _, rest = in_two(s, 1, 20_000, seed=4)
+    np.testing.assert_array_equal(whole.by_month("purchases")[1:], rest.by_month("purchases"))
+    base = rest.by_month("base_purchases")[0]
+    assert rest.by_month("purchases")[0] < base
+
+
 def test_in_three_parts_and_with_the_reference_driver() -> None:
     s = scenario(RICH, horizon={"months": 9})
     whole = simulate_reference(s, members=30, seed=4, cohorts=True)
@@ -117,7 +135,7 @@ def test_cohorts_add_up_to_the_ledger(rule: str, pending: int) -> None:
     past = first.state.past
     opening[:past] = first.state.lots.sum(axis=0)
     for day in range(first.state.pend.shape[1]):
-        month = int(np.searchsorted(rest.tables.months["end"], day, side="left"))
+        month = int(np.searchsorted(rest.tables.months["end"], day, side="right"))
         opening[past + month] += first.state.pend[:, day].sum()
     for o, before in ((whole, np.zeros(len(whole.cohorts), np.int64)), (rest, opening)):
         for column, name in enumerate(("points_issued", "points_redeemed", "points_expired")):

@@ -232,7 +232,7 @@ population:
   posterior: {{parameters: [purchase_rate.mean], covariance: [[0.01]]}}
 programme:
   incentives:
-    member day: {{valid_from: 2027-03-01, valid_until: 2027-12-31, budget: 1e5, only: {{segments: ["on"]}}}}
+    member day: {{valid_from: 2027-03-01, valid_until: 2027-12-31, during: {{earning: 2.5}}, only: {{segments: ["on"]}}}}
 behaviour:
   effects:
     price_response: {{rate: 1.5, basket: {{mean: 0.3, sd: 1e-5}}}}

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from scenarios.comparison import _seed as run_seed
+from scenarios.comparison import run_seed
 from scenarios.finance.assumptions import assumptions_of
 from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of
@@ -183,7 +183,7 @@ def _by_cohort(opening: Opening | None, o: Outcome) -> Ints:
         found[: opening.past] = opening.lots.sum(axis=0)
         ends = o.tables.months["end"]
         for day in range(opening.pend.shape[1]):
-            found[opening.past + int(np.searchsorted(ends, max(day, 1)))] += opening.pend[:, day].sum()
+            found[opening.past + int(np.searchsorted(ends, day, side="right"))] += opening.pend[:, day].sum()
     return found
 
 

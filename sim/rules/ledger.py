@@ -20,7 +20,7 @@ def aged(s, t, credited, month, column, points):
 @rule
 def credited_at(t, day):
     """Month in which points that become spendable on a whole `day` are credited; all days after the run are one month."""
-    return t.days[int(day) - 1].month if day <= t.p[0].end else len(t.months)
+    return t.days[int(day)].month if day < t.p[0].end else len(t.months)
 
 
 @rule
@@ -117,7 +117,8 @@ def lapse_lots(m, i, s, t, month, cell):
     """At the end of `month`: lots whose time is up leave the balance."""
     slots = t.p[0].slots
     while m.balance > 0:
-        if lapse_month(m, t) != month:
+        lapses = lapse_month(m, t)
+        if lapses < 0 or lapses > month:
             break
         slot = m.oldest % slots
         gone = s.lots[i, slot]

@@ -117,7 +117,7 @@ def be_born(m, i, s, t, key):
         if m.alive == 0 and p.may_return == 0:
             m.t_base = NEVER
     m.alive0 = m.alive
-    if p.calm == 0 and m.t_base < NEVER:
+    if p.calm == 0 and (m.alive == 1 or p.may_return == 1):
         m.n_extra = 1
         m.t_extra = later(t, m.joined, extra_gap(m, i, s, t, 0))
 

@@ -8,7 +8,7 @@ from sim.rules.ledger import lapse_lots
 from sim.rules.life import cell_of
 from sim.rules.response import feels
 from sim.rules.tiers import review, roll
-from sim.rules.wallet import plan, tasks, watched
+from sim.rules.wallet import lift, plan, tasks, watched
 from sim.state import W_COST
 from sim.tables import INACTIVE, NEVER_LAPSE
 
@@ -17,7 +17,10 @@ from sim.tables import INACTIVE, NEVER_LAPSE
 def review_tier(m, i, s, t, month, cell):
     """Tiers are reviewed."""
     if t.months[month].review == 1 and len(t.tiers) > 1:
-        review(m, s, t, t.months[month].end, month, cell)
+        end = t.months[month].end
+        earned = review(m, s, t, end, month, cell)
+        if earned > m.tier:
+            lift(m, i, s, t, earned, end, month, cell)
 
 
 @rule
@@ -34,9 +37,10 @@ def campaign(m, i, s, t, month, cell):
     if t.p[0].has_incentives == 1:
         tasks(m, i, s, t, end, month, cell)
     tier = t.tiers[m.tier]
-    if m.alive == 1 and (tier.care_cost > 0 or tier.care_value > 0.0):
+    if tier.care_cost > 0:  # nobody sees who has lapsed
         s.cube[cell, tally.CARE_COST] += tier.care_cost
         watched(s, t, i, end - 0.5, W_COST, tier.care_cost)
+    if m.alive == 1 and tier.care_value > 0.0:
         feels(m, t, tier.care_value, end)
 
 

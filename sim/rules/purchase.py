@@ -100,13 +100,16 @@ def use_coupons(m, i, s, t, price, now, cell):
         for k_ in range(n):
             k = t.coupons[k_]
             y = t.incentives[k]
-            if k != j and y.group == x.group and s.wallet[i, k].until > now and price >= y.coupon_min:
+            if k != j and y.group == x.group and abs(s.wallet[i, k].until) > now and price >= y.coupon_min:
                 if y.coupon > x.coupon or (y.coupon == x.coupon and k < j):
                     best = False
         if best:
             off += min(x.coupon, price - off)
             s.cube[cell, tally.COUPONS_USED] += 1
-            s.wallet[i, j].until = -1.0  # used: shut for this purchase's other groups too
+            s.wallet[i, j].until = -s.wallet[i, j].until  # used, and still the best of its group at this purchase
+    for j_ in range(n):
+        if s.wallet[i, t.coupons[j_]].until < 0.0:
+            s.wallet[i, t.coupons[j_]].until = 0.0
     return off
 
 
@@ -117,7 +120,11 @@ def redeem(m, i, s, t, price, now, month, cell):
     k = len(t.rewards) - 1
     while k >= 0:
         x = t.rewards[k]
-        useless = (x.kind == TIER_UPGRADE and m.tier + 1 >= len(t.tiers)) or (x.kind == LONGER_VALIDITY and m.longer > 0)
+        useless = (
+            (x.kind == TIER_UPGRADE and m.tier + 1 >= len(t.tiers))
+            or (x.kind == LONGER_VALIDITY and m.longer > 0)
+            or (x.kind == VOUCHER and price < x.value)
+        )
         if m.balance >= x.points and not useless:
             break
         k -= 1
@@ -126,7 +133,7 @@ def redeem(m, i, s, t, price, now, month, cell):
     x = t.rewards[k]
     n = 1
     if x.kind == VOUCHER:
-        n = max(1, min(m.balance // x.points, price // x.value))
+        n = min(m.balance // x.points, price // x.value)
     burn(m, i, s, t, n * x.points, month)
     s.cube[cell, tally.REDEMPTIONS] += n
     s.cube[cell, tally.POINTS_REDEEMED] += n * x.points
@@ -137,7 +144,7 @@ def redeem(m, i, s, t, price, now, month, cell):
     m.redeemed += n
     m.reward_at = now
     if x.kind == VOUCHER:
-        off = min(n * x.value, price)
+        off = n * x.value
         s.cube[cell, tally.VOUCHER_VALUE] += off
         return off, 0
     s.cube[cell, tally.REWARD_COST] += x.cost

@@ -164,9 +164,9 @@ def appeal(m, t, now, day):
                 if x.log_cut > 0.0:
                     cut += x.log_cut * touches(m, t, j)
                 if x.event == CALENDAR:
-                    shift = b.member_day_strength
-            elif shift == 0.0 and was_on(m, t, j, now):
-                shift = -b.member_day_after
+                    shift = max(shift, b.member_day_strength * x.special)
+            elif shift <= 0.0 and was_on(m, t, j, now):
+                shift = min(shift, -b.member_day_after * x.special)
     if now - m.demoted_at < 10.0 * b.demotion_days:
         shift -= b.demotion_strength * math.exp(-(now - m.demoted_at) / b.demotion_days)
     if m.pulled > 0.0:

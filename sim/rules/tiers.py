@@ -56,14 +56,12 @@ def promote(m, s, tier, cell):
 
 @rare
 def review(m, s, t, now, month, cell):
-    """Tier review at a month end: up where qualified, down as the programme says, after grace."""
+    """Tier review at a month end: down as the programme says, after grace; returns the tier the member qualifies for."""
     p = t.p[0]
     earned = reached(m, t)
-    if earned > m.tier:
-        promote(m, s, earned, cell)
-    elif earned == m.tier:
+    if earned == m.tier:
         m.failed = -1
-    elif p.downgrade != STAY:
+    elif earned < m.tier and p.downgrade != STAY:
         if m.failed < 0:
             m.failed = month + p.month_zero
         if month + p.month_zero - m.failed >= p.grace:
@@ -71,6 +69,7 @@ def review(m, s, t, now, month, cell):
             m.failed = -1
             m.demoted_at = now
             s.cube[cell, tally.DOWNGRADES] += 1
+    return earned
 
 
 @rule

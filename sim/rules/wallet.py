@@ -10,7 +10,7 @@ from sim.member import NEVER
 from sim.rules.ledger import aged, credit, lapse_at
 from sim.rules.response import faded, feels, takes_part
 from sim.rules.tiers import promote
-from sim.rules.words import MOMENT, MONTH, uniforms
+from sim.rules.words import MOMENT, MONTH, incentive_uniforms
 from sim.state import C_ISSUED, W_COST, W_MESSAGES
 from sim.tables import (
     ANNIVERSARY,
@@ -74,8 +74,8 @@ def see_coupons(m, i, s, t, now):
 def may_have(m, i, s, t, j, now):
     """Whether incentive `j` is open to the member and their limit is not used up."""
     x = t.incentives[j]
-    if (x.event == BIRTHDAY or x.event == ANNIVERSARY) and t.p[0].card_days > 0.0 and m.card_until >= NEVER:
-        return False  # these days are celebrated with holders of a valid card
+    if t.p[0].card_days > 0.0 and m.card_until >= NEVER and x.event != INACTIVITY:
+        return False  # the card has lapsed: only a win-back reaches them before the next purchase
     return takes_part(m, t, j, now) and (x.limit == 0 or s.wallet[i, j].given < x.limit)
 
 
@@ -132,7 +132,7 @@ def send(m, i, s, t, j, now, cell):
         return
     b = t.b[0]
     p = t.p[0]
-    learn, opt, back, wake = uniforms(p.seed, m.key, (p.day_zero + int(now)) * 64 + j, MOMENT, 0)
+    learn, opt, back, wake = incentive_uniforms(p.seed, m.key, p.day_zero + int(now), MOMENT, t.incentives[j].luck)
     s.cube[cell, tally.MESSAGES] += 1
     s.cube[cell, tally.MESSAGE_COST] += p.message_cost
     watched(s, t, i, now, W_MESSAGES, 1)
@@ -177,8 +177,8 @@ def next_moment(m, i, s, t, j, now):
     if x.event == BIRTHDAY:
         return birthday_after(m, t, now, x.before)
     if x.event == INACTIVITY:
-        moment = m.last_buy + x.days
-        return max(moment, m.joined) if moment > now else NEVER
+        moment = max(m.last_buy + x.days, max(m.joined, x.valid_from))
+        return moment if moment > now else NEVER
     if x.event == ANNIVERSARY:
         moment = m.joined + 365.0
         while moment <= now:
@@ -200,7 +200,7 @@ def plan(m, i, s, t, now):
     if p.card_days > 0.0:
         due = min(due, m.card_until)
     if p.expiry == 3 and m.balance > 0:
-        due = min(due, lapse_at(m, t))
+        due = min(due, max(now, lapse_at(m, t)))
     if p.has_incentives == 1:
         due = min(due, m.pull_until)
         if p.has_timed == 1:
@@ -218,7 +218,7 @@ def begin(m, i, s, t):
     for j in range(len(t.incentives)):
         x = t.incentives[j]
         if x.timed == 1:
-            s.wallet[i, j].next = next_moment(m, i, s, t, j, 0.0)
+            s.wallet[i, j].next = next_moment(m, i, s, t, j, -1e-9)
     if t.p[0].has_incentives == 1:
         see_coupons(m, i, s, t, 0.0)
     plan(m, i, s, t, 0.0)
@@ -232,7 +232,7 @@ def bought(m, i, s, t, now):
             j = t.timed[k]
             x = t.incentives[j]
             if x.event == INACTIVITY:
-                s.wallet[i, j].next = now + x.days
+                s.wallet[i, j].next = max(now + x.days, x.valid_from)
 
 
 @rare
@@ -243,10 +243,14 @@ def moments(m, i, s, t, now, month, cell):
             j = t.timed[k]
             x = t.incentives[j]
             if s.wallet[i, j].next <= now:
+                reaches = x.message == 0 or m.muted == 0
                 if x.event == POINTS_EXPIRING:
                     s.wallet[i, j].mark = lapse_at(m, t)
-                if grant(m, i, s, t, j, now, month, cell) and x.message == 1:
+                    reaches = reaches and s.wallet[i, j].mark < NEVER  # they have lapsed at this very moment
+                if reaches and grant(m, i, s, t, j, now, month, cell) and x.message == 1:
                     send(m, i, s, t, j, now, cell)
+                if x.event == POINTS_EXPIRING:  # a grant does not announce itself
+                    s.wallet[i, j].mark = lapse_at(m, t)
                 s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
     if m.pull_until <= now:
         see_coupons(m, i, s, t, now)
@@ -263,11 +267,13 @@ def sign_up(m, i, s, t, now, month, cell):
                 send(m, i, s, t, j, now, cell)
         if x.timed == 1:
             if x.event == INACTIVITY:
-                s.wallet[i, j].next = max(m.last_buy + x.days, now)
+                s.wallet[i, j].next = max(m.last_buy + x.days, max(now, x.valid_from))
             elif x.event == CALENDAR:
                 s.wallet[i, j].next = t.moments[j, int(math.ceil(now))]
+            elif x.event == BIRTHDAY:
+                s.wallet[i, j].next = max(now, birthday_after(m, t, now - x.before - 1e-9, x.before))
             else:
-                s.wallet[i, j].next = next_moment(m, i, s, t, j, now - 1e-9)
+                s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
 
 
 @rare
@@ -278,12 +284,17 @@ def tasks(m, i, s, t, now, month, cell):
     for k_ in range(len(t.tasks)):
         j = t.tasks[k_]
         x = t.incentives[j]
-        u, _, _, _ = uniforms(t.p[0].seed, m.key, (t.p[0].month_zero + month) * 64 + j, MONTH, 0)
+        u, _, _, _ = incentive_uniforms(t.p[0].seed, m.key, t.p[0].month_zero + month, MONTH, x.luck)
         chance = x.none
+        tasks_a_month = x.per_month
+        start = t.months[month].start
+        if m.joined > start:  # who joined in the month had less of it
+            tasks_a_month *= (now - m.joined) / (now - start)
+            chance = math.exp(-tasks_a_month)
         total = chance
         k = 0
         while u > total and k < 100:
             k += 1
-            chance *= x.per_month / k
+            chance *= tasks_a_month / k
             total += chance
             grant(m, i, s, t, j, now, month, cell)

@@ -16,8 +16,8 @@ from sim.compiled import rare, rule
 BASE = 0  # candidates of the baseline stream; block 0: gap, leaving, basket, redeeming; 1: accept, return, category
 EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, redeeming;   1: -, -, category
 BIRTH = 2  # once a member
-MOMENT = 3  # an incentive's moments, ordinal = day * 64 + incentive; block 0: learn, opt out, return, wake
-MONTH = 4  # month ends, ordinal = month * 64 + incentive; block 0: tasks
+MOMENT = 3  # an incentive's moments, ordinal = day, third word of the counter = the incentive's; learn, opt out, return, wake
+MONTH = 4  # month ends, ordinal = month, third word as above; tasks
 # days and months of an ordinal are counted from the start of the first run, so that a run that goes on meets the same luck
 RESUME = 5  # once a member whose run goes on without a next candidate, ordinal 0; block 0: baseline, extra
 AHEAD = 4  # candidates whose luck is drawn at a time
@@ -52,6 +52,20 @@ def uniforms(seed, key, ordinal, stream, block):
         np.uint64(ordinal) & _LOW,
         np.uint64(stream * 16 + block) & _LOW,
         np.uint64(0),
+        np.uint64(0),
+    )
+    return uniform(w0), uniform(w1), uniform(w2), uniform(w3)
+
+
+@rare
+def incentive_uniforms(seed, key, ordinal, stream, luck):
+    """Four uniforms in (0, 1) for one incentive, told apart by its name (`luck`) and not by its place in the table."""
+    w0, w1, w2, w3 = philox(
+        np.uint64(seed) & _LOW,
+        np.uint64(key) & _LOW,
+        np.uint64(ordinal) & _LOW,
+        np.uint64(stream * 16) & _LOW,
+        np.uint64(luck) & _LOW,
         np.uint64(0),
     )
     return uniform(w0), uniform(w1), uniform(w2), uniform(w3)

@@ -1,0 +1,64 @@
+"""From a forecast to the statement that the reports show: the books of its points, and what they rest on."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+
+import numpy as np
+
+from reports.statement import Statement
+from scenarios.finance.cost_view import CostView, cost_view
+from scenarios.finance.forecast_document import Assumption, Forecast
+from scenarios.finance.liability import Liability, liability
+from scenarios.finance.point_value import point_value
+from scenarios.finance.points import expected_points
+from scenarios.finance.rounding import Number, exact, exact_array
+from sim.scenario import Scenario
+
+
+def statement_of(
+    forecast: Forecast, scenario: Scenario, value: Number | None = None, longer: Forecast | None = None
+) -> Statement:
+    """The statement of a forecast of `scenario`.
+
+    value: of a redeemed point, currency units, exact; default: what the rewards give (scenarios.finance.point_value). Without
+    points, or where one is worth nothing, there are no books. longer: the same forecast over more months, from which the
+    books know how the points end; without it they see no redemption beyond the ages that the forecast itself reaches.
+    Raises InputError where `value` is no number.
+    """
+    stated = scenario.population.members
+    if forecast.members != stated and not forecast.provenance.get("snapshot"):
+        note = (
+            f"Simulated are {forecast.members:,} members at the start of the {stated:,} that the scenario states; every amount, "
+            "fixed cost in the same proportion, is for those, and so must the budget be."
+        )
+        forecast = dataclasses.replace(forecast, notes=[note, *forecast.notes])
+    worth = point_value(scenario) if value is None else 100 * exact(value)
+    if not forecast.point_values.any() or worth <= 0:
+        return Statement(forecast)
+    source = "value of the rewards / points they take" if value is None else "stated for this forecast"
+    more = [Assumption("value of a redeemed point", f"{float(worth / 100):g}", forecast.currency, source)]
+    source = "this simulation, all replications; see the cohort triangle"
+    more.append(Assumption("points ever redeemed", "by cohort", "share of points issued", source))
+    beyond = 0 if longer is None else len(longer.months) - len(forecast.months)
+    source = "simulated beyond the forecast; redemption at ages that no cohort reaches by then counts nothing"
+    more.append(Assumption("the books see ahead by", str(beyond), "months", source))
+    found = liability(longer or forecast, value=worth, months=len(forecast.months))
+    return Statement(
+        dataclasses.replace(forecast, assumptions=[*forecast.assumptions, *more]),
+        found.rolls[found.middle],
+        _cost(found, exact(scenario.economics.cost_per_point) * 100),
+        replication=found.middle,
+        liability=found,
+    )
+
+
+def _cost(found: Liability, a_point: Fraction) -> CostView | None:
+    """The incremental-cost view of the same points; None where a point costs nothing or members start with points."""
+    points = found.rolls[found.middle].points
+    if not a_point or (points.earned < 0).any():
+        return None
+    chance = exact_array(np.round(found.rates["mean"].to_numpy(float), 6), (len(points.earned),))
+    expected = expected_points(np.broadcast_to(chance[:, None], (len(chance), points.months)), points)
+    return cost_view(points, a_point, chance, expected)

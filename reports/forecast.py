@@ -1,0 +1,208 @@
+"""The finance reader's page and files: what the programme costs, what is owed, and how wrong that can be."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from reports import forecast_figures as figures
+from reports.page import integer, money, percent, render
+from reports.redemption import methods
+from reports.statement import ROLL_TITLES, TITLES, Statement, answer, by_line, left_out, month_name, provenance
+from reports.workbook import workbook
+from scenarios.finance.closing import spread_by_cause
+from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
+from scenarios.finance.roll_forward import LINES as ROLL
+from sim.tally import TALLIES
+
+BAND = ("p10", "p50", "p90", "mean")
+
+
+def forecast_files(statements: Sequence[Statement]) -> dict[str, str | bytes]:
+    """What `loyalsim forecast` writes, by name: forecast.html, forecast.xlsx, summary.json, lines.parquet of the first."""
+    first = statements[0]
+    buffer = io.BytesIO()
+    first.forecast.lines.to_parquet(buffer, index=False, compression="zstd")
+    return {
+        "forecast.html": forecast_page(statements),
+        "forecast.xlsx": workbook(statements),
+        "summary.json": json.dumps(summary(first), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        "lines.parquet": buffer.getvalue(),
+    }
+
+
+def summary(statement: Statement) -> dict[str, Any]:
+    """The main figures as data."""
+    f, risk = statement.forecast, statement.forecast.budget
+    p10, p50, p90, mean, luck, parameters = (_plain(x) for x in statement.whole_cost())
+    spread = statement.closing_spread()
+    return {
+        "answer": answer(statement),
+        "currency": f.currency,
+        "months": len(f.months),
+        "cost": {"mean": mean, "p10": p10, "p50": p50, "p90": p90, "luck_sd": luck, "parameter_sd": parameters},
+        "peak_month": f.peak_month.isoformat(),
+        "budget": None
+        if risk is None
+        else {
+            "budget": risk.budget,
+            "at_risk": risk.at_risk,
+            "level": risk.level,
+            "overrun": risk.probability,
+            "early_warning": None if risk.early_warning is None else f.months[risk.early_warning].isoformat(),
+        },
+        "deferred_revenue": None if statement.roll is None else float(statement.closing()[-1]),
+        "deferred_revenue_band": None if spread is None else {n: _plain(x) for n, x in zip(BAND, spread[-1], strict=True)},
+        "left_out": left_out(statement),
+        "provenance": f.provenance,
+    }
+
+
+def forecast_page(statements: Sequence[Statement]) -> str:
+    """The report as one self-contained HTML page, of the first statement; the others stand beside it in one table."""
+    s = statements[0]
+    f = s.forecast
+    return render(
+        "forecast.html",
+        title=f"What {f.name} costs and what is owed",
+        answer=answer(s),
+        f=f,
+        rests=rests_on(s),
+        cost_fans=figures.cost_fans(s),
+        cost_by_line=figures.cost_by_line(s),
+        liability_fan=figures.liability_fan(s),
+        waterfall=figures.waterfall(s),
+        heat_map=figures.heat_map(s),
+        split=figures.split(s),
+        single=len(f.values) == 1,
+        peak=month_name(f.peak_month),
+        totals=total_rows(s),
+        overruns=overrun_rows(s),
+        years=roll_rows(s),
+        roll_titles=list(ROLL_TITLES.values()),
+        rates=rate_rows(s),
+        basis=s.basis,
+        names=[x.forecast.name for x in statements],
+        scenarios=scenario_rows(statements) if len(statements) > 1 else [],
+        causes=cause_rows(statements),
+        accrued=None if s.cost is None else money(float(s.cost.total()["closing"][-1]) / s.unit, f.currency),
+        left_out=left_out(s),
+        provenance=provenance(s),
+    )
+
+
+def rests_on(statement: Statement) -> str:
+    """Whom and how often was simulated."""
+    f = statement.forecast
+    text = f"{integer(f.members)} members at the start, {integer(len(f.values))} replications, "
+    text += f"{month_name(f.months[0])} to {month_name(f.months[-1])}; amounts in {f.currency} for all members together."
+    return text + (" One replication shows no spread: no band on this page." if len(f.values) == 1 else "")
+
+
+def total_rows(statement: Statement) -> list[dict[str, str]]:
+    """Every line of the whole period: P10, P50, P90, mean, present value; all-zero lines left out."""
+    f = statement.forecast
+    totals, present = by_line(f.totals), by_line(f.present_value)
+    found = []
+    for line in LINES:
+        if not f.of(line).any():
+            continue
+        row = {name: money(totals[line][name]) for name in BAND}
+        says = DEFINITIONS.get(line) or TALLIES.get(line, "").replace("_", " ")
+        found.append({"title": TITLES[line], "says": says, "worth": money(present[line]["mean"]), **row})
+    share = {name: percent(totals["cost_share"][name]) for name in BAND}
+    says = "benefit and fixed cost / gross sales"
+    return [*found, {"title": "Cost, share of gross sales", "says": says, "worth": "", **share}]
+
+
+def overrun_rows(statement: Statement) -> list[dict[str, str]]:
+    """Budget so far, cost so far and the chance of an overrun at every third month end and the last."""
+    f, risk = statement.forecast, statement.forecast.budget
+    if risk is None:
+        return []
+    so_far, plan = statement.cost_spread(cumulative=True), statement.budget_so_far()
+    last = len(f.months) - 1
+    return [
+        {
+            "month": month_name(f.months[m]),
+            "budget": money(float(plan[m])),
+            "p50": money(float(so_far[m, 1])),
+            "p90": money(float(so_far[m, 2])),
+            "chance": percent(float(risk.overrun[m]), 0),
+        }
+        for m in range(len(f.months))
+        if m % 3 == 2 or m == last
+    ]
+
+
+def roll_rows(statement: Statement) -> list[dict[str, Any]]:
+    """The roll-forward by quarter of the forecast, and the whole period."""
+    if statement.roll is None:
+        return []
+    total, f = statement.roll.total(), statement.forecast
+    count = len(f.months)
+    spans = [(start, min(start + 3, count)) for start in range(0, count, 3)]
+    rows = []
+    for start, end in [*spans, (0, count)]:
+        cells = []
+        for name, sign in ROLL.items():
+            part = total[name][start:end]
+            minor = int(part[0] if name == "opening" else part[-1] if name == "closing" else sign * part.sum())
+            cells.append(money(minor / statement.unit, digits=statement.digits))
+        whole = (start, end) == (0, count)
+        rows.append({"when": "Whole period" if whole else f"to {month_name(f.months[end - 1])}", "cells": cells, "strong": whole})
+    return rows if len(spans) > 1 else rows[1:]
+
+
+def rate_rows(statement: Statement) -> list[dict[str, str]]:
+    """What each method says of the points ever redeemed."""
+    rows = []
+    for m in methods(statement):
+        error = f" ± {integer(m.se)}" if math.isfinite(m.se) else ""
+        rows.append(
+            {
+                "name": m.name,
+                "says": m.says,
+                "rate": percent(m.rate),
+                "to_come": integer(m.to_come) + error,
+                "outstanding": percent(m.outstanding_rate),
+                "bias": percent(m.bias),
+                "error": percent(m.error),
+            }
+        )
+    return rows
+
+
+def scenario_rows(statements: Sequence[Statement]) -> list[dict[str, Any]]:
+    """Totals side by side: mean, and P10 to P90."""
+    rows = []
+    for line in LINES:
+        cells = []
+        for s in statements:
+            values = s.forecast.of(line).sum(axis=1)
+            low, _, high, mean, *_ = spread_of(values, values[:0])
+            band = f"{money(float(low))} to {money(float(high))}" if math.isfinite(low) else ""
+            cells.append((money(float(mean)), band))
+        if any(s.forecast.of(line).any() for s in statements):
+            rows.append({"title": TITLES[line], "cells": cells})
+    owed = [(money(float(s.closing()[-1])) if s.roll is not None else "–", "") for s in statements]
+    return [*rows, {"title": "Deferred revenue at the end", "cells": owed}]
+
+
+def cause_rows(statements: Sequence[Statement]) -> list[dict[str, str]]:
+    """Spread of the main lines where it is open which scenario will hold, each as likely as the other; nothing of one alone."""
+    if len(statements) < 2:
+        return []
+    table = spread_by_cause([s.forecast for s in statements])
+    shown = table[table["line"].isin(["gross_sales", "benefit_cost", "net_margin", "incremental_margin"])]
+    names = ("mean", "luck_sd", "parameter_sd", "scenario_sd", "total_sd")
+    columns = [shown["line"].tolist(), *(shown[name].tolist() for name in names)]
+    rows = zip(*columns, strict=True)
+    return [{"title": TITLES[line], **dict(zip(names, map(money, values), strict=True))} for line, *values in rows]
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,200 @@
+"""Figures of a forecast: fans by month, cost by line, what moves the liability, redemption by cohort age, luck and parameters."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import matplotlib.dates as mdates
+import numpy as np
+from markupsafe import Markup
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from reports.comparison_figures import LINE_COLOURS
+from reports.page import COLOURS, figure, figure_svg, integer, money, panels
+from reports.statement import ROLL_TITLES, TITLES, Statement, month_name
+from scenarios.finance.forecast_document import LINES, spread_of
+from scenarios.finance.roll_forward import LINES as ROLL
+from sim.tally import COST_LINES
+from sim.typing import Floats
+
+FIXED = "#bbbbbb"
+SPLIT = ("gross_sales", "benefit_cost", "net_margin", "incremental_margin")
+"""Lines whose spread is split, the cost of the whole period apart"""
+
+
+def cost_fans(statement: Statement) -> Markup:
+    """Cost of each month, and so far with the budget: the middle, and the band from P10 to P90."""
+    f, currency = statement.forecast, statement.forecast.currency
+    fig, (each, so_far) = panels(2, height=2.9)
+    _fan(each, f.months, statement.cost_spread(), "cost a month")
+    cumulative = statement.cost_spread(cumulative=True)
+    _fan(so_far, f.months, cumulative, "cost so far")
+    said = ""
+    if f.budget is not None:
+        plan = statement.budget_so_far()
+        so_far.plot(_days(f.months), plan, color=COLOURS[1], linestyle="--", label="budget so far")
+        if f.budget.early_warning is not None:
+            day = f.months[f.budget.early_warning]
+            at = _days([day])[0]
+            so_far.axvline(at, color=COLOURS[1], linewidth=1, linestyle=":")
+            so_far.annotate(
+                "warning", (at, 0.96), xycoords=("data", "axes fraction"), xytext=(4, 0),
+                textcoords="offset points", color=COLOURS[1], va="top", fontsize=9,
+            )  # fmt: skip
+        said = f" against a budget of {money(float(plan[-1]), currency)}"
+    for ax, what in ((each, "a month"), (so_far, "so far")):
+        ax.set_ylabel(f"{currency} {what}")
+        ax.set_ylim(bottom=min(0.0, float(ax.get_ylim()[0])))
+        _above(ax)
+    return figure_svg(fig, f"Cost by month and so far; in the end {money(float(cumulative[-1, 1]), currency)} (P50){said}.")
+
+
+def cost_by_line(statement: Statement) -> Markup:
+    """Mean cost of each month, stacked by line."""
+    f = statement.forecast
+    fig, ax = figure(7.2, 3.4)
+    bottom, days = np.zeros(len(f.months)), np.arange(len(f.months))
+    for line in (*COST_LINES, "fixed_cost"):
+        values = f.of(line).mean(axis=0)
+        if values.any():
+            shade = LINE_COLOURS.get(line, FIXED)
+            ax.bar(days, values, bottom=bottom, width=0.85, color=shade, edgecolor="white", linewidth=0.3, label=TITLES[line])
+            bottom = bottom + values
+    step = max(1, len(days) // 9)
+    ax.set_xticks(days[::step], [f.months[k].strftime("%b %y") for k in days[::step]])
+    ax.grid(axis="x", visible=False)
+    ax.set_ylabel(f"{f.currency} a month, mean")
+    _thousands(ax)
+    handles, labels = ax.get_legend_handles_labels()
+    if handles:
+        fig.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
+    return figure_svg(fig, f"Cost a month by line, mean; the dearest month is {month_name(f.peak_month)}.")
+
+
+def liability_fan(statement: Statement) -> Markup | None:
+    """Deferred revenue at month ends over all replications; None without books of all."""
+    spread = statement.closing_spread()
+    if spread is None:
+        return None
+    f = statement.forecast
+    fig, ax = figure(7.2, 2.9)
+    _fan(ax, f.months, spread, "deferred revenue")
+    ax.plot(_days(f.months), statement.closing(), color=COLOURS[1], linewidth=1.1, linestyle="--", label="the books shown")
+    ax.set_ylabel(f"{f.currency} at month end")
+    ax.set_ylim(bottom=0)
+    _above(ax)
+    return figure_svg(fig, f"Deferred revenue at month ends; {money(float(spread[-1, 1]), f.currency)} at the end (P50).")
+
+
+def waterfall(statement: Statement) -> Markup | None:
+    """From the opening to the closing balance of the books, the whole period; None without points."""
+    if statement.roll is None:
+        return None
+    total, unit = statement.roll.total(), statement.unit
+    fig, ax = figure(7.2, 3.2)
+    running, labels = 0.0, list[str]()
+    for name, sign in ROLL.items():
+        if name == "clawed_back" and not total[name].any():
+            continue
+        ends = {"opening": total[name][0], "closing": total[name][-1]}
+        amount = float(ends.get(name, total[name].sum() * sign)) / unit
+        at = len(labels)
+        bottom = 0.0 if sign == 0 else running
+        colour = COLOURS[0] if sign == 0 else COLOURS[1] if amount >= 0 else COLOURS[2]
+        ax.bar(at, amount, bottom=bottom, width=0.7, color=colour)
+        running = amount if sign == 0 else running + amount
+        ax.annotate(
+            integer(amount), (at, max(bottom, running)), xytext=(0, 3), textcoords="offset points", ha="center", va="bottom",
+            fontsize=9,
+        )  # fmt: skip
+        labels.append(ROLL_TITLES[name].replace(" on ", "\non ").replace("Recognised breakage", "Recognised\nbreakage")
+                      .replace("Change of ", "Change of\n"))  # fmt: skip
+    ax.set_xticks(range(len(labels)), labels)
+    ax.grid(axis="x", visible=False)
+    ax.axhline(0, color="#555555", linewidth=0.8)
+    ax.margins(y=0.12)
+    ax.set_ylabel(statement.forecast.currency)
+    _thousands(ax)
+    return figure_svg(fig, f"What moves deferred revenue over the whole period, to {integer(running)} at the end.")
+
+
+def heat_map(statement: Statement) -> Markup | None:
+    """Share of a cohort's points redeemed at each age, mean over replications; None where nothing is redeemed."""
+    cohorts = statement.forecast.cohorts
+    months = len(cohorts.months)
+    past = len(cohorts.earned) - 1 - months
+    issued = (cohorts.issued.sum(axis=2) + cohorts.opening)[:, past:-1].mean(axis=0)
+    redeemed = cohorts.redeemed[:, past:-1].mean(axis=0)
+    if not redeemed.any():
+        return None
+    ages = np.full((months, months), np.nan)
+    for c in range(months):
+        if issued[c]:
+            ages[c, : months - c] = 100 * redeemed[c, c:] / issued[c]
+    fig, ax = figure(7.2, 3.9)
+    image = ax.imshow(ages, aspect="auto", cmap=colormaps["viridis"], interpolation="nearest", vmin=0)
+    bar = fig.colorbar(image, ax=ax, shrink=0.85)
+    bar.set_label("% of the cohort's points\nredeemed in the month")
+    step = max(1, months // 9)
+    rows = np.arange(0, months, step)
+    ax.set_yticks(rows, [cohorts.months[k].strftime("%b %Y") for k in rows])
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("age: months since the points became spendable")
+    ax.set_ylabel("month of earning")
+    ax.grid(visible=False)
+    peak = np.nanargmax(np.nanmean(np.where(np.isnan(ages), np.nan, ages), axis=0))
+    return figure_svg(fig, f"Points redeemed by month of earning and age; most are redeemed at an age of {peak} months.")
+
+
+def split(statement: Statement) -> Markup | None:
+    """How much of the spread of the whole period is luck and how much is not knowing the parameters; None without a spread."""
+    f = statement.forecast
+    rows = [("Cost", statement.whole_cost())]
+    for line in SPLIT:
+        k = LINES.index(line)
+        rows.append((TITLES[line], spread_of(f.values.sum(axis=1)[:, k], f.luck_values.sum(axis=1)[:, k])))
+    rows = [(name, found) for name, found in rows if np.isfinite(found[4]) and found[4] + found[5] > 0]
+    if not rows:
+        return None
+    fig, ax = figure(7.2, 0.9 + 0.42 * len(rows))
+    for at, (_, found) in enumerate(rows):
+        share = 100 * found[4] ** 2 / (found[4] ** 2 + found[5] ** 2)
+        ax.barh(at, share, color=COLOURS[5], height=0.65, label="luck" if at == 0 else None)
+        unknown = "not knowing the parameters" if at == 0 else None
+        ax.barh(at, 100 - share, left=share, color=COLOURS[3], height=0.65, label=unknown)
+        sd = np.hypot(found[4], found[5])
+        ax.annotate(f"sd {integer(float(sd))}", (101, at), va="center", fontsize=9, annotation_clip=False)
+    ax.set_yticks(range(len(rows)), [name for name, _ in rows])
+    ax.invert_yaxis()
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("% of the variance over the whole period")
+    ax.grid(axis="y", visible=False)
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False)
+    found = rows[0][1]
+    return figure_svg(fig, f"Spread of {rows[0][0].lower()}: sd {integer(found[4])} luck, {integer(found[5])} parameters.")
+
+
+def _fan(ax: Axes, months: list[dt.date], spread: Floats, label: str) -> None:
+    days = _days(months)
+    if np.isfinite(spread[:, 0]).all():
+        ax.fill_between(days, spread[:, 0], spread[:, 2], color=COLOURS[0], alpha=0.2, linewidth=0, label="P10 to P90")
+    ax.plot(days, spread[:, 1], color=COLOURS[0], label=f"{label}, P50")
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    _thousands(ax)
+
+
+def _above(ax: Axes) -> None:
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2, frameon=False)
+
+
+def _days(months: list[dt.date]) -> Floats:
+    return np.asarray(mdates.date2num(months), np.float64)  # type: ignore[no-untyped-call]
+
+
+def _thousands(ax: Axes) -> None:
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: integer(value) if float(value).is_integer() else f"{value:g}"))

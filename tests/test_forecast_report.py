@@ -1,0 +1,231 @@
+"""The finance reader's page: the same figures as forecast, books and workbook; and the command that writes it."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from fractions import Fraction
+from html.parser import HTMLParser
+
+import numpy as np
+import openpyxl
+import pytest
+from forecast_helpers import made_up
+
+from reports.books import statement_of
+from reports.forecast import forecast_files, forecast_page, roll_rows, summary, total_rows
+from reports.page import money
+from reports.statement import Statement, answer, budget_sentence
+from scenarios.files import load
+from scenarios.finance.forecast import forecast
+from scenarios.finance.point_value import point_value
+from scenarios.finance.roll_forward import LINES as ROLL
+
+
+@pytest.fixture(scope="module")
+def statement():
+    return made_up()
+
+
+@pytest.fixture(scope="module")
+def page(statement):
+    return forecast_page([statement, made_up(name="other", seed=8)])
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """Vouchers of 10 for 500 points, from the library, few members."""
+    scenario = load("cash-back")
+    return scenario, forecast(scenario, months=12, members=300, replications=4, budget=2000.0)
+
+
+def loyalsim(*words):
+    command = [sys.executable, "-m", "loyalsim.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+
+
+def test_the_answer_tells_cost_band_risk_warning_and_what_is_owed(statement):
+    said = answer(statement)
+    total = statement.cost_values.sum(axis=1)
+    risk = statement.forecast.budget
+    assert money(total.mean(), "EUR") in said
+    assert money(float(np.quantile(total, 0.9, method="weibull")), "EUR") in said
+    assert money(risk.at_risk, "EUR") in said and "95\u00a0% quantile" in said
+    assert statement.forecast.months[risk.early_warning].strftime("%B %Y") in said
+    assert money(statement.closing()[-1], "EUR") in said
+
+
+def test_a_budget_with_room_says_so():
+    said = budget_sentence(made_up(budget=5e6))
+    assert "leaves" in said and "of room" in said and "no month end comes to a warning" in said
+
+
+def test_the_page_needs_nothing_from_outside_and_closes_its_tags(page):
+    class Tags(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.open, self.refs = [], []
+
+        def handle_starttag(self, tag, attrs):
+            self.refs += [v for k, v in attrs if k in ("src", "href", "xlink:href") and v and not v.startswith(("#", "data:"))]
+            if tag not in ("meta", "link", "br", "img", "use", "path"):
+                self.open.append(tag)
+
+        def handle_endtag(self, tag):
+            if tag in self.open:
+                assert self.open.pop() == tag
+
+    tags = Tags()
+    tags.feed(page)
+    assert tags.refs == [] and tags.open == []
+    assert "<script" not in page and len(re.findall("<svg", page)) == 6
+    assert "nan" not in re.sub(r"<[^>]*>", " ", page).lower().split()
+
+
+def test_text_of_others_is_shown_not_obeyed(page):
+    assert "&lt;b&gt;without&lt;/b&gt;" in page and "panel &lt;2025&gt;" in page
+
+
+def test_the_page_lists_assumptions_notes_provenance_and_scenarios(statement, page):
+    for text in ("basket, median", "ab" * 32, "Scenarios side by side", "Claw-backs", "replication 1 of 12"):
+        assert text in page
+
+
+def test_quarters_of_the_roll_forward_add_up_to_the_whole_period(statement):
+    def cents(text):
+        return int(text.replace("\u202f", "").replace("\u2212", "-").replace(".", ""))
+
+    *quarters, whole = roll_rows(statement)
+    for k, name in enumerate(ROLL):
+        column = [cents(row["cells"][k]) for row in quarters]
+        if ROLL[name]:
+            assert sum(column) == cents(whole["cells"][k])
+    first, last = list(ROLL).index("opening"), list(ROLL).index("closing")
+    assert whole["cells"][first] == quarters[0]["cells"][first] and whole["cells"][last] == quarters[-1]["cells"][last]
+
+
+def test_page_workbook_and_summary_say_the_same(statement):
+    files = forecast_files([statement])
+    told = json.loads(files["summary.json"])
+    sheet = openpyxl.load_workbook(io.BytesIO(files["forecast.xlsx"]), data_only=True)["Summary"]
+    shown = {row[0]: row[1] for row in sheet.iter_rows(min_row=7, max_col=2, values_only=True) if row[0]}
+    assert shown["Cost over 14 months, mean"] == pytest.approx(told["cost"]["mean"])
+    assert shown["Cost, P90"] == pytest.approx(told["cost"]["p90"])
+    assert shown["Deferred revenue at the end"] == pytest.approx(told["deferred_revenue"])
+    assert shown["Chance to overrun the budget"] == told["budget"]["overrun"]
+    assert shown["Net margin, mean"] == pytest.approx(statement.forecast.of("net_margin").sum(axis=1).mean(), abs=1.3)
+    assert told["answer"] in files["forecast.html"]
+    assert sheet["A4"].value == told["answer"]
+
+
+def test_one_replication_shows_no_band():
+    alone = made_up(replications=1, budget=None)
+    page = forecast_page([alone])
+    assert "One replication shows no spread" in page and "P10 to P90" not in answer(alone)
+    assert "How wrong it can be" not in page
+    assert summary(alone)["cost"]["p90"] is None
+
+
+def test_the_value_of_a_point_is_what_the_rewards_give():
+    assert point_value(load("cash-back")) == 2
+    assert point_value(load("no-programme")) == 0
+
+
+def test_a_simulated_forecast_ties_through_to_every_check(simulated):
+    scenario, found = simulated
+    statement = statement_of(found, scenario)
+    assert set(statement.liability.differences(found).values()) == {0}
+    book = openpyxl.load_workbook(io.BytesIO(forecast_files([statement])["forecast.xlsx"]), data_only=True)
+    rows = [row for row in book["Checks"].iter_rows(min_row=7, values_only=True) if row[0]]
+    assert [row[0] for row in rows if row[6] is not True] == []
+    assert len([row for row in rows if row[0].startswith("Forecast ties")]) == 4
+
+
+def test_twice_the_value_of_a_point_defers_nearly_twice_as_much(simulated):
+    scenario, found = simulated
+    one, two = (statement_of(found, scenario, Fraction(v, 100)).closing()[-1] for v in (2, 4))
+    assert 1.9 < two / one < 2
+
+
+def test_without_points_there_is_a_forecast_and_no_books():
+    scenario = load("no-programme")
+    statement = statement_of(forecast(scenario, months=6, members=100, replications=2), scenario)
+    assert statement == Statement(statement.forecast)
+    page = forecast_page([statement])
+    assert "What is owed for points" not in page and "No points are issued" in page
+    assert [row["title"] for row in total_rows(statement)][:2] == ["Gross sales", "Net sales"]
+
+
+def test_the_command_writes_the_same_bytes_twice(tmp_path):
+    words = ("forecast", "cash-back", "--months", "6", "--members", "200", "--replications", "3", "--budget", "500")
+    for name in ("a", "b"):
+        done = loyalsim(*words, "--out", str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+    assert "cash-back is expected to cost" in done.stdout
+    found = {path.name for path in (tmp_path / "a").iterdir()}
+    assert found == {"forecast.html", "forecast.xlsx", "summary.json", "lines.parquet"}
+    for name in found:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nowhere",), "nowhere"),
+        (("cash-back", "--point-value", "much"), "much"),
+        (("cash-back", "--point-value", "0"), "worth more than 0"),
+        (("cash-back", "--months", "0"), "months"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence_with_exit_code_2(tmp_path, words, said):
+    done = loyalsim("forecast", *words, "--out", str(tmp_path / "x"))
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_books_that_see_further_defer_more_and_tie_to_the_same_forecast(simulated):
+    scenario, found = simulated
+    longer = forecast(scenario, months=36, members=300, replications=4)
+    assert np.array_equal(longer.point_values[:, :12], found.point_values)
+    blind, seeing = statement_of(found, scenario), statement_of(found, scenario, longer=longer)
+    assert set(seeing.liability.differences(found).values()) == {0}
+    assert seeing.closing()[-1] > 1.05 * blind.closing()[-1]
+    book = openpyxl.load_workbook(io.BytesIO(forecast_files([seeing])["forecast.xlsx"]), data_only=True)
+    assert book["Checks"]["B4"].value is True
+
+
+@pytest.fixture
+def members(tmp_path):
+    path = tmp_path / "members.csv"
+    rows = [f"m{k},2025-03-01,2026-11-20,{-40 if k == 3 else 100 * (k % 7)}" for k in range(60)]
+    path.write_text("member,joined,last_purchase,balance\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_forecast_starts_from_the_tables_of_a_live_programme(members, tmp_path):
+    out = tmp_path / "out"
+    words = ("--from", str(members), "--as-of", "2026-12-31", "--months", "4", "--run-off", "6", "--replications", "2")
+    done = loyalsim("forecast", "cash-back", *words, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    told = json.loads((out / "summary.json").read_text())
+    assert told["provenance"]["members"] == 60 and told["provenance"]["start"] == "2027-01-01"
+    assert any("negative balances: 1" in note for note in told["left_out"])
+    book = openpyxl.load_workbook(out / "forecast.xlsx", data_only=True)
+    assert book["Points ledger"]["B5"].value == sum(100 * (k % 7) for k in range(60) if k != 3)
+    assert book["Checks"]["B4"].value is True
+
+
+def test_the_snapshot_command_lists_what_does_not_add_up(members, tmp_path):
+    done = loyalsim("snapshot", "cash-back", str(members), "--as-of", "2026-12-31", "--out", str(tmp_path / "s"))
+    assert done.returncode == 0, done.stderr
+    assert "negative balances: 1, 40 points" in done.stdout
+    assert "negative balances,1,40" in (tmp_path / "s" / "differences.csv").read_text()
+    members.write_text(members.read_text().replace("member,", "member,email,", 1).replace("\nm", "\nm", 1))
+    done = loyalsim("snapshot", "cash-back", str(members), "--as-of", "2026-12-31")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_tables_without_members_are_refused(tmp_path):
+    done = loyalsim("forecast", "cash-back", "--lots", "lots.csv", "--out", str(tmp_path / "x"))
+    assert done.returncode == 2 and "--from" in done.stderr
