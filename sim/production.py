@@ -26,25 +26,20 @@ _tables = opener("Tables", tables.LAYOUT, fixed=True)
 
 
 @kernel
-def _populate(chunk, rules, first):
+def _live(chunk, rules, first, since, until):
+    """Let the members of a chunk live from `since` to `until`, both whole days; before day 0 they have yet to be born."""
     s = _chunk(chunk)
     t = _tables(rules)
     p = t.p[0]
-    for i in range(s.members.shape[0]):
-        if p.opened == 1 and first + i < p.n_start:
-            resume(s.members[i], i, s, t)
-        else:
-            be_born(s.members[i], i, s, t, p.first_new + (first + i - p.n_start))
-
-
-@kernel
-def _advance(chunk, rules, since, until):
-    s = _chunk(chunk)
-    t = _tables(rules)
-    first = t.days[int(since)].month
+    first_month = t.days[int(max(since, 0.0))].month
     for i in range(s.members.shape[0]):
         m = s.members[i]
-        month = first
+        if since < 0.0:
+            if p.opened == 1 and first + i < p.n_start:
+                resume(m, i, s, t)
+            else:
+                be_born(m, i, s, t, p.first_new + (first + i - p.n_start))
+        month = first_month
         while month < t.months.shape[0] and t.months[month].start < until:
             end = min(until, t.months[month].end)
             while next_event(m) < end:  # what falls on the end belongs to the next day, and is not of this run if that is its end
@@ -52,6 +47,10 @@ def _advance(chunk, rules, since, until):
             if end == t.months[month].end and m.joined <= end:
                 end_month(m, i, s, t, month)
             month += 1
+
+
+BEFORE = -1.0
+"""A moment before members are born."""
 
 
 class Crew:
@@ -79,14 +78,14 @@ class Crew:
         self.done = done
         self.budgeted = bool((t.incentives["budget"] > 0).any())
         self.spare: list[Chunk] = []
-        self.chunks: list[Chunk] = list(self._map(self._make, self.firsts)) if stays else []
+        self.chunks: list[Chunk] = list(self._map(lambda first: self._begin(first, 0.0), self.firsts)) if stays else []
 
     def advance(self, until: float) -> None:
         """Let every member live up to the moment `until` (a whole day), what falls on it not included."""
         if until <= self.now:
             return
         if self.stays:
-            self._map(lambda chunk: self._live(chunk, self.now, until), self.chunks)
+            self._map(lambda chunk: self._live(chunk, 0, self.now, until), self.chunks)
         else:
             self._map(lambda first: self._whole_life(first, until), self.firsts)
         self.now = until
@@ -134,12 +133,12 @@ class Crew:
             for first, chunk in zip(self.firsts, self.chunks, strict=True):
                 self.done(first, chunk)
 
-    def _make(self, first: int) -> Chunk:
+    def _begin(self, first: int, until: float) -> Chunk:
         n = min(self.size, self.total - first)
         chunk = self._room(n)
         if self.opening is not None and first < self.opening.n:
             self.opening.install(chunk, self.t, self.incentives, first, min(n, self.opening.n - first))
-        _populate(addresses(chunk, state.LAYOUT), self.rules, first)
+        self._live(chunk, first, BEFORE, until)
         return chunk
 
     def _room(self, n: int) -> Chunk:
@@ -150,15 +149,14 @@ class Crew:
         return chunk.emptied(n)
 
     def _whole_life(self, first: int, until: float) -> None:
-        chunk = self._make(first)
-        self._live(chunk, 0.0, until)
+        chunk = self._begin(first, until)
         if self.done is not None:
             self.done(first, chunk)
         if len(chunk.members) == self.size:
             self.spare.append(chunk)
 
-    def _live(self, chunk: Chunk, since: float, until: float) -> None:
-        _advance(addresses(chunk, state.LAYOUT), self.rules, since, until)
+    def _live(self, chunk: Chunk, first: int, since: float, until: float) -> None:
+        _live(addresses(chunk, state.LAYOUT), self.rules, first, since, until)
 
     def _map(self, work, items):  # type: ignore[no-untyped-def]
         if self.threads == 1 or len(items) < 2:
