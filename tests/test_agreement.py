@@ -40,6 +40,15 @@ def test_plan_p4_as_it_stands() -> None:
     same(simulate(p4, members=40, seed=3, draw=3, keep=True), simulate_reference(p4, members=40, seed=3, draw=3))
 
 
+@pytest.mark.parametrize("seed", [4, 5])
+def test_candidates_that_go_by_unseen_could_not_have_bought(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Production passes over candidates by an upper bound of the response; the reference here evaluates every one."""
+    rich = scenario(RICH)
+    production = simulate(rich, members=60, seed=seed, draw=seed, keep=True)
+    monkeypatch.setattr("sim.rules.life.too_low", lambda most, u: False)
+    same(production, simulate_reference(rich, members=60, seed=seed, draw=seed))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
