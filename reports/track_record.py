@@ -11,6 +11,9 @@ from experiments.record_assessment import Assessment, Coverage, Histogram, Metri
 from experiments.track_record import TrackRecord, columns, once_an_experiment
 from reports.page import COLOURS, figure, figure_svg, render, significant
 
+FEWEST = 3
+"""experiments below which shares and ranks are not drawn: the table says as much"""
+
 
 def track_record_report(record: TrackRecord) -> str:
     """The page: coverage, calibration, ranks, skill, and what a later forecast should make of it."""
@@ -21,8 +24,8 @@ def track_record_report(record: TrackRecord) -> str:
         provenance={**record.provenance, "record": record.sealed().digest, "experiments": found.experiments},
         found=found,
         answer=_answer(found),
-        coverage=coverage_figure(found.coverage) if found.coverage else None,
-        ranks=rank_figure(found.histogram) if found.histogram else None,
+        coverage=coverage_figure(found.coverage) if found.experiments >= FEWEST else None,
+        ranks=rank_figure(found.histogram) if found.histogram and found.experiments >= FEWEST else None,
         metrics=[(_line(metric), calibration_figure(record, metric)) for metric in found.metrics],
         entries=[
             {
@@ -162,6 +165,9 @@ def _answer(found: Assessment) -> str:
     if not found.experiments:
         return "No experiment was predicted before it started, so that there is no track record yet."
     ninety_five = found.coverage[-1]
+    if found.experiments == 1:
+        where = "inside" if ninety_five.hits else "outside"
+        return f"One experiment so far; its result fell {where} the 95 % interval of its forecast. One proves nothing either way."
     text = (
         f"Over {found.experiments} experiments, {ninety_five.hits} of {ninety_five.experiments} results fell "
         "into their 95 % interval."

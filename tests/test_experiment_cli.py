@@ -115,8 +115,8 @@ def test_an_experiment_from_plan_to_track_record(command, folder):
     assert said.startswith("The decision ") and "B/recalibrated.yaml" in said
     (folder / "recalibrated.yaml").write_text((folder / "B" / "recalibrated.yaml").read_text())
     assert load(folder / "recalibrated.yaml").horizon == load(folder / "base.yaml").horizon
-    assert "Over 1 experiments" in step("record", "P", "R", "--out", "T")
-    assert "Over 1 experiments" in step("record", "P", "R", "--out", "T")  # the same experiment counts once
+    assert "One experiment so far" in step("record", "P", "R", "--out", "T")
+    assert "One experiment so far" in step("record", "P", "R", "--out", "T")  # the same experiment counts once
     for where, name in PAGES.items():
         page = (folder / where / f"{name}.html").read_text()
         assert "spring offer" in page or name == "track_record"
