@@ -45,8 +45,7 @@ def _version() -> str:
 def _tree(value: Any) -> Any:
     if isinstance(value, BaseModel):
         made = CommentedMap()
-        # a trigger has keys that only some events know, so only what was set is written
-        keys = value.model_fields_set if isinstance(value, When) else set(type(value).model_fields)
+        keys = value.keys if isinstance(value, When) else frozenset(type(value).model_fields)
         for key in type(value).model_fields:
             inner = getattr(value, key)
             if key in keys and inner is not None:

@@ -31,12 +31,18 @@ def _setting(effect: Effect) -> type[EffectSetting]:
         number = Annotated[float, Field(ge=p.low, le=p.high)]
         says = f"{p.says}; {p.unit}; prior {p.mean:g} +/- {p.sd:g}, within {p.low:g} .. {p.high:g}"
         fields[p.name] = (number | Uncertain | None, Field(default=None, description=says))
-    return create_model(f"Effect_{effect.name}", __base__=EffectSetting, __doc__=effect.says, **fields)
+    made = create_model(
+        f"Effect_{effect.name}", __base__=EffectSetting, __module__=__name__, __doc__=effect.says, **fields
+    )
+    globals()[made.__name__] = made  # pickle finds a class by module and name
+    return made
 
 
 _settings = {e.name: _setting(e) for e in EFFECTS}
 _fields: dict[str, Any] = {name: (made, Field(default_factory=made)) for name, made in _settings.items()}
-Effects: Any = create_model("Effects", __base__=Part, __doc__="One entry an effect; what is left out has its prior.", **_fields)
+Effects: Any = create_model(
+    "Effects", __base__=Part, __module__=__name__, __doc__="One entry an effect; what is left out has its prior.", **_fields
+)
 
 
 class Redeeming(Part):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from sim.population import Part, Positive, Share
 
@@ -150,6 +150,19 @@ class Gift(Part):
     """worth to the member, currency units"""
 
 
+_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "spend_in_window": (("reach",), ("window", "base")),
+    "count_in_window": (("reach",), ("window",)),
+    "calendar": (("days_of_month",), ("days_before",)),
+    "birthday": ((), ("days_before",)),
+    "inactivity": (("days",), ()),
+    "tier_reached": (("tier",), ()),
+    "task": (("per_month",), ()),
+    "points_expiring": (("days",), ()),
+}
+"""Keys that a trigger needs, and keys that it may have, by event."""
+
+
 class When(Part):
     """The trigger of an incentive."""
 
@@ -187,27 +200,22 @@ class When(Part):
     per_month: Annotated[float, Field(gt=0, le=31)] | None = None
     """tasks (review, shared poster, post) that an active member does in a month, for task; Poisson"""
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys that the event has a use for."""
+        needed, further = _KEYS.get(self.event, ((), ()))
+        return frozenset(("event", *needed, *further))
+
+    @model_serializer(mode="wrap")
+    def _used(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in whole(self).items() if key in self.keys}
+
     @model_validator(mode="after")
     def _complete(self) -> When:
-        needs = {
-            "spend_in_window": ["reach"],
-            "count_in_window": ["reach"],
-            "calendar": ["days_of_month"],
-            "inactivity": ["days"],
-            "tier_reached": ["tier"],
-            "task": ["per_month"],
-            "points_expiring": ["days"],
-        }.get(self.event, [])
-        allowed = {
-            "spend_in_window": {"window", "base"},
-            "count_in_window": {"window"},
-            "calendar": {"days_before"},
-            "birthday": {"days_before"},
-        }.get(self.event, set()) | set(needs) | {"event"}
-        for key in needs:
+        for key in _KEYS.get(self.event, ((), ()))[0]:
             if not getattr(self, key):
                 raise ValueError(f"event {self.event} needs the key {key}")
-        for key in sorted(self.model_fields_set - allowed):
+        for key in sorted(self.model_fields_set - self.keys):
             raise ValueError(f"event {self.event} has no use for the key {key}")
         if self.event == "count_in_window" and self.reach != int(self.reach or 0):
             raise ValueError(f"event count_in_window needs a whole number to reach, found {self.reach:g}")

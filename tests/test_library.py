@@ -1,10 +1,13 @@
 """The library scenarios: what they say, and that they run."""
 
+import pickle
+
 import pytest
 
-from scenarios.files import library, load
+from scenarios.files import library, load, resolved_yaml
 from sim.outcome import simulate
 from sim.programme import Give, Incentive, When
+from sim.scenario import Scenario
 from sim.tally import COST_LINES
 
 SHOP = ("no-programme", "p4", "p4-spend-threshold", "cash-back")
@@ -16,6 +19,18 @@ def test_every_scenario_is_named_as_its_file_and_described_in_a_line():
         assert load(name).name == name
         assert load(name).description == description
         assert 30 < len(description) < 130
+
+
+@pytest.mark.parametrize("name", [*SHOP, "loy-365"])
+def test_a_scenario_survives_being_taken_apart_and_sent_away(name):
+    scenario = load(name)
+    for back in (
+        Scenario.model_validate(scenario.model_dump()),
+        Scenario.model_validate_json(scenario.model_dump_json()),
+        pickle.loads(pickle.dumps(scenario)),
+    ):
+        assert back == scenario
+        assert resolved_yaml(back) == resolved_yaml(scenario)
 
 
 def test_the_designs_meet_the_same_members_in_the_same_market():
