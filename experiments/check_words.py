@@ -164,7 +164,7 @@ def _members(found: Discrepancy, margin: float, members: int, needed: MembersNee
 def _count(number: int) -> str:
     digits = max(0, len(str(number)) - 3)
     rounded = -(-number // 10**digits) * 10**digits
-    return f"{rounded:,}".replace(",", " ")
+    return f"{rounded:,}"
 
 
 def _short(row: Comparison) -> str:

@@ -22,7 +22,6 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Colours that the colour-blind tell apart (Okabe, Ito 2008), the strongest on white first, yellow last."""
 
 TEMPLATES = Path(__file__).parent / "templates"
-THIN_SPACE = "\u202f"
 MINUS = "\u2212"
 
 _STYLE: Any = {
@@ -102,12 +101,12 @@ def render(template: str, **context: Any) -> str:
 
 
 def integer(value: float) -> str:
-    """`value` rounded to a whole number, thousands set off by narrow spaces that do not break."""
+    """`value` rounded to a whole number, thousands set off by commas, as in every sentence."""
     return _missing(value) or _signed(f"{value:,.0f}")
 
 
 def number(value: float, digits: int = 1) -> str:
-    """`value` with `digits` decimals, thousands set off by thin spaces."""
+    """`value` with `digits` decimals, thousands set off by commas."""
     return _missing(value) or _signed(f"{value:,.{digits}f}")
 
 
@@ -153,7 +152,7 @@ def _missing(value: float | None) -> str:
 def _signed(text: str) -> str:
     if not text.strip("+-0.,"):
         text = text.lstrip("+-")
-    return text.replace(",", THIN_SPACE).replace("-", MINUS)
+    return text.replace("-", MINUS)
 
 
 def _interval_filter(triple: tuple[float, float, float], digits: int = 1, unit: str = "") -> str:

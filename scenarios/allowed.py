@@ -128,7 +128,7 @@ def _bounds(field: Field) -> str:
 
 
 def _n(value: float) -> str:
-    return f"{value:,.0f}".replace(",", " ") if abs(value) >= 1e6 else f"{value:g}"
+    return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:g}"
 
 
 def _field(annotation: Any, metadata: tuple[Any, ...]) -> Field:

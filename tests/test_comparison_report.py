@@ -16,7 +16,7 @@ from reports.comparison import comparison_files, comparison_page, dominates, owe
 from reports.comparison_gains import STEPS
 from reports.comparison_tables import FIRST, OF_THE_PROGRAMME, odds_rows
 from reports.comparison_words import cell
-from reports.page import MINUS, THIN_SPACE
+from reports.page import MINUS
 from scenarios.comparison import DECIDES, Comparison, Figure, compare
 from scenarios.files import load, load_many
 from scenarios.output import write_whole
@@ -97,7 +97,7 @@ def test_numbers_on_the_page_are_those_of_the_summary(page: str, summary: dict) 
 def numbers_of(html: str) -> list[tuple[float, float]]:
     """Numbers of a cell, each with the value of its last printed digit (a whole number may stand for tens or hundreds)."""
     found = []
-    text = re.sub(r"<[^>]+>", " ", html).replace(MINUS, "-").replace(THIN_SPACE, "")
+    text = re.sub(r"<[^>]+>", " ", html).replace(MINUS, "-").replace(",", "")
     for match in re.findall(r"-?\d+(?:\.\d+)?", text):
         decimals = len(match.partition(".")[2])
         zeros = len(match) - len(match.rstrip("0")) if not decimals and match.strip("-0") else 0
@@ -195,7 +195,7 @@ def test_points_owed_are_counted_at_what_a_redeemed_point_costs(comparison: Comp
     found = owed(comparison, "cash-back")
     assert found["a_point"] == "0.020 CNY"  # a voucher of 10 for 500 points
     m = comparison.measures["cash-back"]
-    left = float(found["left"].replace(MINUS, "-").replace(THIN_SPACE, ""))
+    left = float(found["left"].replace(MINUS, "-").replace(",", ""))
     all_redeemed = 0.02 * m["points_outstanding"].value
     assert 0 < m["provision"].value < all_redeemed
     assert left == pytest.approx(m[DECIDES].value + m["provision"].value - all_redeemed, abs=0.06)
@@ -228,7 +228,7 @@ def test_every_design_has_its_own_colour_on_the_page(page: str) -> None:
     [
         (Figure(11.3879, 3.7535, 19.0222, "money/member", 1.0, 1.0), "11.4", "3.8 to 19.0"),
         (Figure(-140.883, -204.41, -77.36, "money/member", 1.0, 1.0), f"{MINUS}141", f"{MINUS}204 to {MINUS}77"),
-        (Figure(2413.3, 1935.6, 2890.9, "points/member", 1.0, 1.0), f"2{THIN_SPACE}410", f"1{THIN_SPACE}940 to 2{THIN_SPACE}890"),
+        (Figure(2413.3, 1935.6, 2890.9, "points/member", 1.0, 1.0), "2,410", "1,940 to 2,890"),
         (Figure(0.58454, 0.5653, 0.6036, "share", 0.01, 0.0), "58.5\u00a0%", "56.5 to 60.4\u00a0%"),
         (Figure(23.25701, 23.198, 23.316, "money/member", 0.0, 0.0), "23.3", "23.2 to 23.3"),
         (Figure(23.2162, 23.2162, 23.2162, "money/member", 0.0, 0.0), "23.2", ""),

@@ -94,7 +94,7 @@ def test_the_page_lists_assumptions_notes_provenance_and_scenarios(statement, pa
 
 def test_quarters_of_the_roll_forward_add_up_to_the_whole_period(statement):
     def cents(text):
-        return int(text.replace("\u202f", "").replace("\u2212", "-").replace(".", ""))
+        return int(text.replace(",", "").replace("\u2212", "-").replace(".", ""))
 
     *quarters, whole = roll_rows(statement)
     for k, name in enumerate(ROLL):

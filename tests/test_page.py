@@ -68,17 +68,17 @@ def test_missing_name_is_an_error_not_an_empty_place() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (page.integer(1234567.4), "1\u202f234\u202f567"),
+        (page.integer(1234567.4), "1,234,567"),
         (page.integer(-0.2), "0"),
         (page.money(12.5), "12.50"),
-        (page.money(-12345.6, "EUR"), "−12\u202f346\u00a0EUR"),
+        (page.money(-12345.6, "EUR"), "−12,346\u00a0EUR"),
         (page.percent(0.1234), "12.3\u00a0%"),
         (page.points(0.0123), "+1.2\u00a0pp"),
         (page.points(-0.0123), "−1.2\u00a0pp"),
         (page.interval(12.3, 11.84, 12.92), "12.3 (11.8 to 12.9)"),
         (page.interval(0.5, 0.25, 0.75, 0, "%"), "50 (25 to 75)\u00a0%"),
         (page.significant(0.0012345), "0.00123"),
-        (page.significant(4413.5), "4\u202f414"),
+        (page.significant(4413.5), "4,414"),
         (page.number(float("nan")), "–"),
     ],
 )
