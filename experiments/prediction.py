@@ -163,6 +163,9 @@ def _provenance(
         if metric.better == "lower":
             facts[f"better.{metric.name}"] = "lower"
     facts |= _outcomes(plan, found)
+    if of.eligibility:
+        facts["eligible"] = " and ".join(condition.words for condition in of.eligibility)
+        facts["eligible_share"] = of.eligible
     if of.dropped:
         facts["not simulated"] = "; ".join(of.dropped)
     return facts

@@ -82,7 +82,7 @@ def simulated_power(
     for number, metric in enumerate(metrics):
         told = _Told(progress, number * repeats, len(metrics) * repeats)
         found += _of_metric(of, plan, metric, pool, repeats, seed, told)
-    lacking = [sentence for sentence in of.dropped if not sentence.startswith("clusters")]
+    lacking = [sentence for sentence in of.dropped if not sentence.startswith(("clusters", "effects by"))]
     return found, [f"The power by simulation lacks {'; '.join(lacking)}."] if lacking else []
 
 
@@ -149,6 +149,8 @@ def _of_metric(
                     open_arms.discard(row.arm)
         told.step()
     words = estimator(plan.model_copy(update={"strata": of.plan.strata}), simulable)
+    if of.eligibility:
+        words += f", of members whose {' and '.join(condition.words for condition in of.eligibility)}"
     cost = math.sqrt(look_inflation(plan))
     return [
         SimulatedPower(

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.plan_file import Metric, Plan
+from experiments.plan_file import Condition, Metric, Plan
+from experiments.traits import TRAITS, asks_tier, eligible, share_of, simulable, traits_of
 from sim.errors import InputError
 from sim.outcome import Outcome, simulate
 from sim.scenario import Scenario
 from sim.state import WATCHED
 
 Floats = NDArray[np.float64]
-SEGMENT = "segment"
-"""column of the members' segment, the one trait that simulated members share with a plan"""
+PROBED = 4000
+"""members simulated to see how many of them are eligible"""
 
 
 def _sum(name: str, scale: float = 1.0) -> Callable[[Outcome, Floats], Floats]:
@@ -55,7 +57,8 @@ class Design:
     """How a plan is run on simulated members."""
 
     plan: Plan
-    """the plan, less what simulated members do not have: strata, clusters, dates, covariates of no known measure"""
+    """the plan, less what simulated members do not have: strata and segments other than their traits, clusters, dates,
+    covariates of no known measure"""
     columns: dict[str, str]
     """column of the table -> measure"""
     covariates: dict[str, str]
@@ -70,6 +73,12 @@ class Design:
     """days before the window over which the covariates are measured; 0 = there are none"""
     dropped: tuple[str, ...]
     """what the simulated estimator lacks against the live one, in words"""
+    eligibility: tuple[Condition, ...] = ()
+    """conditions that simulated members are held to as the window begins"""
+    eligible: float = 1.0
+    """share of the control's simulated members who fulfil them"""
+    by_tier: bool = False
+    """the plan asks for the tier that members have as the window begins"""
 
 
 def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = None) -> Design:
@@ -107,11 +116,16 @@ def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = 
         dropped.append("clusters: members were randomised one by one")
     covariates, lacking = _covariates(plan, columns, first)
     dropped += lacking
-    strata = [column for column in plan.strata if column != SEGMENT]
+    strata = [column for column in plan.strata if column not in TRAITS]
     if strata:
         dropped.append(f"strata by {', '.join(strata)}")
+    segments = [column for column in plan.segments if column not in TRAITS]
+    if segments:
+        dropped.append(f"effects by {', '.join(segments)}")
+    conditions, lacking = simulable(plan, scenarios.values())
+    dropped += lacking
     assert size is not None
-    return Design(
+    of = Design(
         plan=_simulable(plan, covariates),
         columns=columns,
         covariates=covariates,
@@ -121,7 +135,13 @@ def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = 
         days=(plan.end - plan.start).days + 1,
         pre_days=plan.pre_days if covariates else 0,
         dropped=tuple(dropped),
+        eligibility=tuple(conditions),
+        by_tier=asks_tier(plan),
     )
+    if not conditions:
+        return of
+    probe = _everybody(of, plan.control, PROBED, 0, None, None, 0)
+    return replace(of, eligible=share_of(int(eligible(probe, conditions).sum()), PROBED, conditions))
 
 
 def trial(of: Design, seed: int, draw: int | None, threads: int | None = None) -> pd.DataFrame:
@@ -140,7 +160,25 @@ def trial(of: Design, seed: int, draw: int | None, threads: int | None = None) -
 def arm_table(
     of: Design, arm: str, members: int, seed: int, draw: int | None, threads: int | None = None, first_id: int = 0
 ) -> pd.DataFrame:
-    """The table of `members` who all live under the scenario of one arm, numbered from `first_id`."""
+    """The table of `members` who all live under the scenario of one arm, numbered from `first_id`.
+
+    With conditions of eligibility, so many are simulated that `members` of them fulfil these as the window begins.
+    """
+    if not of.eligibility:
+        return _everybody(of, arm, members, seed, draw, threads, first_id)
+    share = of.eligible
+    while True:
+        count = math.ceil(1.05 * members / share) + 20
+        table = _everybody(of, arm, count, seed, draw, threads, first_id)
+        chosen = table[eligible(table, of.eligibility)]
+        if len(chosen) >= members:
+            return chosen.head(members).reset_index(drop=True)
+        share = share_of(len(chosen), count, of.eligibility)
+
+
+def _everybody(
+    of: Design, arm: str, members: int, seed: int, draw: int | None, threads: int | None, first_id: int
+) -> pd.DataFrame:
     period = 7 if of.days % 7 == 0 and of.pre_days % 7 == 0 else 1
     before = of.pre_days // period
     outcome = simulate(
@@ -150,19 +188,19 @@ def arm_table(
         draw=draw,
         threads=threads,
         watch=(float(of.first_day - of.pre_days), float(period), before + of.days // period),
+        look=float(of.first_day) if of.by_tier else None,
     )
-    assert outcome.watch is not None and outcome.members is not None
+    assert outcome.watch is not None
     watch = outcome.watch[:members].astype(float)
     pre, watch = watch[:, :before].sum(axis=1), watch[:, before:]
     starts = np.arange(0, watch.shape[1], 7 // period)
     weeks = np.add.reduceat(watch, starts, axis=1)
     whole = weeks.sum(axis=1)
-    names = [segment.name for segment in outcome.scenario.population.segments] or ["all"]
     plan = of.plan
     table: dict[str, object] = {
         plan.columns.member: first_id + np.arange(members),
         plan.columns.arm: np.full(members, arm),
-        SEGMENT: np.array(names)[outcome.members["segment"][:members]],
+        **traits_of(outcome, members),
     }
     for column, measure in of.columns.items():
         table[column] = MEASURES[measure][1](outcome, whole)
@@ -251,8 +289,8 @@ def _simulable(plan: Plan, covariates: Mapping[str, str]) -> Plan:
             "metrics": metrics,
             "columns": roles,
             "unit": "member",
-            "strata": [column for column in plan.strata if column == SEGMENT],
-            "segments": [column for column in plan.segments if column == SEGMENT],
+            "strata": [column for column in plan.strata if column in TRAITS],
+            "segments": [column for column in plan.segments if column in TRAITS],
             "eligibility": [],
             "sequential": "fixed",
             "looks": [1.0],

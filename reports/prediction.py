@@ -57,6 +57,7 @@ def prediction_report(found: Prediction) -> str:
         segments=[_line(found, k, draws[:, k]) for k in segments],
         caveats=caveats(found),
         decisions=decisions(found),
+        eligible=eligible(found),
     )
 
 
@@ -75,7 +76,18 @@ def summary(found: Prediction) -> list[str]:
             f"{line['metric']}, {line['who']}: {line['mean']}{unit} expected, nineteen read-outs in twenty between {line['low']} "
             f"and {line['high']}{power}."
         )
-    return decisions(found) + out + caveats(found)
+    return decisions(found) + out + eligible(found) + caveats(found)
+
+
+def eligible(found: Prediction) -> list[str]:
+    """Who of the simulated members took part, where the plan does not take all of them."""
+    share = found.provenance.get("eligible_share")
+    if share is None:
+        return []
+    return [
+        f"Simulated members took part where {found.provenance['eligible']} as the window began: {percent(float(share))} of them "
+        "at the parameters' means; as many were simulated as the live size needs."
+    ]
 
 
 def decisions(found: Prediction) -> list[str]:

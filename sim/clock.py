@@ -41,9 +41,10 @@ class ProgrammeClock:
     """The activities of one run on one clock.
 
     meetings: whole days at which all members are to be brought to the same moment; no result depends on them.
+    look: a whole day at whose start the state of every member is kept in `seen`; it needs a crew that stays.
     """
 
-    def __init__(self, crew: Crew, meetings: Sequence[float] = ()) -> None:
+    def __init__(self, crew: Crew, meetings: Sequence[float] = (), look: float | None = None) -> None:
         self.crew = crew
         self.clock = Clock()
         t = crew.t
@@ -56,6 +57,9 @@ class ProgrammeClock:
             self.clock.process(self._watch_budgets())
         for moment in meetings:
             self.clock.process(self._meet(moment))
+        self.seen: Array | None = None
+        if look is not None:
+            self.clock.process(self._look(look))
 
     def run(self) -> None:
         """Let the programme run to its end."""
@@ -69,6 +73,10 @@ class ProgrammeClock:
     def _meet(self, moment: float) -> Generator[simpy.Event, Any, None]:
         yield self.clock.at(moment, ACCOUNTING)
         self._advance()
+
+    def _look(self, moment: float) -> Generator[simpy.Event, Any, None]:
+        yield from self._meet(moment)
+        self.seen = np.concatenate([chunk.members for chunk in self.crew.chunks])
 
     def _watch_budgets(self) -> Generator[simpy.Event, Any, None]:
         """Month by month while money is left: the shorter the window, the less there is to live again."""

@@ -43,6 +43,8 @@ class Outcome:
 
     state: Opening | None = None
     """what a run needs that goes on from the end of this one, where it was asked for"""
+    seen: Array | None = None
+    """(n,) state of every member at the start of the day that was asked for"""
 
     @property
     def n(self) -> int:
@@ -106,7 +108,7 @@ def simulate(
     scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None,
     score: dict[str, float] | None = None, threads: int | None = None, chunk: int = CHUNK,
     meetings: Sequence[float] = (), keep: bool = False, watch: tuple[float, float, int] = (0.0, 1.0, 0),
-    cohorts: bool = False, opening: Opening | None = None, keep_state: bool = False,
+    cohorts: bool = False, opening: Opening | None = None, keep_state: bool = False, look: float | None = None,
 ) -> Outcome:  # fmt: skip
     """Run a scenario with the production driver.
 
@@ -114,7 +116,8 @@ def simulate(
     score: normal scores that replace the draw's for single effect parameters; threads: default all cores; chunk, meetings: how
     the work is cut, which changes no result; keep: return the final state of every member; watch: (first day, days a period,
     periods) for which single members are recorded (implies keep); cohorts: tally points by month of credit; opening: members to
-    go on from, instead of new ones (members is then not used); keep_state: return what a run needs that goes on from the end.
+    go on from, instead of new ones (members is then not used); keep_state: return what a run needs that goes on from the end;
+    look: day (a whole number inside the run) at whose start the state of every member is returned as well.
 
     Raises InputError where a response exceeds the engine's bound, or the scenario cannot go on from the opening.
     """
@@ -122,12 +125,13 @@ def simulate(
         scenario, members=members, seed=seed, draw=draw, score=score, watch=watch, cohorts=cohorts, opening=opening
     )
     sums = _Sums(t, keep or watch[2] > 0, keep_state)
-    stays = bool(meetings) or bool((t.incentives["budget"] > 0).any())
+    stays = bool(meetings) or look is not None or bool((t.incentives["budget"] > 0).any())
     names = [x.name for x in scenario.programme.incentives]
     crew = Crew(t, threads=threads, chunk=chunk, stays=stays, done=sums.add, opening=opening, incentives=names)
-    clock = ProgrammeClock(crew, meetings)
+    clock = ProgrammeClock(crew, meetings, look)
     clock.run()
     outcome = outcome_of(scenario, t, sums)
+    outcome.seen = clock.seen
     if keep_state:
         arrays = [np.concatenate(a) for a in zip(*(sums.states[first] for first in sorted(sums.states)), strict=True)]
         left = {j: int(budget.level) for j, budget in clock.budgets.items()}

@@ -181,3 +181,51 @@ def test_the_duration_of_a_test_in_clusters_is_said():
     few = plan({**BARE, "planning": planning}, **stores, sizing={"clusters": 8, "cluster_size": 75, "outcome_days": 28})
     (lacking,) = plan_power(few)
     assert lacking.weeks is None and any("A longer test adds no clusters" in sentence for sentence in lacking.sentences)
+
+
+TIERS = [{"name": "basic"}, {"name": "gold", "requires": {"purchases": 3}, "price": 0.5}]
+
+
+def tiered(name="control", incentives=()):
+    plain = scenario(name, incentives)
+    return Scenario.model_validate(plain.model_dump() | {"programme": plain.programme.model_dump() | {"tiers": TIERS}})
+
+
+GOLD = {"column": "tier", "one_of": ["gold"]}
+
+
+def test_only_members_eligible_as_the_window_begins_take_part():
+    arms = {"control": tiered(), "offer": tiered("offer", [OFFER])}
+    everybody = design(plan(segments=["tier"]), arms)
+    of = design(plan(segments=["tier"], eligibility=[GOLD]), arms)
+    table = trial(everybody, 5, None, 1)
+    gold, usual = table[table["tier"] == "gold"], table[table["arm"] == "control"]
+    assert of.eligible == pytest.approx((usual["tier"] == "gold").mean(), abs=0.03) and 0.02 < of.eligible < 0.9
+    chosen = trial(of, 5, None, 1)
+    assert set(chosen["tier"]) == {"gold"} and len(chosen) == 3000
+    assert chosen["arm"].value_counts().to_dict() == {"control": 1500, "offer": 1500}
+    shared = chosen.merge(gold, on="member_id", suffixes=("", "_again"))
+    assert len(shared) == len(gold) and (shared["spend"] == shared["spend_again"]).all()  # the same members, and more of them
+
+
+def test_the_tier_is_that_of_the_first_day_of_the_window():
+    arms = {"control": tiered(), "offer": tiered("offer", [OFFER])}
+    on_the_first_day = {"start": dt.date(2027, 1, 1), "end": dt.date(2027, 1, 28)}
+    early = trial(design(plan(segments=["tier"], **on_the_first_day), arms), 5, None, 1)
+    assert set(early["tier"]) == {"basic"}  # nobody has bought three times
+    in_november = {"start": dt.date(2027, 11, 1), "end": dt.date(2027, 11, 28)}
+    late = trial(design(plan(segments=["tier"], **in_november), arms), 5, None, 1)
+    assert (late["tier"] == "gold").mean() > 0.3
+
+
+def test_what_cannot_be_simulated_of_eligibility_is_said():
+    conditions = [
+        {"column": "joined", "at_most": dt.date(2026, 1, 1)}, {"column": "tier", "one_of": ["platinum"]}, GOLD
+    ]  # fmt: skip
+    of = design(plan(eligibility=conditions, segments=["region"]), {"control": tiered(), "offer": tiered("offer", [OFFER])})
+    assert [condition.column for condition in of.eligibility] == ["tier"]
+    said = "; ".join(of.dropped)
+    assert "eligibility by joined" in said and "no platinum" in said and "effects by region" in said
+    nobody = plan(eligibility=[GOLD], start=dt.date(2027, 1, 1), end=dt.date(2027, 1, 28), pre_days=0)
+    with pytest.raises(InputError, match=r"tier is gold.*0 of 4,000 .* warm_up"):
+        design(nobody, {"control": tiered(), "offer": tiered("offer", [OFFER])})
