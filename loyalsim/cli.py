@@ -31,6 +31,8 @@ Members = Annotated[int | None, typer.Option(min=1, help="Members at the start; 
 Replications = Annotated[int, typer.Option(min=1, help="Runs with other luck; more = narrower intervals.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same result.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report and data; written whole or not at all.")]
+REPORT = ("report.html", "summary.json", "measures.parquet", "scenarios")
+"""what a comparison writes"""
 
 
 def main() -> None:
@@ -95,14 +97,15 @@ def calibrate(
     from loyalsim.progress import Waiting
     from reports.fit import fit_files
     from scenarios.calibration import calibrate as fit
-    from scenarios.output import write_whole
+    from scenarios.output import Target
 
+    target = Target(out, "population.yaml", "fit.html", "fit.json")
     with Waiting("reading") as waiting:
         found = fit(
             transactions, member=member, date=date, value=value, holdout_from=holdout_from, seed=seed,
             progress=waiting.say,
         )  # fmt: skip
-        write_whole(out, fit_files(found))
+        target.write(fit_files(found))
     print(f"Members written to {out / 'population.yaml'}; how well they fit: {out / 'fit.html'}")
 
 
@@ -146,12 +149,14 @@ def demo(
     from loyalsim.tables import print_answer
     from reports.fit import fit_files
     from scenarios.calibration import calibrate as fit
+    from scenarios.output import Target
 
+    target = Target(out, *REPORT, "members")
     with Waiting("reading the Complete Journey panel") as waiting, baskets() as source:
         found = fit(source, member="household_id", date="date", value="sales_value", seed=seed, progress=waiting.say)
     answer, files = _comparison(designs(found.population), DESIGNS[0], members, replications, seed)
     fitted = {f"members/{name}": content for name, content in fit_files(found).items()}
-    _write(out, {**files, **fitted})
+    target.write({**files, **fitted})
     print_answer(answer, files)
     print(f"Read {out / 'report.html'} first; how the members were calibrated: {out / 'members' / 'fit.html'}")
 
@@ -166,11 +171,13 @@ def _compare(
 ) -> None:
     from loyalsim.tables import print_answer
     from scenarios.files import load_many
+    from scenarios.output import Target
 
     designs = load_many(specs)
+    target = None if out is None else Target(out, *REPORT)
     answer, files = _comparison(designs, _baseline(baseline, specs, designs), members, replications, seed)
-    if out is not None:
-        _write(out, files)
+    if target is not None:
+        target.write(files)
     print_answer(answer, files)
     if out is not None:
         print(f"Report: {out / 'report.html'}")
@@ -207,12 +214,6 @@ def _baseline(wanted: str | None, specs: list[str], designs: list[Scenario]) -> 
     if wanted in specs:
         return names[specs.index(wanted)]
     raise InputError(f"--baseline: found {wanted!r}, allowed is one of {', '.join(names)}{guess(wanted, names)}")
-
-
-def _write(out: Path, files: dict[str, str | bytes]) -> None:
-    from scenarios.output import write_whole
-
-    write_whole(out, files)
 
 
 register(app)

@@ -13,6 +13,7 @@ from sim.errors import InputError
 
 if TYPE_CHECKING:
     from experiments.documents import Readout
+    from scenarios.output import Target
 
 app = typer.Typer(
     name="experiment",
@@ -44,6 +45,7 @@ def plan(
     from loyalsim.progress import Waiting
     from reports.plan import plan_files, simulated_sentence
 
+    target = _target(out, "plan.json", "plan.html")
     with Waiting("simulating") as waiting:
         found = plan_command(experiment, repeats, seed, lambda done, of: waiting.step(done, of, "power by simulation"))
         waiting.say("writing the page")
@@ -58,7 +60,7 @@ def plan(
         _say(f"{name} ({roles[name]}): the plan has no planning values for it, so it cannot be said what this can find.")
     for sentence in found.warnings:
         _say(f"Warning: {sentence}")
-    _written(out, files, "plan.html")
+    _written(target, files, "plan.html")
 
 
 @app.command()
@@ -81,8 +83,7 @@ def predict(
         raise InputError(
             f"{out}: already holds a prediction, which is frozen; give another folder, or remove this one yourself"
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: holds something else; give a new or empty folder")
+    target = _target(out, "prediction.json", "prediction.html")
     with Waiting("compiling the simulation") as waiting:
         found = predict_command(
             experiment, draws, seed, members, record=record,
@@ -92,7 +93,7 @@ def predict(
         files = prediction_files(found)
     for sentence in summary(found):
         _say(sentence)
-    _written(out, files, "prediction.html")
+    _written(target, files, "prediction.html")
 
 
 @app.command()
@@ -108,12 +109,13 @@ def assign(
     from loyalsim.progress import Waiting
     from reports.assignment import assignment_files
 
+    target = _target(out, "assignment.json", "assignment.html", "assignment.csv", "assignment.parquet")
     with Waiting("allocating"):
         table, found = assign_command(members, experiment)
         files = assignment_files(table, found)
     counts = ", ".join(f"{arm} {n:,}" for arm, n in found.members.items())
     _say(f"{found.eligible:,} of {found.rows:,} members are eligible and allocated: {counts}.")
-    _written(out, files, "assignment.html")
+    _written(target, files, "assignment.html")
     _say(f"The allocation: {out / next(iter(table))}")
 
 
@@ -153,13 +155,14 @@ def read(
     stated = experiment or plan
     if stated is None:
         raise InputError("the plan is missing: loyalsim experiment read LIVE EXPERIMENT.yaml --out R")
+    target = _target(out, "readout.json", "readout.html")
     with Waiting("reading"):
         until = date.today() if as_of is None else as_of.date()
         found = read_command(live, stated, look, events, until, information or ())
         files = readout_files(found)
     for sentence in _readout_lines(found):
         _say(sentence)
-    _written(out, files, "readout.html")
+    _written(target, files, "readout.html")
 
 
 @app.command()
@@ -176,13 +179,14 @@ def check(
     from experiments.check_commands import check_command
     from reports.check import check_files
 
+    target = _target(out, "check.json", "check.html")
     found = check_command(_inside(prediction, "prediction.json"), _inside(readout, "readout.json"), plan, record)
     _say(found.answer)
     for row in found.overall:
         _say(f"- {row.sentence}")
     for sentence in [*found.refused, *found.caveats]:
         _say(f"Note: {sentence}")
-    _written(out, check_files(found) if out is not None else {}, "check.html")
+    _written(target, check_files(found) if out is not None else {}, "check.html")
 
 
 @app.command()
@@ -198,6 +202,7 @@ def recalibrate(
     from experiments.check_commands import recalibrate_command
     from reports.recalibration import recalibration_files, short
 
+    target = _target(out, "recalibration.json", "recalibration.html", "recalibrated.yaml")
     found = recalibrate_command(_inside(prediction, "prediction.json"), _inside(readout, "readout.json"), decision)
     _say(found.decision.sentence)
     moved = sorted((move for move in found.parameters if move.moved), key=lambda move: -abs(move.shift))
@@ -206,7 +211,7 @@ def recalibrate(
         _say(f"- {short(move.name)}: {before.mean:.3g} ± {before.sd:.2g} -> {after.mean:.3g} ± {after.sd:.2g}")
     if not moved:
         _say("No parameter moved beyond the error of the computation: the result taught nothing about them.")
-    _written(out, recalibration_files(found) if out is not None else {}, "recalibration.html")
+    _written(target, recalibration_files(found) if out is not None else {}, "recalibration.html")
     if out is not None:
         _say(f"The scenario: {out / 'recalibrated.yaml'}")
 
@@ -222,9 +227,10 @@ def record(
     from experiments.check_commands import record_command
     from reports.track_record import summary, track_record_files
 
+    target = _target(out, "track_record.json", "track_record.html")
     found = record_command(_inside(prediction, "prediction.json"), _inside(readout, "readout.json"), out, plan)
     _say(summary(found))
-    _written(out, track_record_files(found), "track_record.html")
+    _written(target, track_record_files(found), "track_record.html")
 
 
 def _readout_lines(found: Readout) -> Iterable[str]:
@@ -247,12 +253,17 @@ def _inside(path: Path, name: str) -> Path:
     return path / name
 
 
-def _written(out: Path | None, files: Mapping[str, str | bytes], page: str) -> None:
-    from scenarios.output import write_whole
+def _target(out: Path | None, *names: str) -> Target | None:
+    """Where to write, found writable before the work; nothing without a folder."""
+    from scenarios.output import Target
 
-    if out is not None:
-        write_whole(out, files)
-        _say(f"Report: {out / page}")
+    return None if out is None else Target(out, *names)
+
+
+def _written(target: Target | None, files: Mapping[str, str | bytes], page: str) -> None:
+    if target is not None:
+        target.write(files)
+        _say(f"Report: {target.directory / page}")
 
 
 def _say(sentence: str) -> None:

@@ -61,7 +61,7 @@ def forecast(
     from scenarios.files import load_many
     from scenarios.finance.forecast import forecast as forecast_of
     from scenarios.finance.rounding import exact
-    from scenarios.output import write_whole
+    from scenarios.output import Target
     from sim.errors import InputError
 
     value = None
@@ -72,6 +72,7 @@ def forecast(
     if from_ is None and (lots is not None or coupons is not None or as_of is not None):
         raise InputError("--lots, --coupons and --as-of belong to a start from a live programme: give its members with --from")
     designs = load_many(scenarios)
+    target = Target(out, "forecast.html", "forecast.xlsx", "summary.json", "lines.parquet")
     with Waiting("compiling the simulation") as waiting:
         statements = []
         for design in designs:
@@ -88,7 +89,7 @@ def forecast(
             waiting.say("keeping the books")
             statements.append(statement_of(found, design, value, longer))
         waiting.say("writing the report")
-        write_whole(out, forecast_files(statements))
+        target.write(forecast_files(statements))
     print(answer(statements[0]))
     print(f"Report: {out / 'forecast.html'}; workbook: {out / 'forecast.xlsx'}")
 

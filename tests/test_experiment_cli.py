@@ -134,7 +134,7 @@ def test_an_experiment_from_plan_to_track_record(command, folder):
         (["plan", "wrong.yaml", "--out", "o"], "wrong.yaml, line 4: population"),
         (["predict", "wrong.yaml", "--out", "o"], "wrong.yaml, line 4: population"),
         (["predict", "no-size.yaml", "--draws", "20", "--out", "o"], "does not say how many members there are"),
-        (["predict", "experiment.yaml", "--out", "."], "holds something else"),
+        (["predict", "experiment.yaml", "--out", "."], "already holds"),
         (["assign", "nobody.csv", "experiment.yaml", "--out", "o"], "nobody.csv"),
         (["assign", "empty.csv", "experiment.yaml", "--out", "o"], "has 0 rows"),
         (["read", "live.csv", "--out", "o"], "the plan is missing"),
