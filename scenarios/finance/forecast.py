@@ -83,7 +83,7 @@ class At:
 def forecast(
     scenario: Scenario, *, snapshot: Start | Opening | None = None, months: int = 36, members: int | None = None,
     replications: int = 20, seed: int = 0, budget: float | Sequence[float] | None = None, threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, seen: Callable[[Outcome], None] | None = None,
 ) -> Forecast:  # fmt: skip
     """Forecast a programme's cost, sales, margin and points.
 
@@ -91,7 +91,7 @@ def forecast(
     members: simulated members of a start without snapshot (default: population.members; fixed costs and everything else are for
     that many); replications: joint draws of luck and parameters; as many again, at most 10, show luck alone; budget: currency
     units for the whole period, spread evenly, or one number a month, against benefit and fixed cost; threads: default all cores;
-    progress: called as progress(done, total, label).
+    progress: called as progress(done, total, label); seen: called with the outcome of each joint replication, in their order.
 
     The same seed gives the same members and luck for every scenario, so two forecasts differ replication by replication only by
     what their scenarios differ in. Raises InputError for months or replications out of range, members given with a snapshot, or a
@@ -115,6 +115,8 @@ def forecast(
         )  # fmt: skip
         if k < replications:
             runs.append(_Run(o, opening))
+            if seen is not None:
+                seen(o)
         else:
             luck.append(_lines(o))
         if progress is not None:
