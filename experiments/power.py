@@ -182,32 +182,35 @@ def _metric_power(plan: Plan, metric: Metric, arm: str) -> MetricPower:
     planning = metric.planning
     assert planning is not None
     size, noise = aim(metric), metric_noise(metric)
-    clusters = plan.unit == "cluster"
+    clustered = plan.unit == "cluster"
     sizing = plan.sizing
-    effect = design_effect(sizing.cluster_size or 1.0, planning.icc) if clusters else 1.0
+    effect = design_effect(sizing.cluster_size or 1.0, planning.icc) if clustered else 1.0
     looks = look_inflation(plan)
     share_0, share_1 = plan.shares[plan.control], plan.shares[arm]
-    control_needed = sample_size(noise, size, plan.alpha, plan.power, share_1 / share_0) * effect * looks
-    needed = math.ceil(control_needed * (1 + share_1 / share_0) - 1e-6)
+    control_needed = sample_size(noise, size, plan.alpha, plan.power, share_1 / share_0) * looks
+    one_by_one = control_needed * (1 + share_1 / share_0)
+    needed = math.ceil(one_by_one * effect - 1e-6)
     available = (
-        (sizing.clusters or 0) * (sizing.cluster_size or 0.0) if clusters else float(sizing.members or 0)
+        (sizing.clusters or 0) * (sizing.cluster_size or 0.0) if clustered else float(sizing.members or 0)
     )
     if not available:
         nan = math.nan
-        found, power, planned = nan, nan, nan
+        found, power, planned, unclustered = nan, nan, nan, nan
     else:
         n0, n1 = available * share_0, available * share_1
-        df = (sizing.clusters or 0) * (share_0 + share_1) - 2 if clusters else math.inf
+        df = (sizing.clusters or 0) * (share_0 + share_1) - 2 if clustered else math.inf
         cost = effect * looks
         power = power_of(noise, size, n0 / cost, n1 / cost, plan.alpha, df)
         found = detectable(noise, n0 / cost, n1 / cost, plan.alpha, plan.power, df)
+        unclustered = detectable(noise, n0 / cost, n1 / cost, plan.alpha, plan.power)
         planned = n0 + n1
     every = needed / (share_0 + share_1)
-    if clusters:
+    if clustered:
         weeks = math.ceil(sizing.outcome_days / 7) if power >= plan.power else None
     else:
         weeks = weeks_until(plan, every)
-    sentences = tuple(_sentences(plan, metric, needed, planned, power, found, effect, weeks))
+    told = _cluster_sentences(plan, metric, math.ceil(one_by_one - 1e-6), unclustered, effect) if clustered else []
+    sentences = tuple(_sentences(plan, metric, needed, planned, power, found, weeks, told))
     return MetricPower(metric.name, arm, size, needed, planned, power, found, effect, looks, weeks, sentences)
 
 
@@ -218,8 +221,8 @@ def _sentences(
     planned: float,
     power: float,
     found: float,
-    effect: float,
     weeks: int | None,
+    clusters: list[str],
 ) -> list[str]:
     planning = metric.planning
     assert planning is not None
@@ -237,7 +240,7 @@ def _sentences(
             f"{plan.power:.0%}."
         )
     if plan.unit == "cluster":
-        out += cluster_sentences(plan, metric, effect)
+        out += clusters
         out += _cluster_duration(plan, needed, power)
     elif weeks is not None:
         days = (plan.end - plan.start).days + 1
@@ -268,8 +271,11 @@ def _cluster_duration(plan: Plan, needed: int, power: float) -> list[str]:
     return out
 
 
-def cluster_sentences(plan: Plan, metric: Metric, effect: float) -> list[str]:
-    """What the number of clusters can and cannot show, in words."""
+def _cluster_sentences(plan: Plan, metric: Metric, one_by_one: int, alike: float, effect: float) -> list[str]:
+    """What the number of clusters can and cannot show, in words.
+
+    one_by_one: members needed without clusters; alike: the smallest effect found were the clusters known to be alike.
+    """
     planning, sizing = metric.planning, plan.sizing
     assert planning is not None
     count, size = sizing.clusters or 0, sizing.cluster_size or 0.0
@@ -278,15 +284,16 @@ def cluster_sentences(plan: Plan, metric: Metric, effect: float) -> list[str]:
         out.append(
             f"Members of one {plan.columns.cluster} are alike (intraclass correlation {planning.icc:g}): "
             f"{size:,.0f} of them tell as much as {size / effect:,.0f} members from everywhere "
-            f"(design effect {effect:.2f})."
+            f"(design effect {effect:.2f}). Randomised one by one, {one_by_one:,} members in the two arms would do."
         )
     if count:
         smallest = min(plan.shares.values()) * count
         if smallest < 2:
+            known = f"Even if that difference were known, only effects from {alike:.3g} on would be found. " if size else ""
             out.append(
                 f"With {count} clusters an arm has a single one, or none: the difference between arms "
                 "cannot be told from the difference between these places, whatever the number of members. "
-                "Such a pilot shows whether the programme works in practice; it shows no effect."
+                f"{known}Such a pilot shows whether the programme works in practice; it shows no effect."
             )
         elif smallest < 6:
             out.append(
@@ -294,39 +301,3 @@ def cluster_sentences(plan: Plan, metric: Metric, effect: float) -> list[str]:
                 "six or more an arm are usual."
             )
     return out
-
-
-def pilot_in_words(
-    stores: int,
-    members: int,
-    icc: float,
-    control: float,
-    treated: float,
-    alpha: float = 0.05,
-    power: float = 0.8,
-) -> str:
-    """What a pilot in a few stores can show of a proportion, in words and numbers.
-
-    stores: stores in the pilot, half of them treated; members: a store; control, treated: the proportions.
-    """
-    effect = design_effect(members, icc)
-    noise = proportion_noise(control, treated)
-    one_by_one = sample_size(noise, treated - control, alpha, power)
-    effective = stores / 2 * members / effect
-    shift = detectable(noise, effective, effective, alpha, power)
-    said = (
-        f"{stores} stores of {members:,} members with intraclass correlation {icc:g} have a design effect of "
-        f"{effect:.2f}: they tell as much as {2 * effective:,.0f} members. "
-        f"Finding {control:.1%} -> {treated:.1%} "
-        f"needs {one_by_one:,} members an arm randomised one by one, {math.ceil(one_by_one * effect):,} in "
-        "such stores."
-    )
-    if stores < 4:
-        return (
-            f"{said} With one store an arm there is no way to tell the programme's effect from the "
-            f"difference between the stores; even if that were known, only {100 * shift:.1f} points "
-            "or more would show."
-        )
-    df = stores - 2
-    shift = detectable(noise, effective, effective, alpha, power, df)
-    return f"{said} Such a pilot finds changes of {100 * shift:.1f} points or more."

@@ -17,7 +17,6 @@ from experiments.power import (
     design_effect,
     detectable,
     mean_noise,
-    pilot_in_words,
     plan_power,
     power_of,
     proportion_noise,
@@ -109,12 +108,36 @@ def test_mistakes_are_named(old, new, sentence, tmp_path):
     assert "EXPERIMENT.yaml" in str(caught.value) and sentence in str(caught.value)
 
 
-def test_a_pilot_of_two_stores():
+PILOT = """\
+experiment: pilot
+population: members of two stores
+unit: cluster
+columns: {cluster: store}
+arms: {control: {share: 0.5}, trial: {share: 0.5}}
+control: control
+start: 2026-03-01
+end: 2026-05-30
+sizing: {clusters: 2, cluster_size: 500}
+metrics:
+  - name: active
+    role: primary
+    kind: proportion
+    column: active
+    simulation_margin: 0.014
+    planning: {baseline: 0.28, minimum_effect: 0.014, icc: 0.02}
+"""
+
+
+def test_a_pilot_of_two_stores(tmp_path):
     assert design_effect(500, 0.02) == pytest.approx(10.98)
     assert sample_size(proportion_noise(0.28, 0.294), 0.014) == 16_386
-    words = pilot_in_words(2, 500, 0.02, 0.28, 0.294)
-    assert "design effect of 10.98" in words and "16,386 members an arm" in words
-    assert "no way to tell the programme's effect from the difference between the stores" in words
+    (found,) = plan_power(plan_of(tmp_path, PILOT))
+    words = " ".join(found.sentences)
+    assert "design effect 10.98" in words and "Randomised one by one, 32,772 members in the two arms would do" in words
+    assert found.members_needed == math.ceil(2 * 16_386 * 10.98)
+    assert "cannot be told from the difference between these places" in words
+    alone = detectable(proportion_noise(0.28, 0.294), 500 / 10.98, 500 / 10.98)
+    assert f"Even if that difference were known, only effects from {alone:.3g} on would be found" in words
 
 
 def test_power_is_that_of_statsmodels():
