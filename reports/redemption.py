@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reports.statement import Statement
-from scenarios.finance.triangle_backtest import backtest, by_chain_ladder, by_curve
 from scenarios.finance.chain_ladder import mack
 from scenarios.finance.curves import fit_curve
 from scenarios.finance.triangle import Triangle, triangle_of
+from scenarios.finance.triangle_backtest import backtest, by_chain_ladder, by_curve
 from sim.errors import InputError
 
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.finance.triangle_backtest import backtest, by_chain_ladder, by_curve
 from scenarios.finance.chain_ladder import mack
 from scenarios.finance.curves import CURVES, fit_curve
 from scenarios.finance.points import ledger
 from scenarios.finance.triangle import develop, extrapolated_tail, triangle, triangle_of
+from scenarios.finance.triangle_backtest import backtest, by_chain_ladder, by_curve
 from sim.errors import InputError
 
 RAA = [
