@@ -21,12 +21,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments import sources
 from experiments.aggregates import Accumulator, aggregate
 from experiments.arm_means import arm_means
 from experiments.estimators import Effect, Target, effect, levels
-from experiments.sources import ParquetSource
 from experiments.values import Labels, numbers
+from scenarios import sources
+from scenarios.sources import ParquetSource
 
 REPEATS = 15
 ARMS = ("control", "trial")

@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from experiments.plan_file import Condition, Plan
-from experiments.sources import Source, require
 from experiments.values import EMPTY, Labels, dates, numbers
+from scenarios.sources import Source, require
 from sim.errors import InputError
 
 

@@ -19,7 +19,7 @@ from experiments.plan_file import load_plan
 from experiments.prediction import differ_early
 from experiments.readout import Table, read
 from experiments.simulated_power import Progress, simulated_power
-from experiments.sources import open_source
+from scenarios.sources import open_source
 
 
 def plan_command(

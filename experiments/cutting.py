@@ -11,7 +11,7 @@ from experiments.features import Feature, Features, features_of, value_feature
 from experiments.plan_file import Plan
 from experiments.quantiles import bootstrap_se, cluster_bootstrap_se, quantile
 from experiments.scan import collect
-from experiments.sources import Source
+from scenarios.sources import Source
 from sim.errors import InputError
 
 

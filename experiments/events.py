@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from experiments.plan_file import Plan
-from experiments.sources import Source, arrow_reader, quoted, require
 from experiments.values import dates, numbers
+from scenarios.sources import Source, arrow_reader, quoted, require
 from sim.errors import InputError
 
 

@@ -27,7 +27,7 @@ from experiments.looks import Look, look_of
 from experiments.plan_file import Metric, Plan
 from experiments.scan import Scan, label_columns, scan
 from experiments.segments import shrink, trend
-from experiments.sources import open_source, require
+from scenarios.sources import open_source, require
 from sim.errors import InputError
 
 Table = str | Path | pd.DataFrame

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from experiments.aggregates import Accumulator, Aggregate, Codes, Floats, Key
 from experiments.features import Feature, Features, Reader
 from experiments.plan_file import Plan
-from experiments.sources import Source
 from experiments.values import Labels, dates
+from scenarios.sources import Source
 from sim.errors import InputError
 
 EXTREMES = 10

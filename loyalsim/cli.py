@@ -83,7 +83,9 @@ def schema() -> None:
 
 @app.command()
 def calibrate(
-    transactions: Annotated[Path, typer.Argument(help="CSV or Parquet file, one row a purchase.")],
+    transactions: Annotated[
+        str, typer.Argument(help="CSV, Parquet or DuckDB file, or database table (URL#table), one row a purchase.")
+    ],
     member: Annotated[str, typer.Option(help="Column with the member.")],
     date: Annotated[str, typer.Option(help="Column with the date.")],
     value: Annotated[str, typer.Option(help="Column with the value of the purchase.")],

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from panel_simulator import simulated_panel
 
-from scenarios.calibration import Calibration, calibrate, calibrate_frame
+from scenarios.calibration import Calibration, calibrate
 from scenarios.calibration.choice import inner_origins
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -43,7 +43,7 @@ HELD_OUT_DAYS = 60
 
 def forecast_of(frame: Any, days: int) -> Calibration:
     start = np.datetime64("2015-01-01") + days - HELD_OUT_DAYS
-    return calibrate_frame(frame, member="member", date="date", value="value", holdout_from=str(start))
+    return calibrate(frame, member="member", date="date", value="value", holdout_from=str(start))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_the_held_out_days_reach_no_number_of_the_fit() -> None:
     spoiled.loc[late, "value"] *= 50
     spoiled = spoiled[~late | (spoiled["member"] % 2 == 0)]
     options = {"member": "member", "date": "date", "value": "value", "holdout_from": "2015-07-01"}
-    one, two = calibrate_frame(frame, **options), calibrate_frame(spoiled, **options)
+    one, two = calibrate(frame, **options), calibrate(spoiled, **options)
     for key in ("parameters", "choice", "uncertainty", "frequency", "gaps"):
         assert one.report[key] == two.report[key], key
     assert one.report["holdout"]["value"]["actual"] != two.report["holdout"]["value"]["actual"]

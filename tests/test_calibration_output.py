@@ -15,13 +15,14 @@ from panel_simulator import simulated_panel
 from ruamel.yaml import YAML
 
 from reports.fit import fit_files
-from scenarios.calibration import Calibration, calibrate_frame
+from scenarios.calibration import Calibration, calibrate
+from scenarios.sources import FrameSource
 from sim.population import Population
 
-OPTIONS = {"member": "member", "date": "date", "value": "value", "name": "shop <1>.csv"}
+OPTIONS = {"member": "member", "date": "date", "value": "value"}
 
 
-def dirty_panel() -> pd.DataFrame:
+def dirty_panel() -> FrameSource:
     frame = simulated_panel(
         np.random.default_rng(6),
         members=300,
@@ -32,12 +33,12 @@ def dirty_panel() -> pd.DataFrame:
         joining_days=299,
     )
     refund = frame.iloc[[3]].assign(value=-5.0)
-    return pd.concat([frame, frame.iloc[[10, 11]], refund], ignore_index=True)
+    return FrameSource(pd.concat([frame, frame.iloc[[10, 11]], refund], ignore_index=True), "shop <1>.csv")
 
 
 @pytest.fixture(scope="module")
 def held_out() -> Calibration:
-    return calibrate_frame(dirty_panel(), holdout_from="2015-09-01", **OPTIONS)
+    return calibrate(dirty_panel(), holdout_from="2015-09-01", **OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def a_year() -> Calibration:
     frame = simulated_panel(
         np.random.default_rng(7), members=200, days=380, rate=0.05, shape=1.2, present=True, season=0.3
     )
-    return calibrate_frame(frame, **OPTIONS)
+    return calibrate(frame, **OPTIONS)
 
 
 def test_the_document_is_the_population_that_a_scenario_takes(held_out: Calibration) -> None:
@@ -91,7 +92,7 @@ def test_the_file_names_and_the_keys_are_the_promised_ones(files: dict[str, str 
 
 
 def test_the_held_out_actuals_are_those_of_the_members_seen_before(held_out: Calibration) -> None:
-    frame = dirty_panel()
+    frame = dirty_panel().frame
     frame = frame[~frame.duplicated() & (frame["value"] > 0)]
     days = frame.groupby(["member", "date"])["value"].sum().reset_index()
     known = days.loc[days["date"] < "2015-09-01", "member"].unique()
@@ -120,7 +121,7 @@ def test_the_page_is_self_contained_and_says_it_all(files: dict[str, str | bytes
 
 
 def test_same_data_and_seed_give_the_same_bytes(files: dict[str, str | bytes]) -> None:
-    again = fit_files(calibrate_frame(dirty_panel(), holdout_from="2015-09-01", **OPTIONS))
+    again = fit_files(calibrate(dirty_panel(), holdout_from="2015-09-01", **OPTIONS))
     assert again == files
 
 
@@ -153,5 +154,5 @@ def test_steady_joining_is_measured(held_out: Calibration) -> None:
 
 def test_progress_is_told_in_words() -> None:
     said: list[str] = []
-    calibrate_frame(dirty_panel(), progress=said.append, **OPTIONS)
+    calibrate(dirty_panel(), progress=said.append, **OPTIONS)
     assert said[0] == "cleaning" and "forecasting" in said and any(s.startswith("trying: ") for s in said)

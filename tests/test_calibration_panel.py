@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from panel_simulator import simulated_panel
 
-from scenarios.calibration import calibrate, calibrate_frame
+from scenarios.calibration import calibrate
 from scenarios.calibration.panel import Panel, clean
 from scenarios.calibration.table import read_table
 from sim.errors import InputError
 
-COLUMNS = ("who", "day", "paid")
+COLUMNS = {"member": "who", "date": "day", "value": "paid"}
 DIRTY = """who,day,paid,note
 anna,2020-03-02,10.00,a
 anna,2020-03-02,10.00,a
@@ -42,8 +42,8 @@ def table(tmp_path: Path, text: str, name: str = "t.csv") -> Path:
 
 
 def dirty(tmp_path: Path) -> Panel:
-    frame, _ = read_table(table(tmp_path, DIRTY), COLUMNS)
-    return clean(frame, member="who", date="day", value="paid")
+    frame, *_ = read_table(table(tmp_path, DIRTY), **COLUMNS)
+    return clean(frame, **COLUMNS)
 
 
 def test_every_rule_is_counted_and_nothing_is_lost_in_silence(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_csv_and_parquet_and_semicolons_give_the_same_panel(tmp_path: Path) -> N
     frame.to_parquet(tmp_path / "c.parquet")
     panels = []
     for name in ("a.csv", "b.csv", "c.parquet"):
-        read, _ = read_table(tmp_path / name, ("member", "date", "value"))
+        read, *_ = read_table(tmp_path / name, member="member", date="date", value="value")
         panels.append(clean(read, member="member", date="date", value="value"))
     for other in panels[1:]:
         assert other.members == panels[0].members and len(other.day) == len(panels[0].day)
@@ -155,8 +155,8 @@ GOOD = "who,day,paid\n" + "".join(
     [
         ("", ["t.csv", "empty"]),
         ("who,day,paid\n", ["t.csv", "no rows"]),
-        ("who,date,paid\nm,2020-01-01,3\n", ["no column 'day'", "who, date, paid"]),
-        ("who,day,payd\nm,2020-01-01,3\n", ["no column 'paid'", "did you mean 'payd'"]),
+        ("who,date,paid\nm,2020-01-01,3\n", ["column 'day' (the date) is missing", "who, date, paid"]),
+        ("who,day,payd\nm,2020-01-01,3\n", ["column 'paid' (the value) is missing", "did you mean payd"]),
         ("who,day,paid\nm,2020-01-01,3\n", ["has 1 members", "at least 50"]),
         ("who,day,paid\n" + "m,2020-01-01,\n" * 3, ["none of its 3 rows", "missing value: 1"]),
         (GOOD.replace(",2020-", ",x2020-"), ["'day'", "0 of 600", "x2020-"]),
@@ -209,7 +209,7 @@ def test_files_of_another_kind_are_refused(
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    for path, word in ((tmp_path / "none.csv", "does not exist"), (tmp_path, "is a folder")):
+    for path, word in ((tmp_path / "none.csv", "there is no such file"), (tmp_path, "is a folder")):
         with pytest.raises(InputError, match=word):
             calibrate(path, member="who", date="day", value="paid")
 
@@ -223,4 +223,4 @@ def test_a_holdout_outside_the_data_is_refused(tmp_path: Path, date: str) -> Non
 def test_a_column_named_twice_for_two_roles_is_refused() -> None:
     frame = pd.DataFrame({"who": ["a"], "paid": [1.0]})
     with pytest.raises(InputError, match="three different columns"):
-        calibrate_frame(frame, member="who", date="paid", value="paid")
+        calibrate(frame, member="who", date="paid", value="paid")

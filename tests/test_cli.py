@@ -1,6 +1,7 @@
 """The command line: quick, plain about mistakes, and it writes whole results or nothing."""
 
 import dataclasses
+import html
 import json
 import os
 import resource
@@ -164,7 +165,7 @@ def test_calibrate_hands_over_its_columns_and_writes_the_fit(command, monkeypatc
     )  # fmt: skip
     assert code == 0 and "population.yaml" in out
     assert seen == {
-        "path": Path("sales.csv"), "member": "id", "date": "day", "value": "eur", "holdout_from": "2018-01-31", "seed": 0
+        "path": "sales.csv", "member": "id", "date": "day", "value": "eur", "holdout_from": "2018-01-31", "seed": 0
     }  # fmt: skip
     assert sorted(p.name for p in (tmp_path / "fit").iterdir()) == sorted(files)
 
@@ -210,7 +211,21 @@ def test_the_demo_keeps_thresholds_at_the_same_multiple_of_what_members_buy():
     assert (gold.purchases, gold.spend) == (60, 12_000)
     assert {d.population.members for d in by_name.values()} == {20_000}
     assert by_name["p4"].population.basket.median == 7 * 150
-    assert type(p4).model_validate(by_name["p4"].model_dump(exclude={"programme", "behaviour"})).name == "p4"
+    assert type(p4).model_validate(by_name["p4"].model_dump()) == by_name["p4"]
+
+
+def test_the_demo_says_what_it_takes_a_dollar_for_and_how_it_scales_tiers():
+    from reports.comparison import comparison_page
+    from scenarios.comparison import compare
+    from scenarios.files import load
+
+    population = load("p4").population
+    busy = population.model_copy(update={"purchase_rate": population.purchase_rate.model_copy(update={"mean": 0.222})})
+    chosen = [d for d in loyalsim.demo.designs(busy) if d.name in ("no-programme", "p4")]
+    page = html.unescape(comparison_page(compare(chosen, members=200, replications=1)))
+    assert "A dollar of the panel counts as 7 yuan" in page and "150.00 dollars becomes 1050.00 yuan" in page
+    assert "multiplied by 10, because these members make 81" in page and "gold from 60 purchases and 12,000 yuan" in page
+    assert "The plan prices no reward" in page
 
 
 def test_no_progress_where_the_output_is_no_terminal(capsys):

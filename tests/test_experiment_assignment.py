@@ -12,8 +12,8 @@ import pytest
 from experiments.assignment import arm_of, assign
 from experiments.commands import assign_command
 from experiments.plan_file import Plan
-from experiments.sources import open_source
 from reports.assignment import assignment_files
+from scenarios.sources import open_source
 from sim.errors import InputError
 
 BASE = {

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import sources
 from experiments.plan_file import Plan
 from experiments.readout import read
-from experiments.sources import open_source
 from experiments.values import Labels, dates, numbers
+from scenarios import sources
+from scenarios.sources import open_source
 from sim.errors import InputError
 
 PLAN = Plan.model_validate_json(

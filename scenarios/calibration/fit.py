@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scenarios.calibration.baskets import Baskets
 from scenarios.calibration.candidates import Fit, baskets_of, fit_candidate, with_posterior
@@ -22,7 +19,8 @@ from scenarios.calibration.panel import Panel, check_enough, clean, holdout_day
 from scenarios.calibration.people import population_data
 from scenarios.calibration.shocks import Shocks, Weeks, shocks_of, weeks_of
 from scenarios.calibration.summary import choice_summary, parameter_summary, textbook_summary
-from scenarios.calibration.table import check_columns, read_table
+from scenarios.calibration.table import read_table
+from scenarios.sources import Where, label
 from sim.population import Population
 
 FORECAST_DRAWS = 200
@@ -43,7 +41,7 @@ class Calibration:
 
 
 def calibrate(
-    path: str | Path,
+    transactions: Where,
     *,
     member: str,
     date: str,
@@ -52,51 +50,17 @@ def calibrate(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Calibration:
-    """Calibrate members from the CSV or Parquet file `path`, one row a purchase.
+    """Calibrate members from transactions, one row a purchase: a file, a database table or a data frame (scenarios.sources).
 
     `member`, `date` and `value` name the columns; the days from `holdout_from` on are kept out of the fit
     and of every choice, and compared with their forecast. `progress` is told in words what is being done.
-    The same file and seed give the same result to the last bit.
+    The same table and seed give the same result to the last bit.
 
-    Raises InputError when the file cannot be read, a column is missing or holds something else, the
+    Raises InputError when the table cannot be read, a column is missing or holds something else, the
     held-out period lies outside the data, or too few members or days are left.
     """
-    frame, digest = read_table(Path(path), (member, date, value))
-    return _calibrate(
-        frame, Path(path).name, str(path), digest, member, date, value, holdout_from, seed, progress
-    )
-
-
-def calibrate_frame(
-    frame: pd.DataFrame,
-    *,
-    member: str,
-    date: str,
-    value: str,
-    holdout_from: str | dt.date | None = None,
-    seed: int = 0,
-    progress: Callable[[str], None] | None = None,
-    name: str = "data frame",
-) -> Calibration:
-    """As `calibrate`, from a table in memory; `name` stands for the file in messages and reports."""
-    check_columns(frame, (member, date, value), name)
-    rows = pd.util.hash_pandas_object(frame[[member, date, value]], index=False).to_numpy()
-    digest = hashlib.sha256(rows.tobytes()).hexdigest()
-    return _calibrate(frame, name, name, digest, member, date, value, holdout_from, seed, progress)
-
-
-def _calibrate(
-    frame: pd.DataFrame,
-    name: str,
-    where: str,
-    digest: str,
-    member: str,
-    date: str,
-    value: str,
-    holdout_from: str | dt.date | None,
-    seed: int,
-    progress: Callable[[str], None] | None,
-) -> Calibration:
+    frame, read_from, digest = read_table(transactions, member=member, date=date, value=value)
+    where = read_from.name
     tell = progress or (lambda text: None)
     tell("cleaning")
     panel = clean(frame, member=member, date=date, value=value, where=where)
@@ -114,7 +78,7 @@ def _calibrate(
     tell("forecasting")
     futures = draw_futures(fit, baskets, shocks, horizon, FORECAST_DRAWS, rng)
     source = {
-        "file": name,
+        "file": label(read_from),
         "sha256": digest,
         "columns": {"member": member, "date": date, "value": value},
         "rows": len(frame),

@@ -20,6 +20,7 @@ MIN_REPEATERS = 20
 MIN_DAYS = 28
 _STRAY_GAP_DAYS = 366
 _STRAY_SHARE = 0.001
+_ABSENT = ("", "nan", "NaN", "NaT", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null")
 _DATE_FORMATS = ("%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d")
 
 
@@ -101,7 +102,7 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
 
     drop(frame.duplicated().to_numpy(), "duplicate rows", "rows equal in every column: the first is kept")
     for role, column in (("member", member), ("date", date), ("value", value)):
-        absent = frame[column].isna() | frame[column].astype(str).str.strip().isin(["", "nan", "NaT", "None"])
+        absent = frame[column].isna() | frame[column].astype(str).str.strip().isin(_ABSENT)
         drop(absent.to_numpy(), f"missing {role}", f"no {role} in column {column!r}: left out")
     dates = _dates(frame[date], date, where)
     _mostly(dates.notna().to_numpy(), frame[date], where, date, "dates such as 2017-09-30")

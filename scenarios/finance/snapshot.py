@@ -6,11 +6,9 @@ import calendar
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scenarios.finance import history
 from scenarios.finance.opening_lots import by_month, corrected, months_before, spread_evenly
@@ -24,14 +22,13 @@ from scenarios.finance.reconciliation import (
 )
 from scenarios.finance.snapshot_checks import check_coupons, check_ids, check_lots, check_members
 from scenarios.finance.snapshot_tables import COUPONS, LOTS, MEMBERS, MONTHS_BACK, MOST, Table, day_number, read_table
+from scenarios.sources import Where
 from sim.errors import InputError
 from sim.member import LONG_AGO, MEMBER, NEVER, QUALIFYING, WALLET
 from sim.opening import Opening
 from sim.scenario import Scenario
 from sim.tables import BLOCKS, Tables, compile_tables, minor
 from sim.typing import Array, Floats, Ints
-
-Where = str | Path | pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -316,7 +313,7 @@ def _built(
     notes += _unsaid(people, scenario)
     return Snapshot(
         as_of=end,
-        label=f"{people.name} as of {end}, {n} members, sha256 {_digest(people, held, offers)[:16]}",
+        label=f"{people.label} as of {end}, {n} members, sha256 {_digest(people, held, offers)[:16]}",
         reconciliation=report,
         notes=[*report.notes, *notes],
         who=c["member"],

@@ -1,4 +1,4 @@
-"""Tables of a live programme, read and checked cell by cell: CSV, Parquet or a database table behind an SQLAlchemy URL."""
+"""Tables of a live programme, read and checked cell by cell."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scenarios.composing import guess
+from scenarios.sources import INDEX, Where, first_row, label, missing, open_source, whole
 from sim.errors import InputError
 from sim.typing import Array
 
@@ -77,6 +78,9 @@ class Table:
     """One table: columns as arrays, dates as days since 1970 with NaN for none, money in minor units."""
 
     name: str
+    """for messages"""
+    label: str
+    """for results: without the folder"""
     first_row: int
     """number of the first row for messages: 2 in a CSV file, whose header is line 1, else 1"""
     columns: dict[str, Array]
@@ -93,71 +97,35 @@ class Table:
             self.problems.append(f"{self.name}: row {int(row) + self.first_row}, column {column}: {says(int(row))}")
 
 
-def read_table(where: str | Path | pd.DataFrame, wanted: dict[str, Column], what: str) -> Table:
-    """Read and check a table of the columns `wanted`.
+def read_table(where: Where, wanted: dict[str, Column], what: str) -> Table:
+    """Read and check a table of the columns `wanted` (where: see scenarios.sources).
 
     Raises InputError for what cannot be read, lacks a needed column or has one that is not allowed; wrong cells are gathered in
     Table.problems.
     """
-    frame, name, first = _frame(where)
-    names = [str(c) for c in frame.columns]
+    source = open_source(where)
+    name, names = source.name, [c for c in source.columns() if not c.startswith(INDEX)]
     for column in names:
-        if names.count(column) > 1:
-            raise InputError(f"{name}: two columns are called {column!r}")
         if PERSONAL.search(column.lower().replace("-", "_").replace(" ", "_")) and column not in wanted:
             raise InputError(
                 f"{name}: column {column!r} looks like personal data; a snapshot takes pseudonymous ids only: remove the column"
             )
     allowed = ", ".join(wanted)
-    unknown = [c for c in names if c not in wanted]
-    missing = [c for c, column in wanted.items() if column.needed and c not in names]
-    if unknown or missing:
-        raise InputError(
-            *(f"{name}: column {c!r} is not known; a {what} table may have {allowed}" for c in unknown),
-            *(f"{name}: column {c!r} ({wanted[c].says}) is missing; found {', '.join(names)}" for c in missing),
-        )
+    unknown = [
+        f"{name}: column {c!r} is not known; a {what} table may have {allowed}{guess(c, list(wanted))}"
+        for c in names
+        if c not in wanted
+    ]
+    problems = unknown + missing(name, names, {c: column.says for c, column in wanted.items() if column.needed})
+    if problems:
+        raise InputError(*problems)
+    frame = whole(source)
     if not len(frame):
         raise InputError(f"{name}: has no rows")
-    table = Table(name, first, {}, len(frame))
+    table = Table(name, label(source), first_row(source), {}, len(frame))
     for column in names:
         table.columns[column] = _READERS[wanted[column].kind](table, column, frame[column], wanted[column])
     return table
-
-
-def _frame(where: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str, int]:
-    if isinstance(where, pd.DataFrame):
-        return where, "data frame", 1
-    text = str(where)
-    if "://" in text:
-        return _sql(text), re.sub(r"://[^@/]*@", "://", text), 1
-    path = Path(text)
-    if not path.is_file():
-        raise InputError(f"{text}: there is no such file; give a CSV file, a Parquet file or a database URL with #table")
-    try:
-        if path.name.lower().endswith((".csv", ".csv.gz")):
-            with_header = pd.read_csv(path, dtype=str, keep_default_na=False, header=None, encoding="utf-8-sig")
-            body = with_header.iloc[1:].reset_index(drop=True)
-            body.columns = pd.Index(with_header.iloc[0].tolist())
-            return body, path.name, 2
-        if path.name.lower().endswith((".parquet", ".pq")):
-            return pd.read_parquet(path), path.name, 1
-    except (ValueError, OSError, pd.errors.ParserError) as problem:
-        raise InputError(f"{path.name}: cannot be read as a table ({str(problem).splitlines()[0]})") from None
-    raise InputError(f"{path.name}: is of an unknown kind; give a CSV file, a Parquet file or a database URL with #table")
-
-
-def _sql(text: str) -> pd.DataFrame:
-    import sqlalchemy
-
-    url, _, table = text.partition("#")
-    shown = re.sub(r"://[^@/]*@", "://", url)
-    if not table:
-        raise InputError(f"{shown}: no table is named; add # and its name")
-    try:
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
-        return pd.read_sql_table(table, engine)
-    except (sqlalchemy.exc.SQLAlchemyError, ModuleNotFoundError, ValueError) as problem:
-        raise InputError(f"{shown}#{table}: cannot be read ({str(problem).splitlines()[0]})") from None
 
 
 def _empty(values: pd.Series[Any]) -> Array:

@@ -1,22 +1,28 @@
-"""Tables of live data from anywhere, streamed in blocks: CSV, Parquet, DuckDB, any SQLAlchemy URL, data
-frames."""
+"""Tables from anywhere, streamed in blocks: CSV, Parquet, DuckDB, any SQLAlchemy URL, data frames."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
 
+from scenarios.composing import guess
 from sim.errors import InputError
 
 ROWS = 65_536
 """rows of a block"""
+INDEX = "__index_level_"
+"""how columns begin in which pandas keeps an index; they are no part of a table"""
 
 _ALLOWED = "a .csv, .csv.gz, .parquet or .duckdb file, or a database URL such as postgresql://host/db#table"
+_TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+_SEPARATORS = (",", ";", "\t", "|")
 
 
 class Source(Protocol):
@@ -33,13 +39,15 @@ class Source(Protocol):
         """Blocks of the named columns, in that order, none of them empty."""
 
 
-def open_source(where: str | Path | pd.DataFrame) -> Source:
+def open_source(where: Where) -> Source:
     """The table at `where`: a file, a database URL (`#table` names the table), or a data frame.
 
     In a database or .duckdb file with one table, `#table` may be left out.
 
     Raises InputError where there is no such file or table, or the kind of file is unknown.
     """
+    if isinstance(where, FrameSource):
+        return where
     if isinstance(where, pd.DataFrame):
         return FrameSource(where)
     text = str(where)
@@ -49,9 +57,9 @@ def open_source(where: str | Path | pd.DataFrame) -> Source:
     file, _, table = text.partition("#")
     path = Path(file)
     if not path.is_file():
-        raise InputError(f"{file}: there is no such file; give {_ALLOWED}")
+        raise InputError(f"{file}: {'is a folder' if path.is_dir() else 'there is no such file'}; give {_ALLOWED}")
     name = path.name.lower()
-    if name.endswith((".csv", ".csv.gz")):
+    if name.endswith(_TEXT):
         return CsvSource(path)
     if name.endswith((".parquet", ".pq")):
         return ParquetSource(path)
@@ -60,18 +68,39 @@ def open_source(where: str | Path | pd.DataFrame) -> Source:
     raise InputError(f"{file}: is of an unknown kind; give {_ALLOWED}")
 
 
-def require(source: Source, wanted: dict[str, str]) -> None:
+def require(source: Source, wanted: Mapping[str, str]) -> None:
     """Check that `wanted` columns (name -> what for) are there; InputError names each that is not."""
-    there = source.columns()
-    missing = {column: use for column, use in wanted.items() if column not in there}
-    if missing:
-        shown = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
-        raise InputError(
-            *(
-                f"{source.name}: column {column!r} ({use}) is missing; the columns are {shown}"
-                for column, use in missing.items()
-            )
-        )
+    problems = missing(source.name, source.columns(), wanted)
+    if problems:
+        raise InputError(*problems)
+
+
+def missing(place: str, there: list[str], wanted: Mapping[str, str]) -> list[str]:
+    """A sentence for each `wanted` column (name -> what for) that is not `there`."""
+    shown = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
+    return [
+        f"{place}: column {column!r} ({use}) is missing; the columns are {shown}{guess(column, there)}"
+        for column, use in wanted.items()
+        if column not in there
+    ]
+
+
+def whole(source: Source) -> pd.DataFrame:
+    """All of a table in memory: text columns as text, others as the source has them; for tables of members or purchases."""
+    names = [name for name in source.columns() if not name.startswith(INDEX)]
+    frames = [block.to_pandas(ignore_metadata=True) for block in source.blocks(names)]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({name: [] for name in names})
+
+
+def label(source: Source) -> str:
+    """What results call it: a file without its folder, so that they do not depend on where it lies."""
+    path = getattr(source, "path", None)
+    return source.name if path is None else source.name.removeprefix(str(path.parent)).lstrip("/\\")
+
+
+def first_row(source: Source) -> int:
+    """Number of the first row as a person counts: 2 in a file whose header is line 1, else 1."""
+    return 2 if isinstance(source, CsvSource) else 1
 
 
 @dataclass(frozen=True)
@@ -93,9 +122,16 @@ class FrameSource:
             yield pa.table({column: _array(part.iloc[:, place[column]]) for column in columns})
 
 
+Where = str | Path | pd.DataFrame | FrameSource
+"""A file, a database URL (`#table` names the table), or a data frame, which may carry a name"""
+
+
 @dataclass(frozen=True)
 class CsvSource:
-    """A CSV file with a header line, plain or gzipped, UTF-8; every column is read as text."""
+    """A text file with a header line, plain or gzipped, UTF-8; every column is read as text.
+
+    Fields are separated by what the header has most of: comma, semicolon, tab or bar.
+    """
 
     path: Path
 
@@ -104,37 +140,75 @@ class CsvSource:
         return str(self.path)
 
     def columns(self) -> list[str]:
-        names = [str(name) for name in self._open(None).schema.names]
-        _check_names(names, self.name)
-        return names
+        _check_names(self._header()[0], self.name)
+        return self._header()[0]
 
     def blocks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         reader = self._open(list(columns))
-        while True:
+        while reader is not None:
             try:
                 batch = reader.read_next_batch()
             except StopIteration:
                 return
             except (pa.ArrowInvalid, OSError) as problem:
-                raise InputError(f"{self.name}: is not a proper CSV table ({problem})") from None
+                raise InputError(self._why(problem)) from None
             if len(batch):
                 yield pa.Table.from_batches([batch])
 
-    def _open(self, columns: list[str] | None) -> Any:
+    def _open(self, columns: list[str]) -> Any:
+        """A reader of the rows; None where there are none."""
         import pyarrow.csv
 
-        convert: dict[str, Any] = {"strings_can_be_null": True, "null_values": [""]}
-        if columns is not None:
-            convert |= {"include_columns": columns, "column_types": dict.fromkeys(columns, pa.string())}
+        names, separator, rows = self._header()
+        if not rows:
+            return None
+        convert = {"strings_can_be_null": True, "null_values": [""], "include_columns": columns}
         try:
             return pyarrow.csv.open_csv(
                 self.path,
-                read_options=pyarrow.csv.ReadOptions(block_size=1 << 21, use_threads=False),
-                parse_options=pyarrow.csv.ParseOptions(newlines_in_values=False),
-                convert_options=pyarrow.csv.ConvertOptions(**convert),
+                read_options=pyarrow.csv.ReadOptions(block_size=1 << 21, use_threads=False, column_names=names, skip_rows=1),
+                parse_options=pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=False),
+                convert_options=pyarrow.csv.ConvertOptions(**convert, column_types=dict.fromkeys(columns, pa.string())),
             )
         except (pa.ArrowInvalid, OSError) as problem:
+            raise InputError(self._why(problem)) from None
+
+    def _header(self) -> tuple[list[str], str, bool]:
+        """Names of the columns, the separator, and whether a row follows."""
+        try:
+            with self._text() as lines:
+                first = lines.readline()
+                rows = any(line.strip() for line in lines)
+        except UnicodeDecodeError:
+            raise InputError(self._why(None)) from None
+        except (OSError, EOFError) as problem:
             raise InputError(f"{self.name}: is not a CSV table with a header ({problem})") from None
+        if not first.strip():
+            raise InputError(f"{self.name}: is empty; give a table with a header and rows")
+        separator = max(_SEPARATORS, key=first.count)
+        return [name.strip() for name in next(csv.reader([first], delimiter=separator))], separator, rows
+
+    def _text(self) -> IO[str]:
+        """The file as text, gzipped or not."""
+        if self.path.name.lower().endswith(".gz"):
+            return gzip.open(self.path, "rt", encoding="utf-8-sig", newline="")
+        return self.path.open(encoding="utf-8-sig", newline="")
+
+    def _why(self, problem: Exception | None) -> str:
+        """What is wrong with the first line that cannot be read."""
+        line = 0
+        try:
+            names, separator, _ = self._header() if problem is not None else ([], ",", False)
+            with self._text() as lines:
+                for line, row in enumerate(csv.reader(lines, delimiter=separator), 1):
+                    if row and names and len(row) != len(names):
+                        return f"{self.name}, line {line}: has {len(row)} fields; the header names {len(names)}"
+        except UnicodeDecodeError as wrong:
+            byte = wrong.object[wrong.start]
+            return f"{self.name}: found the byte 0x{byte:02X} after line {line}, allowed is UTF-8 text; save it as UTF-8"
+        except (OSError, EOFError, csv.Error) as wrong:
+            return f"{self.name}: is not a proper CSV table ({wrong})"
+        return f"{self.name}: is not a proper CSV table ({problem})"
 
 
 @dataclass(frozen=True)
@@ -161,7 +235,8 @@ class ParquetSource:
         try:
             return pyarrow.parquet.ParquetFile(self.path, buffer_size=1 << 16, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as problem:
-            raise InputError(f"{self.name}: is not a Parquet file ({problem})") from None
+            first = str(problem).splitlines()[0]
+            raise InputError(f"{self.name}: is not a Parquet file, which begins and ends with PAR1 ({first})") from None
 
 
 @dataclass(frozen=True)
@@ -215,9 +290,7 @@ class SqlSource:
         try:
             shown = sqlalchemy.make_url(self.url).render_as_string(hide_password=True)
         except sqlalchemy.exc.ArgumentError:
-            raise InputError(
-                f"{self.url}: is not a database URL such as postgresql://host/db#table"
-            ) from None
+            raise InputError(f"{self.url}: is not a database URL such as postgresql://host/db#table") from None
         return shown + (f"#{self.table}" if self.table else "")
 
     def columns(self) -> list[str]:
@@ -239,21 +312,20 @@ class SqlSource:
             for rows in result.partitions():
                 if rows:
                     arrays = zip(*rows, strict=True)
-                    yield pa.table(
-                        {
-                            c: _array(pd.Series(list(a), dtype=object))
-                            for c, a in zip(columns, arrays, strict=True)
-                        }
-                    )
+                    yield pa.table({c: _array(pd.Series(list(a), dtype=object)) for c, a in zip(columns, arrays, strict=True)})
 
     def _connect(self) -> Any:
         import sqlalchemy
 
+        name = self.name
+        url = sqlalchemy.make_url(self.url)
+        if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_file():
+            raise InputError(f"{name}: there is no such file")  # SQLite would make it
         try:
             return sqlalchemy.create_engine(self.url, poolclass=sqlalchemy.pool.NullPool).connect()
         except (sqlalchemy.exc.SQLAlchemyError, ModuleNotFoundError) as problem:
             first = str(problem).splitlines()[0]
-            raise InputError(f"{self.name}: cannot be opened ({first})") from None
+            raise InputError(f"{name}: cannot be opened ({first})") from None
 
     def _table(self, inspector: Any) -> tuple[str | None, str]:
         first, _, rest = (self.table or "").partition(".")
