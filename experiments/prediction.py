@@ -227,7 +227,7 @@ def _undated(scenario: Scenario, start: dt.date) -> str:
     ]
     same = {"name": "", "description": ""}
     plain = programme.model_copy(update={**same, "incentives": sorted(early, key=lambda one: one.model_dump_json())})
-    return scenario.model_copy(update={**same, "programme": plain}).model_dump_json()
+    return scenario.model_copy(update={**same, "assumptions": [], "programme": plain}).model_dump_json()
 
 
 def _dotted(part: Any, name: str) -> float:

@@ -68,16 +68,34 @@ def designs(members: Population) -> list[Scenario]:
 
 def _on(members: Population, design: Scenario) -> Scenario:
     busier = members.purchase_rate.mean / design.population.purchase_rate.mean
-    basket = members.basket.model_copy(update={"median": members.basket.median * YUAN_A_DOLLAR})
-    source = f"{members.source}; a dollar taken as {YUAN_A_DOLLAR:g} yuan (assumed)"
+    dollars = members.basket.median
+    basket = members.basket.model_copy(update={"median": dollars * YUAN_A_DOLLAR})
     size = design.population.members
     tiers = [tier.model_copy(update={"requires": _scaled(tier.requires, busier)}) for tier in design.programme.tiers]
+    assumed = [
+        *design.assumptions,
+        f"A dollar of the panel counts as {YUAN_A_DOLLAR:g} yuan, since the designs are written in yuan: the median basket of "
+        f"{dollars:,.2f} dollars becomes {basket.median:,.2f} yuan.",
+        f"The fixed cost is that of a programme for {size:,} members.",
+    ]
+    if thresholds := [f"{tier.name} from {_words(tier.requires)}" for tier in tiers[1:]]:
+        a_year = 365 * design.population.purchase_rate.mean
+        assumed.append(
+            f"Tiers of {design.name} here: {'; '.join(thresholds)}. The thresholds assumed for a shop with {a_year:.0f} purchases "
+            f"a member and year are multiplied by {busier:.3g}, because these members make {a_year * busier:.0f}."
+        )
     return design.model_copy(
         update={
-            "population": members.model_copy(update={"members": size, "basket": basket, "source": source}),
+            "assumptions": assumed,
+            "population": members.model_copy(update={"members": size, "basket": basket}),
             "programme": design.programme.model_copy(update={"tiers": tiers}),
         }
     )
+
+
+def _words(requires: Requires) -> str:
+    parts = [f"{requires.purchases:,} purchases"] if requires.purchases is not None else []
+    return " and ".join([*parts, *([f"{requires.spend:,.0f} yuan"] if requires.spend is not None else [])])
 
 
 def _scaled(requires: Requires, factor: float) -> Requires:

@@ -118,6 +118,7 @@ def comparison_page(comparison: Comparison) -> str:
         members=assumptions.members(comparison),
         economics=assumptions.economics(comparison),
         engine=assumptions.engine(),
+        stated=assumptions.stated(comparison),
         provenance=provenance(comparison),
     )
 

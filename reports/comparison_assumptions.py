@@ -57,6 +57,16 @@ def members(comparison: Comparison) -> list[tuple[str, str]]:
     return [(name, text) for name, text in facts]
 
 
+def stated(comparison: Comparison) -> list[dict[str, str]]:
+    """What the scenarios say that they assume, and which of them do where not all."""
+    every = dict.fromkeys(text for s in comparison.scenarios for text in s.assumptions)
+    found = []
+    for text in every:
+        names = [s.name for s in comparison.scenarios if text in s.assumptions]
+        found.append({"text": text, "only": "" if len(names) == len(comparison.scenarios) else listed(names)})
+    return found
+
+
 def economics(comparison: Comparison) -> list[dict[str, Any]]:
     """What things cost, a row a number, a column a scenario."""
     currency = comparison.scenarios[0].market.currency

@@ -15,6 +15,8 @@ class Scenario(Part):
 
     name: str
     description: str = ""
+    assumptions: list[str] = []
+    """what is assumed that no source says, in words; printed in the reports"""
     population: Population
     programme: Programme = Programme()
     behaviour: Behaviour = Behaviour()

@@ -223,7 +223,7 @@ def test_the_demo_says_what_it_takes_a_dollar_for_and_how_it_scales_tiers():
     busy = population.model_copy(update={"purchase_rate": population.purchase_rate.model_copy(update={"mean": 0.222})})
     chosen = [d for d in loyalsim.demo.designs(busy) if d.name in ("no-programme", "p4")]
     page = html.unescape(comparison_page(compare(chosen, members=200, replications=1)))
-    assert "A dollar of the panel counts as 7 yuan" in page and "150.00 dollars becomes 1050.00 yuan" in page
+    assert "A dollar of the panel counts as 7 yuan" in page and "150.00 dollars becomes 1,050.00 yuan" in page
     assert "multiplied by 10, because these members make 81" in page and "gold from 60 purchases and 12,000 yuan" in page
     assert "The plan prices no reward" in page
 

@@ -8,9 +8,10 @@ from sim.scenario import Scenario
 
 
 def assumptions_of(scenario: Scenario) -> list[Assumption]:
-    """Population, economics and market of the scenario, and the parameters of the effects that act; a programme's own rules are
-    terms, not assumptions, and are not in the list."""
-    return [*_population(scenario), *_economics(scenario), *_effects(scenario)]
+    """What the scenario says that it assumes, its population, economics and market, and the parameters of the effects that act;
+    a programme's own rules are terms, not assumptions, and are not in the list."""
+    stated = [Assumption("assumed", text, "", f"scenario {scenario.name}") for text in scenario.assumptions]
+    return [*stated, *_population(scenario), *_economics(scenario), *_effects(scenario)]
 
 
 def _population(scenario: Scenario) -> list[Assumption]:
