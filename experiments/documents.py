@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from experiments.complaints import complaints, shown
 from experiments.hand_made import UNSTATED as UNSTATED
 from experiments.hand_made import spelled_out
+from scenarios.digest import digest_of
 from sim.errors import InputError
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -249,13 +249,6 @@ class Prediction(Document):
 
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
-
-
-def digest_of(content: dict[str, Any]) -> str:
-    """sha256 (hex) over the canonical JSON of `content` less its `digest`: sorted keys, no blanks, UTF-8."""
-    rest = {key: value for key, value in content.items() if key != "digest"}
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_document(path: Path | str, model: type[AnyDocument]) -> AnyDocument:

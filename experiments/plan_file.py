@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from experiments.complaints import complaints
-from experiments.documents import Record, digest_of
+from experiments.documents import Record
 from experiments.yaml_file import read_yaml
+from scenarios.digest import digest_of
 from sim.errors import InputError
 
 Share = Annotated[float, Field(gt=0, lt=1)]

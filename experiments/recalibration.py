@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.documents import Estimate, ParameterDraws, Prediction, Readout, digest_of
+from experiments.documents import Estimate, ParameterDraws, Prediction, Readout
 from experiments.parity import match
 from experiments.recalibration_document import (
     Belief,
@@ -26,6 +26,7 @@ from experiments.reweighting import (
     weighted_moments,
     weighted_quantile,
 )
+from scenarios.digest import digest_of
 from sim.errors import InputError
 
 Floats = NDArray[np.float64]

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from scenarios.finance.snapshot import Snapshot
-    from sim.scenario import Scenario
-
-_TABLE = "CSV or Parquet file, or database table (URL#table)"
-Lots = Annotated[str | None, typer.Option(metavar="LOTS", help=f"Open points by month of earning and expiry: {_TABLE}.")]
-Coupons = Annotated[str | None, typer.Option(metavar="COUPONS", help=f"Open coupons: {_TABLE}.")]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Last day of a month, at whose end the tables stand; "
-                 "default: the day before the scenario starts."),
-]  # fmt: skip
+_TABLE = "CSV, Parquet or DuckDB file, or database table (URL#table)"
 
 
 def register(app: typer.Typer) -> None:
@@ -34,11 +23,8 @@ def forecast(
     ],
     out: Annotated[Path, typer.Option(help="Folder for report, workbook and data; written whole or not at all.")],
     from_: Annotated[
-        str | None, typer.Option("--from", metavar="MEMBERS", help=f"Members of the live programme to start from: {_TABLE}.")
+        Path | None, typer.Option("--from", metavar="SNAPSHOT", help="Folder that `loyalsim snapshot` wrote; default: day 0.")
     ] = None,
-    lots: Lots = None,
-    coupons: Coupons = None,
-    as_of: AsOf = None,
     months: Annotated[int, typer.Option(min=1, max=120, help="Length of the forecast.")] = 36,
     members: Annotated[int | None, typer.Option(min=1, help="Members at the start; default: the population's.")] = None,
     replications: Annotated[int, typer.Option(min=1, help="Runs with other luck and parameters.")] = 20,
@@ -61,6 +47,8 @@ def forecast(
     from scenarios.files import load_many
     from scenarios.finance.forecast import forecast as forecast_of
     from scenarios.finance.rounding import exact
+    from scenarios.finance.snapshot import snapshot_of
+    from scenarios.finance.snapshot_store import load_snapshot
     from scenarios.output import Target
     from sim.errors import InputError
 
@@ -69,14 +57,13 @@ def forecast(
         value = exact(point_value)
         if value <= 0:
             raise InputError(f"--point-value: found {point_value}, a redeemed point is worth more than 0")
-    if from_ is None and (lots is not None or coupons is not None or as_of is not None):
-        raise InputError("--lots, --coupons and --as-of belong to a start from a live programme: give its members with --from")
     designs = load_many(scenarios)
+    tables = None if from_ is None else load_snapshot(from_)
+    starts = [None if tables is None else snapshot_of(tables, design) for design in designs]
     target = Target(out, "forecast.html", "forecast.xlsx", "summary.json", "lines.parquet")
     with Waiting("compiling the simulation") as waiting:
         statements = []
-        for design in designs:
-            start = None if from_ is None else _read(from_, lots, coupons, design, as_of)
+        for design, start in zip(designs, starts, strict=True):
             ahead = min(120, months + run_off) if design.programme.earning is not None else months
             found, longer = None, None
             for length in dict.fromkeys((ahead, months)):
@@ -95,33 +82,39 @@ def forecast(
 
 
 def snapshot(
-    scenario: Annotated[str, typer.Argument(help="Scenario file, or library name: whose programme it is.")],
     members: Annotated[str, typer.Argument(metavar="MEMBERS", help=f"One row a member: {_TABLE}.")],
-    lots: Lots = None,
-    coupons: Coupons = None,
-    as_of: AsOf = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the list of what does not add up.")] = None,
-) -> None:
-    """Check the tables of a live programme: what does not add up, and what a forecast from them does about it."""
+    lots: Annotated[
+        str, typer.Argument(metavar="[LOTS]", help=f"Open points by month of earning and expiry: {_TABLE}; - = none.")
+    ] = "-",
+    coupons: Annotated[str, typer.Argument(metavar="[COUPONS]", help=f"Open coupons: {_TABLE}; - = none.")] = "-",
+    scenario: Annotated[
+        str | None, typer.Option(help="Scenario file or library name: whose programme it is, to compare tiers and validity with.")
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Last day of a month, at whose end the tables stand; "
+                     "default: the day before the scenario starts."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the snapshot and what does not add up; written whole.")] = None,
+) -> None:  # fmt: skip
+    """Check the tables of a live programme and keep them as a snapshot, from which forecasts start."""
+    from reports.reconciliation import NAMES, reconciliation_files, said, unsaid
     from scenarios.files import load
-    from scenarios.output import write_whole
+    from scenarios.finance.live_tables import live_tables
+    from scenarios.finance.snapshot import snapshot_of
+    from scenarios.finance.snapshot_store import DOCUMENT, stored
+    from scenarios.output import Target
 
-    found = _read(members, lots, coupons, load(scenario), as_of)
-    report = found.reconciliation
-    if out is not None:
-        rows = [d.rows.assign(kind=d.kind, done=d.done).to_csv(index=False) for d in report.differences]
-        write_whole(out, {"differences.csv": report.table().to_csv(index=False), "notes.txt": "\n".join(found.notes) + "\n"}
-                    | {f"rows-{k + 1}.csv": text for k, text in enumerate(rows)})  # fmt: skip
-    print(f"{found.label}: {found.outstanding:,} points outstanding.")
-    if report.adds_up:
-        print(f"Everything compared adds up: {', '.join(report.checked)}.")
-    for note in found.notes:
+    whose = None if scenario is None else load(scenario)
+    parts = ("members.parquet", "lots.parquet", "coupons.parquet")
+    target = None if out is None else Target(out, DOCUMENT, *parts, *NAMES)
+    others = (None if where == "-" else where for where in (lots, coupons))
+    tables = live_tables(members, *others, as_of=None if as_of is None else as_of.date(), scenario=whose)
+    found = None if whose is None else snapshot_of(tables, whose)
+    if target is not None:
+        target.write({**stored(tables), **reconciliation_files(tables, found)})
+    print(said(tables, found))
+    for note in [*(tables.held().reconciliation.notes if found is None else found.reconciliation.notes), *unsaid(tables, found)]:
         print(f"- {note}")
     if out is not None:
-        print(f"What does not add up: {out / 'differences.csv'}")
-
-
-def _read(members: str, lots: str | None, coupons: str | None, scenario: Scenario, as_of: datetime | None) -> Snapshot:
-    from scenarios.finance.snapshot import snapshot as read
-
-    return read(members, lots, coupons, scenario=scenario, as_of=None if as_of is None else as_of.date())
+        print(f"What does not add up: {out / 'reconciliation.html'}; forecast from here: loyalsim forecast SCENARIO --from {out}")

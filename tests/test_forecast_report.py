@@ -203,9 +203,11 @@ def members(tmp_path):
     return path
 
 
-def test_a_forecast_starts_from_the_tables_of_a_live_programme(members, tmp_path):
-    out = tmp_path / "out"
-    words = ("--from", str(members), "--as-of", "2026-12-31", "--months", "4", "--run-off", "6", "--replications", "2")
+def test_a_forecast_starts_from_the_snapshot_of_a_live_programme(members, tmp_path):
+    kept, out = tmp_path / "kept", tmp_path / "out"
+    done = loyalsim("snapshot", str(members), "--scenario", "cash-back", "--as-of", "2026-12-31", "--out", str(kept))
+    assert done.returncode == 0, done.stderr
+    words = ("--from", str(kept), "--months", "4", "--run-off", "6", "--replications", "2")
     done = loyalsim("forecast", "cash-back", *words, "--out", str(out))
     assert done.returncode == 0, done.stderr
     told = json.loads((out / "summary.json").read_text())
@@ -217,15 +219,24 @@ def test_a_forecast_starts_from_the_tables_of_a_live_programme(members, tmp_path
 
 
 def test_the_snapshot_command_lists_what_does_not_add_up(members, tmp_path):
-    done = loyalsim("snapshot", "cash-back", str(members), "--as-of", "2026-12-31", "--out", str(tmp_path / "s"))
+    out = tmp_path / "s"
+    done = loyalsim("snapshot", str(members), "--as-of", "2026-12-31", "--out", str(out))
     assert done.returncode == 0, done.stderr
-    assert "negative balances: 1, 40 points" in done.stdout
-    assert "negative balances,1,40" in (tmp_path / "s" / "differences.csv").read_text()
-    members.write_text(members.read_text().replace("member,", "member,email,", 1).replace("\nm", "\nm", 1))
-    done = loyalsim("snapshot", "cash-back", str(members), "--as-of", "2026-12-31")
-    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "negative balances: 1, 40 points" in done.stdout and "no programme" not in done.stdout
+    assert {path.name for path in out.iterdir()} == {
+        "snapshot.json", "members.parquet", "reconciliation.html", "differences.csv", "rows.csv"
+    }  # fmt: skip
+    assert "negative balances,1,40" in (out / "differences.csv").read_text()
+    assert (out / "rows.csv").read_text().splitlines()[1] == "negative balances,m3,-40,0"
+    page = (out / "reconciliation.html").read_text()
+    assert "negative balances" in page and "No programme was asked" in page and "m3" in page
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    members.write_text(members.read_text().replace("member,", "email,", 1))
+    done = loyalsim("snapshot", str(members), "--as-of", "2026-12-31", "--out", str(out))
+    assert done.returncode == 2 and "looks like personal data" in done.stderr and "Traceback" not in done.stderr
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_tables_without_members_are_refused(tmp_path):
-    done = loyalsim("forecast", "cash-back", "--lots", "lots.csv", "--out", str(tmp_path / "x"))
-    assert done.returncode == 2 and "--from" in done.stderr
+def test_a_table_given_as_a_snapshot_is_refused(members, tmp_path):
+    done = loyalsim("forecast", "cash-back", "--from", str(members), "--out", str(tmp_path / "x"))
+    assert done.returncode == 2 and "is no snapshot" in done.stderr

@@ -61,6 +61,12 @@ class Reconciliation:
         rows = [(d.kind, d.members, d.amount, d.done) for d in self.differences]
         return pd.DataFrame(rows, columns=["kind", "members", "amount", "done"])
 
+    def listed(self) -> pd.DataFrame:
+        """kind, member, found, expected: the first SHOWN of each kind."""
+        parts = [d.rows.assign(kind=d.kind) for d in self.differences]
+        found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        return found.reindex(columns=["kind", "member", "found", "expected"])
+
 
 def difference(
     kind: str, done: str, who: Array, wrong: Array, found: Array, expected: Array, amount: Floats | None = None

@@ -12,9 +12,9 @@ from sim.errors import InputError
 from sim.scenario import Scenario
 
 
-def check_members(table: Table, scenario: Scenario, end: dt.date) -> None:
-    """Each member once, dates that follow each other, tiers and segments of the scenario. Wrong cells are noted in the
-    table; raises InputError for columns that do not go together."""
+def check_members(table: Table, end: dt.date) -> None:
+    """Each member once, dates that follow each other. Wrong cells are noted in the table; raises InputError for columns that do
+    not go together."""
     c = table.columns
     ids = pd.Series(c["member"])
     twice = np.flatnonzero(ids.duplicated().to_numpy() & (ids != "").to_numpy())
@@ -22,13 +22,8 @@ def check_members(table: Table, scenario: Scenario, end: dt.date) -> None:
     for name, column in MEMBERS.items():
         if column.kind == "date" and table.has(name) and name != "tier_until":
             _not_after(table, name, end)
-    tiers = [tier.name for tier in scenario.programme.tiers]
-    if len(tiers) > 1 and not table.has("tier"):
-        raise InputError(f"{table.name}: column 'tier' is missing; the scenario has the tiers {', '.join(tiers)}")
     if table.has("failed_since") and table.has("tier_until"):
         raise InputError(f"{table.name}: give failed_since or tier_until, not both")
-    _among(table, "tier", tiers)
-    _among(table, "segment", ["", *(s.name for s in scenario.population.segments)])
     if table.has("birth_month"):
         wrong = np.flatnonzero((c["birth_month"] < 0) | (c["birth_month"] > 12))
         table.wrong(wrong, "birth_month", lambda r: f"found {c['birth_month'][r]}, allowed is 1 to 12")
@@ -54,6 +49,15 @@ def check_members(table: Table, scenario: Scenario, end: dt.date) -> None:
             "purchases",
             lambda r: f"found {count[r]}, fewer than first_purchase and last_purchase show",
         )
+
+
+def check_programme(table: Table, scenario: Scenario) -> None:
+    """Tiers and segments of the scenario. Wrong cells are noted; raises InputError where tiers are not told at all."""
+    tiers = [tier.name for tier in scenario.programme.tiers]
+    if len(tiers) > 1 and not table.has("tier"):
+        raise InputError(f"{table.name}: column 'tier' is missing; the scenario has the tiers {', '.join(tiers)}")
+    _among(table, "tier", tiers)
+    _among(table, "segment", ["", *(s.name for s in scenario.population.segments)])
 
 
 def check_ids(table: Table, places: dict[str, int]) -> None:

@@ -1,0 +1,14 @@
+"""The digest that a document carries, so that a later change shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+
+def digest_of(content: dict[str, Any]) -> str:
+    """sha256 (hex) over the canonical JSON of `content` less its `digest`: sorted keys, no blanks, UTF-8."""
+    rest = {key: value for key, value in content.items() if key != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
