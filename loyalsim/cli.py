@@ -118,9 +118,14 @@ def run(
     replications: Replications = 20,
     seed: Seed = 0,
     out: Out = None,
+    log: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Also write what N members did when, as events.parquet in the folder.")
+    ] = None,
 ) -> None:
     """Simulate one scenario."""
-    _compare([scenario], None, members, replications, seed, out)
+    if log is not None and out is None:
+        raise InputError("--log: needs --out, the folder for events.parquet")
+    _compare([scenario], None, members, replications, seed, out, log)
 
 
 @app.command()
@@ -170,19 +175,24 @@ def _compare(
     replications: int,
     seed: int,
     out: Path | None,
+    log: int | None = None,
 ) -> None:
     from loyalsim.tables import print_answer
     from scenarios.files import load_many
     from scenarios.output import Target
 
     designs = load_many(specs)
-    target = None if out is None else Target(out, *REPORT)
+    target = None if out is None else Target(out, *REPORT, "events.parquet")
     answer, files = _comparison(designs, _baseline(baseline, specs, designs), members, replications, seed)
+    if log is not None:
+        files["events.parquet"] = _events(designs[0], log, members, seed)
     if target is not None:
         target.write(files)
     print_answer(answer, files)
     if out is not None:
         print(f"Report: {out / 'report.html'}")
+        if log is not None:
+            print(f"What single members did in the first replication: {out / 'events.parquet'}")
 
 
 def _comparison(
@@ -204,6 +214,18 @@ def _comparison(
         )
         waiting.say("writing the report")
         return str(found.answer), dict(comparison_files(found))
+
+
+def _events(design: Scenario, size: int, members: int | None, seed: int) -> bytes:
+    """What `size` members did in the first replication."""
+    from loyalsim.progress import Waiting
+    from reports.comparison import events_parquet
+    from scenarios.comparison import run_seed
+    from sim.log import member_log
+
+    with Waiting("living single members again"):
+        first = run_seed(seed, 0)
+        return events_parquet(member_log(design, size, members=members, seed=first, draw=first))
 
 
 def _baseline(wanted: str | None, specs: list[str], designs: list[Scenario]) -> str | None:

@@ -81,8 +81,8 @@ def _on(members: Population, design: Scenario) -> Scenario:
     if thresholds := [f"{tier.name} from {_words(tier.requires)}" for tier in tiers[1:]]:
         a_year = 365 * design.population.purchase_rate.mean
         assumed.append(
-            f"Tiers of {design.name} here: {'; '.join(thresholds)}. The thresholds assumed for a shop with {a_year:.0f} purchases "
-            f"a member and year are multiplied by {busier:.3g}, because these members make {a_year * busier:.0f}."
+            f"Tiers of {design.name} here: {'; '.join(thresholds)}. The thresholds assumed for a shop with {a_year:.0f} "
+            f"purchases a member and year are multiplied by {busier:.3g}, because these members make {a_year * busier:.0f}."
         )
     return design.model_copy(
         update={

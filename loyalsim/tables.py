@@ -43,15 +43,17 @@ def print_answer(answer: str, files: Mapping[str, str | bytes]) -> None:
 
 def _cell(found: dict[str, Any] | None) -> str:
     """The value, and its interval on a line below."""
+    from reports.page import number
+
     if found is None or found.get("value") is None:
         return "-"
     scale = 100.0 if found.get("unit") == "share" else 1.0
     digits = 1 if scale == 100.0 else 0 if abs(found["value"]) >= 100 else 2
     value, low, high = found["value"], found.get("low"), found.get("high")
-    text = f"{scale * value:,.{digits}f}" + (" %" if scale == 100.0 else "")
+    text = number(scale * value, digits) + (" %" if scale == 100.0 else "")
     if low is None or high is None or low == high:
         return text
-    return f"{text}\n{scale * low:,.{digits}f} to {scale * high:,.{digits}f}"
+    return f"{text}\n{number(scale * low, digits)} to {number(scale * high, digits)}"
 
 
 __all__ = ["SHORT", "print_answer"]

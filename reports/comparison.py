@@ -49,6 +49,23 @@ def measures_parquet(comparison: Comparison) -> bytes:
             ("measure", pa.string()), ("value", pa.float64()),
         ]
     )  # fmt: skip
+    return _parquet(frame, schema)
+
+
+def events_parquet(log: pd.DataFrame) -> bytes:
+    """What single members did when, an entry a row; see sim.log.member_log."""
+    words = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema(
+        [
+            ("member", pa.int64()), ("at", pa.float64()), ("date", pa.date32()), ("month", pa.int32()), ("tier", words),
+            ("segment", words), ("what", words), ("amount", pa.int64()), ("unit", words), ("tier_after", words),
+            ("points_after", pa.int64()),
+        ]
+    )  # fmt: skip
+    return _parquet(log, schema)
+
+
+def _parquet(frame: pd.DataFrame, schema: pa.Schema) -> bytes:
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")

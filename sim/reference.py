@@ -22,13 +22,27 @@ from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
 from sim.tables import Tables, compile_tables
 
+Seen = Callable[[int, float, int], None]
+"""What is told of an act: the place of the member, the moment in days, the month."""
+
 
 class Reference:
-    """One run; `chunk` holds all members and can be looked at while the clock runs."""
+    """One run; `chunk` holds all members and can be looked at while the clock runs.
 
-    def __init__(self, t: Tables, opening: Opening | None = None, incentives: Sequence[str] = ()) -> None:
+    numbers: of the members who live, all that the run has unless stated; those of a shared budget need all.
+    seen: called after everything that a member does or that is done with them.
+    """
+
+    def __init__(
+        self, t: Tables, opening: Opening | None = None, incentives: Sequence[str] = (), numbers: Sequence[int] | None = None,
+        seen: Seen = lambda i, moment, month: None,
+    ) -> None:  # fmt: skip
         self.t = Tables(*(_named(a) for a in t))
-        n = int(t.p["n_start"][0] + t.p["new_per_month"][0] * len(t.months))
+        self.seen = seen
+        n_start, first_new = int(t.p["n_start"][0]), int(t.p["first_new"][0])
+        if numbers is None:
+            numbers = range(n_start + int(t.p["new_per_month"][0]) * len(t.months))
+        n = len(numbers)
         self.plain = empty_chunk(t, n, capacity=64, visits=n)
         self.chunk = Chunk(*(_named(a) for a in self.plain))
         self.clock = Clock()
@@ -39,11 +53,11 @@ class Reference:
         if opening is not None:
             known = opening.n
             opening.install(self.plain, t, incentives, 0, known)
-        for i in range(n):
+        for i, number in enumerate(numbers):
             if i < known:
                 resume(self.chunk.members[i], i, self.chunk, self.t)
             else:
-                be_born(self.chunk.members[i], i, self.chunk, self.t, int(t.p["first_new"][0]) + i - int(t.p["n_start"][0]))
+                be_born(self.chunk.members[i], i, self.chunk, self.t, first_new + number - n_start)
             self.clock.process(self._life(i))
         self.clock.process(self._programme())
 
@@ -65,6 +79,7 @@ class Reference:
             yield mine | turned
             if mine.processed and moment == float(next_event(m)):
                 self._within_budget(i, partial(happen, m, i, self.chunk, self.t, self.month))
+                self.seen(i, moment, self.month)
 
     def _programme(self) -> Generator[simpy.Event, Any, None]:
         members = range(len(self.chunk.members))
@@ -74,6 +89,7 @@ class Reference:
                 for i in members:
                     if self.chunk.members[i].joined <= month.end:
                         self._within_budget(i, partial(self._at_month_end, rule, i, k))
+                        self.seen(i, float(month.end), k)
             yield self.clock.at(float(month.end), SNAPSHOT)
             self.month += 1
             turned, self.month_turns = self.month_turns, self.clock.event()
