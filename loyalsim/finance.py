@@ -64,17 +64,12 @@ def forecast(
     with Waiting("compiling the simulation") as waiting:
         statements = []
         for design, start in zip(designs, starts, strict=True):
-            ahead = min(120, months + run_off) if design.programme.earning is not None else months
-            found, longer = None, None
-            for length in dict.fromkeys((ahead, months)):
-                longer = found
-                found = forecast_of(
-                    design, snapshot=start, months=length, members=members, replications=replications, seed=seed,
-                    budget=budget if length == months else None, progress=waiting.step,
-                )  # fmt: skip
-            assert found is not None
+            found = forecast_of(
+                design, snapshot=start, months=months, members=members, replications=replications, seed=seed, budget=budget,
+                beyond=run_off if design.programme.earning is not None else 0, progress=waiting.step,
+            )  # fmt: skip
             waiting.say("keeping the books")
-            statements.append(statement_of(found, design, value, longer))
+            statements.append(statement_of(found, design, value))
         waiting.say("writing the report")
         target.write(forecast_files(statements))
     print(answer(statements[0]))

@@ -15,18 +15,18 @@ from scenarios.finance.point_value import point_value
 from scenarios.finance.points import expected_points
 from scenarios.finance.rounding import Number, exact, exact_array
 from sim.scenario import Scenario
+from sim.typing import Ints
 
 
-def statement_of(
-    forecast: Forecast, scenario: Scenario, value: Number | None = None, longer: Forecast | None = None
-) -> Statement:
+def statement_of(forecast: Forecast, scenario: Scenario, value: Number | None = None, opening: Ints | None = None) -> Statement:
     """The statement of a forecast of `scenario`.
 
     value: of a redeemed point, currency units, exact; default: what the rewards give (scenarios.finance.point_value). Without
-    points, or where one is worth nothing, there are no books. longer: the same forecast over more months, from which the
-    books know how the points end; without it they see no redemption beyond the ages that the forecast itself reaches.
-    Raises InputError where `value` is no number.
+    points, or where one is worth nothing, there are no books. opening: deferred revenue that they open with, see `opening_of`.
+    The months beyond the forecast, where it has them, tell the books how points end; without them they see no redemption
+    beyond the ages that the forecast itself reaches. Raises InputError where `value` is no number.
     """
+    longer = forecast.longer
     stated = scenario.population.members
     if forecast.members != stated and not forecast.provenance.get("snapshot"):
         note = (
@@ -44,7 +44,7 @@ def statement_of(
     beyond = 0 if longer is None else len(longer.months) - len(forecast.months)
     source = "simulated beyond the forecast; redemption at ages that no cohort reaches by then counts nothing"
     more.append(Assumption("the books see ahead by", str(beyond), "months", source))
-    found = liability(longer or forecast, value=worth, months=len(forecast.months))
+    found = liability(longer or forecast, value=worth, months=len(forecast.months), opening=opening)
     return Statement(
         dataclasses.replace(forecast, assumptions=[*forecast.assumptions, *more]),
         found.rolls[found.middle],
@@ -52,6 +52,17 @@ def statement_of(
         replication=found.middle,
         liability=found,
     )
+
+
+def opening_of(statement: Statement) -> Ints | None:
+    """(past cohorts,) minor units deferred at the start, for books of the same points under other terms; None without any.
+
+    What a sale allocated to points was fixed then: terms that change later change the estimate, never the allocation.
+    """
+    if statement.roll is None or not (statement.roll.points.earned < 0).any():
+        return None
+    before = statement.roll.points.earned < 0
+    return np.asarray(statement.roll.opening[before, 0].sum(axis=1))
 
 
 def _cost(found: Liability, a_point: Fraction) -> CostView | None:

@@ -248,3 +248,21 @@ def test_what_cannot_be_forecast_is_refused(state):
     ):
         with pytest.raises(InputError, match=words):
             wrong()
+
+
+@pytest.mark.parametrize("begin", ["day 0", "a state"])
+def test_seeing_further_changes_nothing_of_what_is_seen(begin):
+    """With pending points: those that become spendable after the forecast are pending at its end, and the ties hold."""
+    s = scenario(RICH, programme__earning={"points_per_unit": 1.0, "pending_days": 20}, population__members=150)
+    six = s.model_copy(update={"horizon": s.horizon.model_copy(update={"months": 6})})
+    state = simulate(six, members=150, seed=4, keep_state=True, cohorts=True).state if begin == "a state" else None
+    options = {"snapshot": state, "months": 5, "replications": 3, "seed": 4, "budget": 900.0}
+    near, far = forecast(s, **options), forecast(s, **options, beyond=7)
+    for part in ("values", "luck_values", "point_values"):
+        np.testing.assert_array_equal(getattr(near, part), getattr(far, part))
+    for part in ("opening", "issued", "redeemed", "expired"):
+        np.testing.assert_array_equal(getattr(near.cohorts, part), getattr(far.cohorts, part))
+        np.testing.assert_array_equal(getattr(near.tiers, part), getattr(far.tiers, part))
+    assert near.provenance == far.provenance and near.cohorts.earned == far.cohorts.earned and near.longer is None
+    assert len(far.longer.months) == 12 and (far.longer.values[:, :5] == far.values).all()
+    assert set(liability(far.longer, value="4", months=5).differences(far).values()) == {0}

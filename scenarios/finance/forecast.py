@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -83,7 +83,7 @@ class At:
 def forecast(
     scenario: Scenario, *, snapshot: Start | Opening | None = None, months: int = 36, members: int | None = None,
     replications: int = 20, seed: int = 0, budget: float | Sequence[float] | None = None, threads: int | None = None,
-    progress: Progress | None = None, seen: Callable[[Outcome], None] | None = None,
+    progress: Progress | None = None, seen: Callable[[Outcome], None] | None = None, beyond: int = 0,
 ) -> Forecast:  # fmt: skip
     """Forecast a programme's cost, sales, margin and points.
 
@@ -91,14 +91,16 @@ def forecast(
     members: simulated members of a start without snapshot (default: population.members; fixed costs and everything else are for
     that many); replications: joint draws of luck and parameters; as many again, at most 10, show luck alone; budget: currency
     units for the whole period, spread evenly, or one number a month, against benefit and fixed cost; threads: default all cores;
-    progress: called as progress(done, total, label); seen: called with the outcome of each joint replication, in their order.
+    progress: called as progress(done, total, label); seen: called with the outcome of each joint replication, in their order;
+    beyond: further months that are simulated (up to 120 in all), in Forecast.longer, from which the books know how points end.
 
     The same seed gives the same members and luck for every scenario, so two forecasts differ replication by replication only by
     what their scenarios differ in. Raises InputError for months or replications out of range, members given with a snapshot, or a
     scenario that cannot go on from the snapshot.
     """
     start = At(snapshot) if isinstance(snapshot, Opening) else snapshot
-    dated = placed(scenario, start, months)
+    shown = placed(scenario, start, months)
+    dated = placed(scenario, start, min(120, months + beyond))
     if replications < 1:
         raise InputError(f"replications: found {replications}, allowed is a whole number from 1 on")
     if start is not None and members is not None:
@@ -114,14 +116,15 @@ def forecast(
             dated, members=members, seed=number, draw=draw, threads=threads, opening=opening, cohorts=k < replications,
         )  # fmt: skip
         if k < replications:
-            runs.append(_Run(o, opening))
+            runs.append(_run(o, opening))
             if seen is not None:
                 seen(o)
         else:
             luck.append(_lines(o))
         if progress is not None:
             progress(k + 1, replications + lucky, dated.name)
-    return _assembled(dated, start, runs, luck, seed, budget)
+    found = _assembled(shown, start, [run.first(months) for run in runs], [lines[:months] for lines in luck], seed, budget)
+    return replace(found, longer=_assembled(dated, start, runs, luck, seed, None)) if beyond else found
 
 
 def placed(scenario: Scenario, start: Start | None, months: int) -> Scenario:
@@ -141,23 +144,53 @@ def placed(scenario: Scenario, start: Start | None, months: int) -> Scenario:
     )
 
 
+@dataclass(frozen=True)
 class _Run:
     """What is kept of one replication."""
 
-    def __init__(self, o: Outcome, opening: Opening | None) -> None:
-        self.lines = _lines(o)
-        left = o.by_month("outstanding") + o.by_month("pending")
-        self.points = np.stack([*(o.by_month(name) for name in POINT_LINES[:3]), left])
-        self.cohorts = o.cohorts
-        self.opening = _by_cohort(opening, o)
-        self.past = int(o.tables.p["past"][0])
-        self.members = int(o.tables.p["n_start"][0])
-        names = ("points_issued", "points_redeemed", "points_expired", "outstanding", "pending")
-        self.tiers = np.stack([o.cube[..., tally.NAMES.index(name)].sum(axis=2).T for name in names])
-        self.tiers_opening = np.zeros(len(o.tables.tiers), np.int64)
-        if opening is not None:
-            held = opening.members["balance"] + opening.members["pending"]
-            np.add.at(self.tiers_opening, opening.members["tier"], held)
+    members: int
+    past: int
+    lines: Floats
+    """(months, lines)"""
+    points: Ints
+    """(point lines, months)"""
+    cohorts: Ints
+    """(past + months + 1, months, 3)"""
+    opening: Ints
+    """(past + months + 1,)"""
+    tiers: Ints
+    """(5, tiers, months)"""
+    tiers_opening: Ints
+
+    def first(self, months: int) -> _Run:
+        """The same run as it stood after so many months: points that become spendable later are pending then."""
+        if months == len(self.lines):
+            return self
+        rows = self.past + months
+        later = self.cohorts[rows:, :months].sum(axis=0, keepdims=True)
+        return replace(
+            self, lines=self.lines[:months], points=self.points[:, :months],
+            cohorts=np.concatenate([self.cohorts[:rows, :months], later]),
+            opening=np.append(self.opening[:rows], self.opening[rows:].sum()), tiers=self.tiers[..., :months],
+        )  # fmt: skip
+
+
+def _run(o: Outcome, opening: Opening | None) -> _Run:
+    left = o.by_month("outstanding") + o.by_month("pending")
+    names = ("points_issued", "points_redeemed", "points_expired", "outstanding", "pending")
+    tiers_opening = np.zeros(len(o.tables.tiers), np.int64)
+    if opening is not None:
+        np.add.at(tiers_opening, opening.members["tier"], opening.members["balance"] + opening.members["pending"])
+    return _Run(
+        members=int(o.tables.p["n_start"][0]),
+        past=int(o.tables.p["past"][0]),
+        lines=_lines(o),
+        points=np.stack([*(o.by_month(name) for name in POINT_LINES[:3]), left]),
+        cohorts=o.cohorts,
+        opening=_by_cohort(opening, o),
+        tiers=np.stack([o.cube[..., tally.NAMES.index(name)].sum(axis=2).T for name in names]),
+        tiers_opening=tiers_opening,
+    )
 
 
 def _lines(o: Outcome) -> Floats:

@@ -152,6 +152,8 @@ class Forecast:
     assumptions: list[Assumption]
     notes: list[str] = field(default_factory=list)
     """what was done about input that did not add up, and what the forecast leaves out; sentences"""
+    longer: Forecast | None = None
+    """the same replications over more months, where they were simulated"""
 
     @property
     def outstanding(self) -> Ints:
