@@ -3,6 +3,7 @@ member."""
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,18 @@ class EventSource:
             for batch in arrow_reader(connection.sql(self._query(columns, made))):
                 if len(batch):
                     yield pa.Table.from_batches([batch])
+
+    def last_day(self) -> dt.date | None:
+        """Date of the last event; none where there is no event."""
+        column, row, last = self.plan.columns.date, 1, None
+        require(self.events, {column: "the date of the event"})
+        for block in self.events.blocks([column]):
+            days = dates(block[column], f"{self.events.name}: {column}", row)
+            known = days[~np.isnat(days)]
+            if len(known):
+                last = known.max() if last is None else max(last, known.max())
+            row += len(block)
+        return None if last is None else last.astype(dt.date)
 
     def _load_members(self, connection: Any, columns: Sequence[str]) -> None:
         roles = self.plan.columns

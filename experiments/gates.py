@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -166,14 +167,30 @@ def outlier_gate(
     )
 
 
-def look_gates(look: Look, as_of: dt.date | None) -> list[Gate]:
+@dataclass(frozen=True)
+class Until:
+    """Last day that the data hold, and how it is known."""
+
+    day: dt.date
+    how: str
+
+
+def look_gates(look: Look, until: Until | None) -> list[Gate]:
     """Is it time for this look? The window's end for the last one; the information for one that was planned by it.
 
-    as_of: last day that the data hold; none = nobody says.
+    until: last day that the data hold; none = nobody says.
     """
     plan, gates = look.plan, []
-    if as_of is not None and look.last:
-        over = as_of >= plan.end
+    if look.last and until is None:
+        gates.append(
+            Gate(
+                name="end of the window",
+                passed=True,
+                sentence=f"Nothing says up to which day the table goes: it is taken to hold the whole window, to {plan.end}.",
+            )
+        )
+    elif look.last and until is not None:
+        over = until.day >= plan.end
         way = "a test of fixed horizon" if plan.sequential == "fixed" else f"look {look.at}, the last,"
         gates.append(
             Gate(
@@ -181,8 +198,8 @@ def look_gates(look: Look, as_of: dt.date | None) -> list[Gate]:
                 passed=over,
                 sentence=f"The data hold the whole window, to {plan.end}."
                 if over
-                else f"The data end on {as_of}, the window on {plan.end}: {way} is analysed once, at its end. Whoever looks "
-                "before and stops where the result pleases finds effects that are not there.",
+                else f"The data end on {until.day} ({until.how}), the window on {plan.end}: {way} is analysed once, at its end. "
+                "Whoever looks before and stops where the result pleases finds effects that are not there.",
             )
         )
     expected = plan.expected_units

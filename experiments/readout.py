@@ -22,7 +22,7 @@ from experiments.estimands import estimand
 from experiments.estimators import Effect, Target, Undefined, covariance, effect, levels
 from experiments.events import EventSource
 from experiments.features import Features, features_of
-from experiments.gates import balance_gate, look_gates, outlier_gate, sample_ratio_gates, unit_gates
+from experiments.gates import Until, balance_gate, look_gates, outlier_gate, sample_ratio_gates, unit_gates
 from experiments.looks import Look, look_of
 from experiments.plan_file import Metric, Plan
 from experiments.scan import Scan, label_columns, scan
@@ -45,8 +45,9 @@ def read(
 
     live: the members' table (file, database URL with #table, or data frame), one row a member; events: an
     event table (member, date, values) from which the metrics are made, `live` then giving member, arm and
-    exposure. look: number of the planned look, from 1; none = the last. as_of: last day that the data hold;
-    none = not checked; before the end of the window the last look gives no verdict. information: see `look_of`.
+    exposure. look: number of the planned look, from 1; none = the last. as_of: last day that the data hold; none = the
+    day of the last event, and without events the whole window is taken to be there, and said to be; before the end of the
+    window the last look gives no verdict. information: see `look_of`.
 
     Raises InputError for anything in the data that the plan does not allow.
     """
@@ -54,12 +55,15 @@ def read(
     if events is not None:
         require(source, label_columns(plan))
         source = EventSource(source, open_source(events), plan)
+    known = Until(as_of, "as stated") if as_of is not None else None
+    if known is None and isinstance(source, EventSource) and (last := source.last_day()) is not None:
+        known = Until(last, "the day of the last event")
     plain = features_of(plan, events is not None, {})
     require(source, label_columns(plan) | plain.columns())
     features, quantiles = with_quantiles(plan, source, events is not None)
     found = scan(source, plan, features)
     try:
-        return _Analysis(plan, found, features, quantiles, look, as_of, information).readout(source.name)
+        return _Analysis(plan, found, features, quantiles, look, known, information).readout(source.name)
     except InputError as error:
         raise InputError(*(f"{source.name}: {problem}" for problem in error.problems)) from None
 
@@ -74,7 +78,7 @@ class _Analysis:
         features: Features,
         quantiles: dict[str, tuple[Floats, Floats]],
         look: int | None,
-        as_of: dt.date | None,
+        until: Until | None,
         information: Sequence[float],
     ) -> None:
         self.plan, self.scan, self.features, self.quantiles = plan, found, features, quantiles
@@ -82,7 +86,7 @@ class _Analysis:
         self.variance: Variance = plan.cluster_variance if plan.unit == "cluster" else "member"
         self.means = arm_means(found.overall, self.arms, self.variance)
         self.look: Look = look_of(plan, look, float(self.means.units.sum()), information)
-        self.as_of = as_of
+        self.until = until
         self.level = self.look.level()
         self.estimands = {metric.name: estimand(plan, metric) for metric in plan.metrics}
         self.gates: list[Gate] = []
@@ -116,8 +120,8 @@ class _Analysis:
             if metric.role == "guardrail" and metric.noninferiority_margin is not None:
                 loss = -1 if metric.better == "higher" else 1
                 facts[f"guardrail.{metric.name}"] = loss * metric.noninferiority_margin
-        if self.as_of is not None:
-            facts["as_of"] = self.as_of.isoformat()
+        if self.until is not None:
+            facts |= {"as_of": self.until.day.isoformat(), "as_of_is": self.until.how}
         joint = covariance(self.means, effects, scales)
         return Readout(
             experiment=self.plan.experiment,
@@ -204,7 +208,7 @@ class _Analysis:
 
         before = [one for one in effects if one.target.name == primary.name]
         outliers = outlier_gate(plan, self.scan, before, again, self.level) if before else None
-        timing = look_gates(self.look, self.as_of)
+        timing = look_gates(self.look, self.until)
         self.gates = [*first, *(gate for gate in (balance, outliers) if gate), *timing, *self.gates]
 
     def _weeks(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +99,8 @@ class Assessment:
     experiments: int
     late: tuple[str, ...]
     """experiments whose prediction was frozen after their start"""
+    first_arms: dict[str, str]
+    """of experiments with several arms: the arm that counts"""
     coverage: tuple[Coverage, ...]
     """of the primary metrics"""
     histogram: Histogram | None
@@ -112,9 +115,12 @@ def assess(record: TrackRecord) -> Assessment:
     entries = once_an_experiment([entry for entry in record.entries if not entry.made_after_start])
     primary = [entry for entry in entries if entry.primary]
     metrics = dict.fromkeys((entry.metric, entry.scale) for entry in entries)
+    pairs = {(entry.experiment, entry.arm) for entry in record.entries}
+    arms = Counter(experiment for experiment, _ in pairs)
     return Assessment(
         experiments=len({entry.experiment for entry in entries}),
         late=tuple(late),
+        first_arms={e.experiment: e.arm for e in entries if arms[e.experiment] > 1},
         coverage=coverage(primary),
         histogram=histogram(primary) if primary else None,
         skill=_skill(primary) if primary else None,

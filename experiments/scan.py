@@ -202,8 +202,17 @@ def _stratum(
 
 
 def _early(block: pa.Table, plan: Plan, place: str, first_row: int) -> int:
-    """Rows exposed before they were assigned; InputError for an exposure outside the window."""
+    """Rows exposed before they were assigned; InputError for an exposure outside the window, or who was assigned after it."""
     roles = plan.columns
+    assigned = None
+    if roles.assigned:
+        assigned = dates(block[roles.assigned], f"{place}: column {roles.assigned!r}", first_row)
+        late = np.flatnonzero(assigned > np.datetime64(plan.end))
+        if len(late):
+            raise InputError(
+                f"{place}: column {roles.assigned!r}: row {first_row + late[0]}: found {assigned[late[0]]}; "
+                f"must not lie after the window {plan.start} to {plan.end}"
+            )
     if not roles.exposed:
         return 0
     exposed = dates(block[roles.exposed], f"{place}: column {roles.exposed!r}", first_row)
@@ -214,10 +223,7 @@ def _early(block: pa.Table, plan: Plan, place: str, first_row: int) -> int:
             f"{place}: column {roles.exposed!r}: row {first_row + at}: found {exposed[at]}; "
             f"must lie in the window {plan.start} to {plan.end}"
         )
-    if not roles.assigned:
-        return 0
-    assigned = dates(block[roles.assigned], f"{place}: column {roles.assigned!r}", first_row)
-    return int((exposed < assigned).sum())
+    return 0 if assigned is None else int((exposed < assigned).sum())
 
 
 def _hashes(column: pa.ChunkedArray) -> NDArray[np.uint64]:

@@ -134,7 +134,8 @@ def read(
     ] = None,
     as_of: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Last day that the data hold; default: today."),
+        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Last day that the data hold; default: that of the "
+                     "last event, or without events the end of the window."),
     ] = None,
     information: Annotated[
         list[float] | None,
@@ -157,11 +158,14 @@ def read(
         raise InputError("the plan is missing: loyalsim experiment read LIVE EXPERIMENT.yaml --out R")
     target = _target(out, "readout.json", "readout.html")
     with Waiting("reading"):
-        until = date.today() if as_of is None else as_of.date()
+        until = None if as_of is None else as_of.date()
         found = read_command(live, stated, look, events, until, information or ())
         files = readout_files(found)
     for sentence in _readout_lines(found):
         _say(sentence)
+    end = max(estimand.window_end for estimand in found.estimands)
+    if "as_of" not in found.provenance and date.today() <= end:
+        _say(f"Warning: by the clock of this machine the window, to {end}, is not over; say with --as-of where the data end.")
     _written(target, files, "readout.html")
 
 

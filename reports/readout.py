@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.documents import Decision, Estimate, Fact, Readout
 from reports.page import COLOURS, figure, figure_svg, integer, percent, render, significant
+from reports.together import together
 
 EFFECT, QUIET = COLOURS[0], "#999999"
 
@@ -34,6 +35,7 @@ def readout_page(found: Readout) -> str:
         blocked=found.blocked,
         warnings=[gate for gate in found.gates if not gate.passed and not gate.blocks],
         gates=found.gates,
+        together=together([f"{row.metric}, {row.arm}" for row in overall], found.covariance) if found.covariance else [],
         counts=", ".join(f"{arm} {integer(n)}" for arm, n in counts.items()),
         lines=[_line(row, found.decisions) for row in overall],
         forests=[

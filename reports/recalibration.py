@@ -10,6 +10,7 @@ from markupsafe import Markup
 from experiments.posterior_scenario import scenario_text
 from experiments.recalibration_document import EffectMove, ParameterMove, Recalibration
 from reports.page import COLOURS, figure, figure_svg, render, significant
+from reports.together import together
 
 BEFORE, AFTER, OBSERVED = "#888888", COLOURS[0], COLOURS[1]
 SHOWN = 25
@@ -47,6 +48,7 @@ def recalibration_report(found: Recalibration) -> str:
             for option in found.decision.options
         ],
         scenario=scenario_text(found),
+        together=_together(found),
     )
 
 
@@ -119,6 +121,13 @@ def effect_figure(moves: Sequence[EffectMove]) -> Markup:
 def short(name: str) -> str:
     """A parameter's name without the part that all effects share."""
     return name.removeprefix("behaviour.effects.")
+
+
+def _together(found: Recalibration) -> list[str]:
+    """Parameters that moved and now go together."""
+    at = [k for k, move in enumerate(found.parameters) if move.moved]
+    covariance = np.array(found.covariance)[np.ix_(at, at)].tolist() if at else []
+    return together([short(found.parameters[k].name) for k in at], covariance)
 
 
 def _line(move: ParameterMove) -> dict[str, str]:

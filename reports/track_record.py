@@ -24,6 +24,7 @@ def track_record_report(record: TrackRecord) -> str:
         provenance={**record.provenance, "record": record.sealed().digest, "experiments": found.experiments},
         found=found,
         answer=_answer(found),
+        first_arms=first_arms(found),
         coverage=coverage_figure(found.coverage) if found.experiments >= FEWEST else None,
         ranks=rank_figure(found.histogram) if found.histogram and found.experiments >= FEWEST else None,
         metrics=[(_line(metric), calibration_figure(record, metric)) for metric in found.metrics],
@@ -36,6 +37,7 @@ def track_record_report(record: TrackRecord) -> str:
                 "predicted": f"{significant(entry.predicted)} ± {significant(entry.predictive_sd, 2)}",
                 "observed": f"{significant(entry.observed)} ± {significant(entry.observed_se, 2)}",
                 "verdict": "late, no forecast" if entry.made_after_start else entry.verdict or "no verdict",
+                "counts": found.first_arms.get(entry.experiment, entry.arm) == entry.arm and not entry.made_after_start,
             }
             for entry in record.entries
         ],
@@ -48,8 +50,17 @@ def track_record_files(record: TrackRecord) -> dict[str, str]:
 
 
 def summary(record: TrackRecord) -> str:
-    """What the record says of the simulation's forecasts, in a sentence or two."""
-    return _answer(assess(record))
+    """What the record says of the simulation's forecasts, in a few sentences."""
+    found = assess(record)
+    return " ".join([_answer(found), *first_arms(found)])
+
+
+def first_arms(found: Assessment) -> list[str]:
+    """Which arm counts of the experiments that have several."""
+    if not found.first_arms:
+        return []
+    named = "; ".join(f"{experiment}: {arm}" for experiment, arm in found.first_arms.items())
+    return [f"Arms of one experiment share a control and are no two witnesses, so the first of the plan counts ({named})."]
 
 
 def coverage_figure(found: tuple[Coverage, ...]) -> Markup:

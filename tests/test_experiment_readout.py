@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from experiments.plan_file import Plan
 from experiments.quantiles import bootstrap_se, cluster_bootstrap_se, quantile
 from experiments.readout import read
 from experiments.segments import shrink, trend
-from reports.readout import readout_files
+from reports.readout import readout_files, readout_page
 from sim.errors import InputError
 
 HILLSTROM = Path(__file__).parents[2] / "shared" / "data" / "hillstrom_email_rct.csv.gz"
@@ -365,6 +366,11 @@ BROKEN = {
         {"columns": {"exposed": "exposed"}},
         "found 2026-02-03; must lie in the window 2026-01-01 to 2026-01-28",
     ),
+    "assigned after the end": (
+        lambda f: f.assign(assigned=["2026-01-29", *["2025-12-01"] * (len(f) - 1)]),
+        {"columns": {"assigned": "assigned"}},
+        "row 1: found 2026-01-29; must not lie after the window 2026-01-01 to 2026-01-28",
+    ),
     "column twice": (
         lambda f: f.assign(other=1).rename(columns={"other": "spend"}),
         {},
@@ -393,6 +399,28 @@ def test_broken_input_gives_one_sentence(name, place, tmp_path):
     assert sentence in str(caught.value) and len(caught.value.problems) == 1
     assert set(tmp_path.iterdir()) == before
     assert ("live.csv" if place == "csv" else "data frame") in str(caught.value)
+
+
+def test_effects_that_move_together_are_told_on_the_page():
+    frame = live()
+    both = {"name": "twice", "role": "secondary", "column": "twice"}
+    found = read(frame.assign(twice=2 * frame["spend"] + 1), plan(metrics=[*BASE["metrics"], both]))
+    assert "spend, trial and twice, trial: +1.00" in readout_page(found)
+    assert "move together" not in readout_page(read(frame, plan()))
+
+
+def test_it_is_said_up_to_which_day_the_data_go():
+    found = read(live(), plan())
+    assert "taken to hold the whole window, to 2026-01-28" in gate(found, "end of the window").sentence
+    assert not found.blocked and "as_of" not in found.provenance
+    members, days = live()[["member_id", "arm"]], pd.date_range("2026-01-01", "2026-01-20")
+    events = pd.DataFrame({"member_id": np.arange(2000), "date": np.resize(days, 2000), "spend": 1.0 + np.arange(2000) % 7})
+    early = read(members, plan(), events=events)
+    assert early.blocked and early.provenance["as_of"] == "2026-01-20"
+    assert early.provenance["as_of_is"] == "the day of the last event"
+    assert "end on 2026-01-20 (the day of the last event), the window on 2026-01-28" in gate(early, "end of the window").sentence
+    stated = read(members, plan(), events=events, as_of=dt.date(2026, 1, 28))
+    assert not stated.blocked and stated.provenance["as_of_is"] == "as stated"
 
 
 def test_missing_can_count_as_zero():

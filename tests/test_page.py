@@ -9,6 +9,7 @@ import jinja2
 import pytest
 
 from reports import page
+from reports.together import together
 
 
 def _drawing(values: list[float]) -> page.Figure:
@@ -88,3 +89,9 @@ def test_numbers_read_well(text: str, expected: str) -> None:
 
 def test_colours_are_eight_that_differ() -> None:
     assert len(set(page.COLOURS)) == 8
+
+
+def test_what_goes_together_is_told_the_strongest_first():
+    covariance = [[4.0, -1.8, 0.2], [-1.8, 1.0, 0.3], [0.2, 0.3, 1.0]]
+    assert together(["a", "b", "c"], covariance) == ["a and b: \u22120.90", "b and c: +0.30"]
+    assert together([], []) == [] and together(["a", "b"], [[0.0, 0.0], [0.0, 1.0]]) == []

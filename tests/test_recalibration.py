@@ -16,6 +16,7 @@ from experiments.reweighting import (
     weighted_moments,
     weighted_quantile,
 )
+from reports.recalibration import recalibration_report
 from scenarios.files import load
 from sim.errors import InputError
 from tests.check_helpers import prediction, readout, row
@@ -174,6 +175,18 @@ def test_the_scenario_runs(made, tmp_path):
     assert (stated.mean, stated.sd) == pytest.approx((after.mean, after.sd), rel=1e-5)
     assert scenario.population.purchase_rate.mean < 0.05
     assert scenario.population.posterior.parameters == ["purchase_rate.mean"]
+
+
+def test_the_page_says_which_parameters_go_together(made):
+    live = readout([row("spend", 2.0, 0.3), row("visits", 0.5, 0.2)], [[0.09, 0.0], [0.0, 0.04]])
+    found = recalibrate(made, live)
+    names = [move.name for move in found.parameters]
+    i, j = names.index(STRENGTH), names.index("population.purchase_rate.mean")
+    covariance = np.array(found.covariance)
+    r = covariance[i, j] / np.sqrt(covariance[i, i] * covariance[j, j])
+    assert r < -0.2  # their product was seen better than each
+    page = recalibration_report(found)
+    assert f"and population.purchase_rate.mean: \N{MINUS SIGN}{-r:.2f}" in page and "segments and weeks" in page
 
 
 def test_launch_decision_before_and_after():

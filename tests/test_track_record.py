@@ -13,6 +13,7 @@ from experiments.meta_analysis import reml
 from experiments.record_assessment import assess, correct, coverage, histogram
 from experiments.scores import crps_gaussian
 from experiments.track_record import Entry, TrackRecord, add
+from reports.track_record import summary, track_record_report
 from sim.errors import InputError
 from tests.check_helpers import estimand, prediction, readout, row
 
@@ -227,7 +228,14 @@ def test_a_prediction_frozen_after_the_start_is_late_whatever_it_says(changes):
 def test_arms_that_share_a_control_count_once():
     both = _honest(8)
     both += [e.model_copy(update={"arm": "other"}) for e in both]
-    assert assess(TrackRecord(entries=both)).metrics[0].experiments == 8
+    record = TrackRecord(entries=both)
+    found = assess(record)
+    assert found.metrics[0].experiments == 8
+    assert found.first_arms == {f"test {k}": "offer" for k in range(8)}
+    assert "the first of the plan counts (test 0: offer; " in summary(record)
+    page = track_record_report(record)
+    assert page.count("<td>no</td>") == page.count("<td>yes</td>") == 8
+    assert "the first of the plan" not in summary(TrackRecord(entries=_honest(8)))
 
 
 def test_a_check_becomes_an_entry_once(tmp_path):
