@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from experiments.plan_file import Plan
+from scenarios.changes import load_changed
 from scenarios.composing import find
 from scenarios.files import load
 from sim.errors import InputError
@@ -39,9 +35,11 @@ def arm_scenarios(plan: Plan, folder: Path | str = ".") -> dict[str, Scenario]:
             problems.append(f"arm {name}: {target}")
             continue
         try:
-            out[name] = _changed(target, name, arm.changes) if arm.changes else load(target)
+            base = load(target)
+            said = f"arm {name}"
+            out[name] = load_changed(target, arm.changes, name=f"{base.name}, {name}", said=said) if arm.changes else base
         except InputError as error:
-            problems += [f"arm {name}: {problem}" for problem in error.problems]
+            problems += [f"arm {name}: {problem.removeprefix(f'arm {name}: ')}" for problem in error.problems]
     if problems:
         raise InputError(*dict.fromkeys(problems))
     return out if plan.warm_up is None else warmed_up(plan, out)
@@ -79,46 +77,3 @@ def _from(incentive: Incentive, start: dt.date) -> Incentive:
 def _until(incentive: Incentive, start: dt.date) -> Incentive:
     last = min(incentive.valid_until or dt.date.max, start - dt.timedelta(days=1))
     return incentive.model_copy(update={"name": f"{incentive.name} (before the test)", "valid_until": last})
-
-
-def _changed(base: Path, arm: str, changes: Mapping[str, Any]) -> Scenario:
-    """The scenario of a file that extends `base` by `changes`, written for the moment it takes to load it."""
-    content = {"name": f"{load(base).name}, {arm}", **nested(changes), "extends": str(base.resolve())}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "changes.yaml"
-        path.write_text(yaml_text(content), encoding="utf-8")
-        try:
-            return load(path)
-        except InputError as error:
-            raise InputError(*(_without(path, problem) for problem in error.problems)) from None
-
-
-def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted keys taken apart: {"a.b": 1} -> {"a": {"b": 1}}."""
-    out: dict[str, Any] = {}
-    for key, value in changes.items():
-        *path, leaf = key.split(".")
-        tree = out
-        for step in path:
-            tree = tree.setdefault(step, {})
-        if isinstance(value, Mapping):
-            tree.setdefault(leaf, {}).update(nested(value))
-        else:
-            tree[leaf] = value
-    return out
-
-
-def yaml_text(content: Mapping[str, Any]) -> str:
-    """`content` as the text of a scenario file, keys in their order."""
-    yaml = YAML(typ="rt")
-    yaml.width = 110
-    yaml.representer.add_representer(dt.date, lambda dumper, day: dumper.represent_str(day.isoformat()))
-    stream = io.StringIO()
-    yaml.dump(dict(content), stream)
-    return stream.getvalue()
-
-
-def _without(path: Path, problem: str) -> str:
-    """The sentence less the place in a file that nobody will ever see."""
-    head, _, rest = problem.partition(": ")
-    return rest if path.name in head else problem

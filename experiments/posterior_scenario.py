@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from ruamel.yaml import YAML
 
-from experiments.arms import yaml_text
 from experiments.recalibration_document import Recalibration
 
 EFFECTS = "behaviour.effects."
@@ -53,7 +55,7 @@ def scenario_text(found: Recalibration) -> str:
     )
     if base and str(base).endswith((".yaml", ".yml")):
         heading += f"# {base} is seen from the folder of this file: put this one beside the plan.\n"
-    return heading + yaml_text({**content, **scenario_changes(found)})
+    return heading + _yaml_text({**content, **scenario_changes(found)})
 
 
 def _rounded(value: float) -> float:
@@ -66,3 +68,12 @@ def _put(tree: dict[str, Any], name: str, value: Any) -> None:
     for step in path:
         tree = tree.setdefault(step, {})
     tree[leaf] = value
+
+
+def _yaml_text(content: Mapping[str, Any]) -> str:
+    """`content` as the text of a scenario file, keys in their order."""
+    yaml = YAML(typ="rt")
+    yaml.width = 110
+    stream = io.StringIO()
+    yaml.dump(dict(content), stream)
+    return stream.getvalue()

@@ -40,9 +40,14 @@ def compose(path: Path, problems: list[Problem], chain: tuple[Path, ...] = ()) -
     if base is not None:
         base.value.pop("name", None)  # a scenario has a name of its own
         base.value.pop("description", None)
-    made = _merge(base, tree, (), problems)
+    made = over(base, tree, problems)
     made.bad = extends is not None and (base is None or base.bad)
     return made
+
+
+def over(base: Node | None, own: Node, problems: list[Problem]) -> Node:
+    """`own` over `base`: mappings key by key, rows by name, null takes a key away, all else replaces."""
+    return _merge(base, own, (), problems)
 
 
 def find(text: str, folder: Path) -> Path | str:
