@@ -19,6 +19,7 @@ from experiments.plan_file import load_plan
 from experiments.prediction import differ_early
 from experiments.readout import Table, read
 from experiments.simulated_power import Progress, simulated_power
+from experiments.traits import TRAITS, unpredicted
 from scenarios.sources import open_source
 
 
@@ -40,6 +41,11 @@ def plan_command(
         warnings.append(
             f"In the simulation the arms differ from {first} days before the window on, by more than incentives that "
             "begin with it: only incentives have dates."
+        )
+    if others := unpredicted(plan):
+        warnings.append(
+            f"The prediction will say nothing of effects by {', '.join(others)}: simulated members have only a "
+            f"{' and a '.join(TRAITS)}."
         )
     if not repeats:
         return plan_document(plan, (), warnings)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.plan_file import Condition, Metric, Plan
-from experiments.traits import TRAITS, asks_tier, eligible, share_of, simulable, traits_of
+from experiments.traits import TRAITS, asks_tier, eligible, share_of, simulable, traits_of, unpredicted
 from sim.errors import InputError
 from sim.outcome import Outcome, simulate
 from sim.scenario import Scenario
@@ -119,9 +119,8 @@ def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = 
     strata = [column for column in plan.strata if column not in TRAITS]
     if strata:
         dropped.append(f"strata by {', '.join(strata)}")
-    segments = [column for column in plan.segments if column not in TRAITS]
-    if segments:
-        dropped.append(f"effects by {', '.join(segments)}")
+    if others := unpredicted(plan):
+        dropped.append(f"effects by {', '.join(others)}")
     conditions, lacking = simulable(plan, scenarios.values())
     dropped += lacking
     assert size is not None

@@ -30,6 +30,11 @@ def asks_tier(plan: Plan) -> bool:
     return TIER in (*plan.strata, *plan.segments, *(condition.column for condition in plan.eligibility))
 
 
+def unpredicted(plan: Plan) -> list[str]:
+    """Segments of the plan by which nothing can be simulated."""
+    return [column for column in plan.segments if column not in TRAITS]
+
+
 def traits_of(outcome: Outcome, members: int) -> dict[str, NDArray[np.object_]]:
     """Values of the first `members` by trait: the tier where the run looked at its members (`look`), the segment always."""
     assert outcome.members is not None

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from experiments.arms import arm_scenarios
+from experiments.commands import plan_command
 from experiments.documents import Prediction, Readout, load_document
 from experiments.plan_document import PlanDocument
 from experiments.plan_file import load_plan
@@ -86,6 +87,12 @@ def live_data(folder):
         ids = allocated.loc[allocated["arm"] == arm, "member_id"].to_numpy()
         tables.append(arm_table(of, arm, len(ids), 900 + number, draw=12345, threads=1).assign(member_id=ids))
     pd.concat(tables).to_csv(folder / "live.csv", index=False)
+
+
+def test_a_plan_says_what_will_not_be_predicted(folder):
+    (folder / "experiment.yaml").write_text(PLAN + "segments: [tier, region]\n")
+    (said,) = plan_command(folder / "experiment.yaml").warnings
+    assert said == "The prediction will say nothing of effects by region: simulated members have only a segment and a tier."
 
 
 def test_an_experiment_from_plan_to_track_record(command, folder):
