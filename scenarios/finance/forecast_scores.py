@@ -81,7 +81,7 @@ def score_forecast(
     low_at, high_at = band
     if not 0 < low_at < 0.5 < high_at < 1:
         raise InputError(f"the band runs from quantile {low_at:g} to {high_at:g}; its ends must lie on either side of the median")
-    low, middle, high = np.quantile(x, [low_at, 0.5, high_at], axis=0)
+    low, middle, high = np.quantile(x, [low_at, 0.5, high_at], axis=0, method="weibull")
     inside = int(((low <= y) & (y <= high)).sum())
     size = float(np.abs(y).mean())
     error = np.abs(middle - y)

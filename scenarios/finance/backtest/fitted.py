@@ -1,0 +1,211 @@
+"""What the rows before the forecast say of a programme's members, their redeeming and its costs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenarios.calibration import calibrate
+from scenarios.finance.backtest.activity import Activity, month_number, month_of
+from scenarios.finance.backtest.occasions import Occasions, occasions_of
+from scenarios.finance.backtest.standing import People, Standing, held_before, standing
+from scenarios.finance.snapshot_tables import DAY_ZERO
+from scenarios.sources import FrameSource
+from sim.errors import InputError
+from sim.population import Population
+from sim.programme import Reward
+from sim.scenario import Scenario
+from sim.typing import Floats
+
+LEAST_REDEMPTIONS = 20
+"""below so many the redemption rate of the scenario stays"""
+SAME_SIZE = 0.95
+"""share of redemptions that must be at a reward's price for the scenario's rewards to stay"""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number that was fitted."""
+
+    name: str
+    value: float
+    unit: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The scenario that the forecast runs, and where it starts; from the rows before the forecast alone."""
+
+    scenario: Scenario
+    standing: Standing
+    occasions: Occasions
+    purchases_each: float
+    """purchases a row with any: what the model takes for one"""
+    numbers: list[Number]
+    notes: list[str]
+    calibration: dict[str, Any] | None
+    """report of the calibration (scenarios.calibration), None where the population was given"""
+
+
+def fit(
+    a: Activity, people: People, scenario: Scenario, *, seed: int = 0, joins: float | None = None,
+    population: Population | None = None, progress: Callable[[str], None] | None = None,
+) -> Fitted:  # fmt: skip
+    """Fit a scenario to the rows of `a`, which end on the day before the forecast.
+
+    joins: new members a month, share of members; default: of the members table, else of the population; population: members known
+    already, taken as they are; default: calibrated on the purchases. Raises InputError where the rows
+    are too few to calibrate, or the scenario has incentives for segments, which no activity table tells.
+    """
+    named = sorted({s for incentive in scenario.programme.incentives for s in incentive.only.segments})
+    if named and population is None:
+        raise InputError(
+            f"scenario {scenario.name}: programme.incentives name the segments {', '.join(named)}; members fitted to activity "
+            "have no segments, so these cannot be backtested: take them out of the scenario"
+        )
+    notes: list[str] = []
+    report = None
+    if population is None:
+        bought = a.purchases > 0
+        frame = pd.DataFrame({"member": a.who[a.member[bought]], "date": DAY_ZERO + a.day[bought], "value": a.value[bought]})
+        calibration = calibrate(
+            FrameSource(frame, a.name), member="member", date="date", value="value", seed=seed, progress=progress
+        )  # fmt: skip
+        population, report = calibration.population, calibration.report
+    clock = population.first_purchase_on_joining
+    rate = joining(a, people) if joins is None else joins
+    if rate is not None:
+        population = population.model_copy(update={"new_members_per_month": rate})
+    held, _ = held_before(a, people)
+    occasions = occasions_of(a, held[: len(a.who)])
+    designed, numbers, said = _redeeming(a, scenario, occasions)
+    behaviour = designed.behaviour.model_copy(update={"all_effects": False})
+    designed = designed.model_copy(update={"population": population, "behaviour": behaviour})
+    stood = standing(a, people, designed, from_first_purchase=clock)
+    told = (
+        "as stated"
+        if joins is not None
+        else "last third of the fit, "
+        + ("the members table" if rate is not None else "first rows" if report else "the population given")
+    )
+    each = float(a.purchases.sum() / max(1, (a.purchases > 0).sum())) if report or a.by_month else 1.0
+    numbers = [
+        Number("new members a month", population.new_members_per_month, "share of members", told),
+        *(
+            [
+                Number(
+                    "purchases a row", each, "purchases", "of a member's day or month; what one purchase of the model stands for"
+                )
+            ]
+            if each != 1.0
+            else []
+        ),
+        *numbers,
+    ]
+    notes += [
+        "Effects of the programme on buying are in the fitted level already; the engine's own are switched off, or they would be "
+        "counted twice.",
+        *stood.notes, *said, *_earning_check(a, scenario),
+    ]  # fmt: skip
+    if a.by_month:
+        notes.append(
+            "The table is by month: a member's month with purchases is one purchase of the model, on a day drawn from the "
+            "member's id, so active members are forecast as its purchases."
+        )
+    return Fitted(designed, stood, occasions, each, numbers, notes, report)
+
+
+def joining(a: Activity, people: People) -> float | None:
+    """New members a month over the last third of the fit, as a share of members at its end; None without a members table."""
+    if not people.told or not len(people.who):
+        return None
+    months = max(1, a.months // 3)
+    last = month_number(a.end)
+    joined = month_of(people.joined.astype(np.int64))
+    return min(1.0, float(((joined > last - months) & (joined <= last)).sum()) / months / len(people.who))
+
+
+def _redeeming(a: Activity, scenario: Scenario, occasions: Occasions) -> tuple[Scenario, list[Number], list[str]]:
+    """Rewards, their cost and the chance of redeeming, as the rows have them."""
+    redeems = a.redeemed > 0
+    if scenario.programme.earning is None or not scenario.programme.rewards or "points_redeemed" not in a.has:
+        return scenario, [], ["Redemption is not fitted: it needs rewards in the scenario and a column of points redeemed."]
+    count = int(redeems.sum())
+    if count < LEAST_REDEMPTIONS:
+        few = f"{count} redemptions before the forecast, fewer than {LEAST_REDEMPTIONS}"
+        return scenario, [], [f"{few}: rewards and willingness are the scenario's."]
+    notes, numbers = [], []
+    rewards, cost = scenario.programme.rewards, None
+    points = a.redeemed[redeems]
+    if "cost" in a.has:
+        elsewhere = a.cost[~redeems].sum() / max(1, a.cost.sum())
+        if elsewhere <= 0.01:
+            cost = float(a.cost[redeems].sum() / 100 / points.sum())
+            numbers.append(Number("cost of a redeemed point", cost, "currency units", f"{count:,} redemptions"))
+        else:
+            notes.append(f"{elsewhere:.0%} of the cost is not in rows with redemptions: the cost of rewards is the scenario's.")
+    at_price = np.isin(points, [r.points for r in rewards]) | np.logical_or.reduce(
+        [points % r.points == 0 for r in rewards if r.kind == "voucher"] or [np.zeros(count, bool)]
+    )
+    if at_price.mean() >= SAME_SIZE:
+        if cost is not None:
+            rewards = [r if r.kind == "voucher" else r.model_copy(update={"cost": round(r.points * cost, 4)}) for r in rewards]
+    else:
+        size = max(1, round(float(points.mean())))
+        each = (
+            cost
+            if cost is not None
+            else float(np.mean([(r.value if r.kind == "voucher" else r.cost) / r.points for r in rewards]))
+        )
+        rewards = [Reward(name="redemption", points=size, value=round(size * each, 4), cost=round(size * each, 4))]
+        notes.append(
+            f"{1 - at_price.mean():.0%} of redemptions are at no price of the scenario's rewards, which are replaced by one of "
+            f"{size:,} points, the mean of the fit; that single redemptions differ in size is not in the band."
+        )
+    programme = scenario.programme.model_copy(update={"rewards": rewards})
+    designed = scenario.model_copy(update={"programme": programme})
+    could = occasions.affords(min(r.points for r in rewards))
+    did = redeems[occasions.row]
+    chance = float(did[could].mean()) if could.any() else float(did.mean())
+    beyond = int((did & ~could).sum())
+    if beyond:
+        notes.append(
+            f"{beyond:,} redemptions came from balances that are not known to afford a reward; they are not in the rate."
+        )
+    numbers.append(
+        Number("redeems when the balance affords a reward", chance, "share of purchases", f"{int(could.sum()):,} purchases")
+    )
+    behaviour = designed.behaviour.model_copy(
+        update={"redeeming": designed.behaviour.redeeming.model_copy(update={"probability": chance})}
+    )
+    return designed.model_copy(update={"behaviour": behaviour}), numbers, notes
+
+
+def _earning_check(a: Activity, scenario: Scenario) -> list[str]:
+    """How far the points of the rows are from those of the scenario's rule."""
+    earning = scenario.programme.earning
+    if earning is None or "points_earned" not in a.has or not a.value.sum():
+        return []
+    tiers: Floats = np.array([tier.earning for tier in scenario.programme.tiers])
+    rule = float((a.value * tiers[np.maximum(a.tier, 0)]).sum() * earning.points_per_unit)
+    off = a.earned.sum() / rule - 1 if rule else 0.0
+    if abs(off) <= 0.02:
+        return []
+    return [
+        f"The rows have {a.earned.sum():,} points earned; value x programme.earning would be {rule:,.0f} ({off:+.1%}): check it."
+    ]
+
+
+def start_of(date: dt.date, a: Activity) -> dt.date:
+    """The first day of a forecast, checked: the first of a month, with rows before and whole months from it on."""
+    if date.day != 1:
+        raise InputError(f"--from: found {date}, allowed is the first of a month")
+    if not a.start < date <= a.end:
+        raise InputError(f"--from: found {date}; {a.name} has rows from {a.start} to {a.end}, allowed is a month within")
+    return date
