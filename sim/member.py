@@ -49,6 +49,8 @@ MEMBER = np.dtype(
         ("balance", "i8"),  # points that can be spent = sum of the open lots
         ("pending", "i8"),  # points that cannot yet
         ("pend_day", "f8"),  # when the first of them can
+        ("debt", "i8"),  # points clawed back that were no longer there; while there is any, the balance is 0
+        ("refund_day", "f8"),  # when the next purchase is returned
         ("oldest", "i8"),  # month of the oldest open lot
         ("longer", "i8"),  # months added to the life of their points
         ("capped", "i8"),  # points earned by purchases in month_bought, for the cap
@@ -70,6 +72,31 @@ MEMBER = np.dtype(
 )
 
 QUALIFYING = np.dtype([("spend", "i8"), ("points", "i8"), ("count", "i8")])  # one month of a rolling window
+
+REFUND = np.dtype(
+    [  # purchases of one member that are to be returned on one day, all made on one day
+        ("count", "i8"),
+        ("paid", "i8"),  # minor units, as all amounts
+        ("tier_discount", "i8"),
+        ("incentive_discount", "i8"),
+        ("coupon_value", "i8"),
+        ("voucher_value", "i8"),
+        ("both_list", "i8"),  # by what they are beside the world without a programme, as in sim.tally
+        ("both_base_list", "i8"),
+        ("both_off", "i8"),  # list value less paid of those made in both worlds
+        ("gained_list", "i8"),
+        ("kept_list", "i8"),
+        ("lost_list", "i8"),
+        ("gone_list", "i8"),
+        ("points", "i8"),  # earned by them
+        ("spendable", "f8"),  # day on which these could be or can be spent first
+        ("lot", "i8"),  # month of that day; counts only where the day lies before the run, which knows the month of every other
+        ("month", "i8"),  # of the purchases
+        ("spend_q", "i8"),  # what they added to the present qualification window
+        ("points_q", "i8"),
+        ("count_q", "i8"),
+    ]
+)
 
 WALLET = np.dtype(
     [  # one member, one incentive

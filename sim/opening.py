@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.errors import InputError
-from sim.member import LONG_AGO, NEVER
+from sim.member import LONG_AGO, NEVER, REFUND
 from sim.typing import Array, Ints
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sim.tables import Tables
 
 MOMENTS = (
-    "due", "t_seen", "joined", "last_buy", "first_buy", "pend_day", "card_until", "reward_at", "demoted_at", "benefit_at",
-    "pulled_at", "sent_at", "pull_until",
+    "due", "t_seen", "joined", "last_buy", "first_buy", "pend_day", "refund_day", "card_until", "reward_at", "demoted_at",
+    "benefit_at", "pulled_at", "sent_at", "pull_until",
 )  # fmt: skip
 """Fields of MEMBER that are moments of the clock; t_base and t_extra are operational (sim.calendar)."""
 
@@ -54,6 +54,8 @@ class Opening:
     """(n, months of a rolling window or 1) of sim.member.QUALIFYING by month modulo that"""
     wallet: Array
     """(n, incentives) of sim.member.WALLET"""
+    refunds: Array
+    """(n, days) of sim.member.REFUND by the day from the start on which purchases are returned; no column where none is"""
     tiers: tuple[str, ...]
     """names, lowest first"""
     incentives: tuple[str, ...]
@@ -126,7 +128,7 @@ class Opening:
         base = max(1, round(self.base * len(chosen) / max(1, self.n)))
         return replace(
             self, members=self.members[chosen], lots=self.lots[chosen], pend=self.pend[chosen], quals=self.quals[chosen],
-            wallet=self.wallet[chosen], base=base,
+            wallet=self.wallet[chosen], refunds=self.refunds[chosen], base=base,
         )  # fmt: skip
 
     def install(self, chunk: Chunk, t: Tables, names: Sequence[str], first: int, count: int) -> None:
@@ -149,6 +151,8 @@ class Opening:
             chunk.pend[:count, due % width] += self.pend[rows, day]
         waiting = chunk.pend[:count] > 0
         m["pend_day"] = np.where(waiting.any(axis=1), waiting.argmax(axis=1), NEVER)
+        if self.refunds.shape[1]:  # as many days as the tables have, or fewer
+            chunk.refunds[:count, : self.refunds.shape[1]] = self.refunds[rows]
         if chunk.quals.shape[1] == self.quals.shape[1]:
             chunk.quals[:count] = self.quals[rows]
         wallet = chunk.wallet[:count]
@@ -160,13 +164,13 @@ class Opening:
 
 
 def opening_after(
-    scenario: Scenario, t: Tables, members: Array, lots: Ints, pend: Ints, quals: Array, wallet: Array,
-    left: dict[int, int],
+    scenario: Scenario, t: Tables, left: dict[int, int], members: Array, lots: Ints, pend: Ints, quals: Array, wallet: Array,
+    refunds: Array,
 ) -> Opening:  # fmt: skip
     """The opening of a run that begins where this one ended.
 
-    members, lots, pend, quals, wallet: as in sim.state.Chunk, of everybody; left: minor units left of each budgeted incentive, by
-    its number.
+    left: minor units left of each budgeted incentive, by its number; members, lots, pend, quals, wallet, refunds: as in
+    sim.state.Chunk, of everybody.
     """
     p = t.p[0]
     days, months = int(p["end"]), len(t.months)
@@ -190,6 +194,11 @@ def opening_after(
     due = np.zeros_like(pend)
     for day in range(width):
         due[:, day] = pend[:, (days + day) % width]
+    waiting = np.zeros((len(m), refunds.shape[1] if len(refunds) else 0), REFUND)
+    for day in range(waiting.shape[1]):
+        waiting[:, day] = refunds[:, (days + day) % waiting.shape[1]]
+    for field, passed in (("spendable", days), ("lot", months), ("month", months)):
+        waiting[field] -= passed
     rolled = np.roll(quals, -months, axis=1)
     purse = wallet.copy()
     purse["until"] = np.maximum(0.0, _shifted(purse["until"], days))  # 0 = none
@@ -212,6 +221,7 @@ def opening_after(
         pend=due,
         quals=rolled,
         wallet=purse[:, : len(names)],
+        refunds=waiting,
         tiers=tuple(tier.name for tier in scenario.programme.tiers),
         incentives=names,
         budget_left=budget,

@@ -30,8 +30,8 @@ class Outcome:
     survival: Ints
     """(cohorts, months, 2) members not lapsed at month end, with the programme and without; cohort 0 was there at the start"""
     cohorts: Ints
-    """(past months + months + 1, months, 3) points by month of credit (the last row: after the run) and month: issued, redeemed,
-    expired; empty where cohorts were not asked for"""
+    """(past months + months + 1, months, 4) points by month of credit (the last row: after the run) and month: issued, redeemed,
+    expired, clawed back; empty where cohorts were not asked for"""
     migration: Ints
     """(tiers, tiers) members from the tier in the middle of the run to the tier at its end"""
     repurchase: Ints
@@ -101,7 +101,8 @@ class _Sums:
             if self.keep:
                 self.kept[first] = (m.copy(), chunk.watch.copy())
             if self.keep_state:
-                self.states[first] = (m.copy(), chunk.lots.copy(), chunk.pend.copy(), chunk.quals.copy(), chunk.wallet.copy())
+                kept = (m, chunk.lots, chunk.pend, chunk.quals, chunk.wallet, chunk.refunds)
+                self.states[first] = tuple(array.copy() for array in kept)
 
 
 def simulate(
@@ -135,7 +136,7 @@ def simulate(
     if keep_state:
         arrays = [np.concatenate(a) for a in zip(*(sums.states[first] for first in sorted(sums.states)), strict=True)]
         left = {j: int(budget.level) for j, budget in clock.budgets.items()}
-        outcome.state = opening_after(scenario, t, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], left)
+        outcome.state = opening_after(scenario, t, left, *arrays)
     return outcome
 
 

@@ -28,6 +28,9 @@ class Earning(Part):
     """whole days until points can be spent; their validity runs from then on"""
     cap_per_month: Annotated[int, Field(ge=1)] | None = None
     """most points that purchases can earn a member in one calendar month; points of incentives are not counted"""
+    clawback: Literal["negative", "to_zero", "none"] = "negative"
+    """points of a purchase that is returned (market.refunds): taken back, and what is no longer there is owed and repaid by later
+    points; taken back as far as they are there; or left to the member"""
 
 
 class Requires(Part):

@@ -18,6 +18,15 @@ class Category(Part):
     share: Share
 
 
+class Refunds(Part):
+    """Purchases that are returned whole for money back. Not to be confused with lapsed members who return."""
+
+    share: Annotated[float, Field(gt=0, lt=1)]
+    """of purchases that are returned, each independently of all else; with the programme and without"""
+    after_days: Annotated[int, Field(ge=1, le=60)] = 14
+    """whole days from the day of the purchase to the return, at the beginning of that day"""
+
+
 class Market(Part):
     """What is the same for every design."""
 
@@ -27,6 +36,9 @@ class Market(Part):
     """relative change of list prices per year, smooth"""
     categories: list[Category] = []
     """shares must add to 1; a purchase belongs to one category"""
+
+    refunds: Refunds | None = None
+    """none = every purchase is kept"""
 
     @model_validator(mode="after")
     def _shares(self) -> Market:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim import tally
-from sim.member import MEMBER, QUALIFYING, WALLET
+from sim.member import MEMBER, QUALIFYING, REFUND, WALLET
 from sim.rules.words import AHEAD, LUCK
 from sim.tables import Tables
 from sim.typing import Array, Floats, Ints
@@ -26,13 +26,15 @@ class Chunk(NamedTuple):
     """(n, months of a rolling window or 1) of QUALIFYING, by month modulo that"""
     wallet: Array
     """(n, incentives or 1) of WALLET"""
+    refunds: Array
+    """(n or 0, days + 1) of REFUND by day of return modulo that; no row where no purchase is returned"""
     cube: Ints
     """(months * tiers * segments, tallies)"""
     survival: Ints
     """(cohorts, months, 2) members not lapsed at month end: with the programme, without"""
     cohorts: Ints
-    """(past months + months + 1, months, 3) points by month of credit and month: issued, redeemed, expired; the last row is
-    credited after the run. Size 0 where cohorts are not kept"""
+    """(past months + months + 1, months, 4) points by month of credit and month: issued, redeemed, expired, clawed back; the last
+    row is credited after the run. Size 0 where cohorts are not kept"""
     watch: Ints
     """(n or 0, periods, watched) what single members did in each watched period; see WATCHED"""
     spent_at: Floats
@@ -55,7 +57,7 @@ class Chunk(NamedTuple):
         """Room for `n` new members in the memory of this chunk, which has at least as many."""
         for name, array in zip(self._fields, self, strict=True):
             array.fill(-1 if name == "ahead_of" else 0) if array.dtype.names is None else array.view(np.int64).fill(0)
-        many = ("members", "lots", "pend", "quals", "wallet", "watch")
+        many = ("members", "lots", "pend", "quals", "wallet", "refunds", "watch")
         return self._replace(**{name: getattr(self, name)[:n] for name in many})
 
     def restore(self, snapshot: Chunk) -> None:
@@ -65,15 +67,16 @@ class Chunk(NamedTuple):
                 mine[...] = theirs
 
 
-C_ISSUED, C_REDEEMED, C_EXPIRED = range(3)
+C_ISSUED, C_REDEEMED, C_EXPIRED, C_CLAWED_BACK = range(4)
 
 WATCHED = ("purchases", "paid", "list_value", "benefit_cost", "redemptions", "points_redeemed", "messages")
 (W_PURCHASES, W_PAID, W_LIST, W_COST, W_REDEMPTIONS, W_POINTS, W_MESSAGES) = range(len(WATCHED))
 
 LAYOUT = {
     "members": (MEMBER, "*"), "lots": (np.int64, "**"), "pend": (np.int64, "**"), "quals": (QUALIFYING, "**"),
-    "wallet": (WALLET, "**"), "cube": (np.int64, ("*", tally.SIZE)), "survival": (np.int64, ("*", "*", 2)),
-    "cohorts": (np.int64, ("*", "*", 3)),
+    "wallet": (WALLET, "**"), "refunds": (REFUND, "**"),
+    "cube": (np.int64, ("*", tally.SIZE)), "survival": (np.int64, ("*", "*", 2)),
+    "cohorts": (np.int64, ("*", "*", 4)),
     "watch": (np.int64, ("*", "*", len(WATCHED))), "spent_at": (np.float64, "*"), "spent": (np.int64, ("*", 3)),
     "n_spent": (np.int64, "*"), "ahead": (np.float64, ("*", 2, len(LUCK), AHEAD)), "ahead_of": (np.int64, ("*", 2, 2)),
 }  # fmt: skip
@@ -90,9 +93,10 @@ def empty_chunk(t: Tables, n: int, capacity: int = 0, visits: int = 1) -> Chunk:
         pend=np.zeros((n, int(p["pending_days"]) + 1), np.int64),
         quals=np.zeros((n, rolling), QUALIFYING),
         wallet=np.zeros((n, max(1, len(t.incentives))), WALLET),
+        refunds=np.zeros((n if p["has_refunds"] else 0, int(p["refund_slots"])), REFUND),
         cube=np.zeros((len(t.months) * len(t.tiers) * len(t.segments), tally.SIZE), np.int64),
         survival=np.zeros((len(t.months) + 1, len(t.months), 2), np.int64),
-        cohorts=np.zeros((int(p["past"]) + len(t.months) + 1, len(t.months), 3) if p["cohorts"] else (0, 0, 3), np.int64),
+        cohorts=np.zeros((int(p["past"]) + len(t.months) + 1, len(t.months), 4) if p["cohorts"] else (0, 0, 4), np.int64),
         watch=np.zeros((n if p["watch_periods"] else 0, max(1, int(p["watch_periods"])), len(WATCHED)), np.int64),
         spent_at=np.zeros(capacity, np.float64),
         spent=np.zeros((capacity, 3), np.int64),

@@ -36,6 +36,8 @@ RULES = np.dtype(
         ("history_from", "f8"), ("history_to", "f8"), ("inflation", "f8"),
         ("has_points", "i8"), ("points_milli", "i8"), ("round_points", "i8"), ("counts_points", "i8"),
         ("earn_paid", "i8"), ("pending_days", "i8"), ("cap", "i8"),
+        ("clawback", "i8"),
+        ("has_refunds", "i8"), ("refund_share", "f8"), ("refund_days", "i8"), ("refund_slots", "i8"),
         ("window", "i8"), ("window_months", "i8"), ("qualify_paid", "i8"), ("at_once", "i8"),
         ("downgrade", "i8"), ("grace", "i8"),
         ("expiry", "i8"), ("expiry_months", "i8"), ("expiry_month", "i8"), ("slots", "i8"), ("card_days", "f8"),
@@ -87,6 +89,8 @@ EXPIRIES = ("never", "rolling", "fixed_date", "inactivity")
 NEVER_LAPSE, ROLLING, ON_DATE, INACTIVE = range(4)
 CUMULATIVE, BLOCKS, ROLLING_WINDOW = range(3)
 STAY, ONE_STEP, FULL = range(3)
+LEAVE, TO_ZERO, OWE = range(3)
+CLAWBACKS = ("none", "to_zero", "negative")
 
 BEHAVIOUR = np.dtype([(f"{e.name}_{q.name}", "f8") for e in EFFECTS for q in e.parameters])
 MOVES_RATES = (
@@ -197,6 +201,7 @@ def compile_tables(
     _population(r, population, n, opening)
     r["cohorts"], r["past"], r["eve"] = cohorts, opening.past if opening else 0, calendar.eve
     _programme(r, programme, calendar)
+    _refunds(r, scenario, opening)
     economics = scenario.economics
     r["inflation"] = math.log1p(scenario.market.price_inflation) / 365.0
     r["redeem"] = behaviour.redeeming.probability
@@ -213,6 +218,7 @@ def compile_tables(
     r["may_return"] = population.leaving.return_rate > 0 or (winning_back and b["win_back_returns"][0] > 0)
     r["calm"] = all(b[name][0] == 0.0 for name in MOVES_RATES)
     r["has_due"] = bool(len(incentives)) or r["pending_days"] > 0 or r["expiry"] == INACTIVE or r["card_days"] > 0
+    r["has_due"] = r["has_due"] or r["has_refunds"]
     closes = np.full(max(1, len(incentives)), NEVER)
     if opening is not None:
         closes[: len(incentives)][opening.closed(scenario)] = -1.0
@@ -279,6 +285,7 @@ def _programme(r: Any, programme: Programme, calendar: Calendar) -> None:
         r["round_points"] = 50_000_000 if earning.rounding == "nearest" else 0
         r["earn_paid"], r["pending_days"] = earning.base == "paid", earning.pending_days
         r["cap"] = earning.cap_per_month or 0
+        r["clawback"] = CLAWBACKS.index(earning.clawback)
     r["window"] = ("cumulative", "calendar", "rolling").index(q.window)
     r["window_months"] = q.months
     r["counts_points"] = any(tier.requires.points is not None for tier in programme.tiers)
@@ -293,6 +300,16 @@ def _programme(r: Any, programme: Programme, calendar: Calendar) -> None:
         needed = max(needed + longest, int(r["past"]) + 1)  # a shorter validity than before lapses only with the first month
     r["slots"] = horizon if r["cohorts"] else min(horizon, needed)
     r["card_days"] = 30.0 * programme.card_valid_months if programme.card_valid_months else 0.0
+
+
+def _refunds(r: Any, scenario: Scenario, opening: Opening | None) -> None:
+    """What a run finds waiting to be returned is returned, though nothing new may be."""
+    refunds, waiting = scenario.market.refunds, opening.refunds.shape[1] if opening else 0
+    r["refund_slots"] = max(1, waiting)
+    if refunds is not None:
+        r["refund_share"], r["refund_days"] = refunds.share, refunds.after_days
+        r["refund_slots"] = max(refunds.after_days + 1, waiting)
+    r["has_refunds"] = refunds is not None or waiting > 0
 
 
 def _tiers(programme: Programme) -> Array:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 TALLIES = {
     "joined": "members who joined the programme",
-    "purchases": "purchases",
-    "list_value": "of purchases, before any benefit",
-    "paid": "for purchases, after every discount, coupon and voucher",
+    "purchases": "purchases, those returned later included",
+    "list_value": "of purchases, before any benefit, less that of purchases returned; so every amount of purchases below",
+    "paid": "for purchases, after every discount, coupon and voucher, less refunds",
+    "refunds": "purchases returned",
+    "refunded_list": "list value of purchases returned",
     "tier_discount": "tier_discount",
     "incentive_discount": "incentive_discount",
     "coupon_value": "taken off by coupons",
@@ -27,6 +29,7 @@ TALLIES = {
     "points_bonus": "of those, not earned by the value of a purchase",
     "points_redeemed": "points_redeemed",
     "points_expired": "points_expired",
+    "points_clawed_back": "points taken back for purchases returned, when they are taken",
     "redemptions": "redemptions",
     "first_redeemers": "members at their first redemption in the run",
     "active": "members at their first purchase of the month",
@@ -51,6 +54,7 @@ TALLIES = {
     "alive0": "of those, not lapsed had there been no programme",
     "outstanding": "points at month end, spendable",
     "pending": "points at month end, not yet spendable",
+    "owed": "points at month end that were to be clawed back and were no longer there",
     "open_aware": "of both, those of members who have not lapsed and know the programme",
     "open_unaware": "of both, those of members who have not lapsed and do not know it",
     "active_at_start": "members there at the start who had not lapsed then",
@@ -63,12 +67,12 @@ SIZE = len(NAMES)
 
 # fmt: off
 (
-    JOINED, PURCHASES, LIST_VALUE, PAID, TIER_DISCOUNT, INCENTIVE_DISCOUNT, COUPON_VALUE, VOUCHER_VALUE, REWARD_COST,
-    GIFT_COST, DELIVERY_COST, CARE_COST, MESSAGE_COST, MESSAGES, OPT_OUTS, COUPONS_ISSUED, COUPONS_USED,
-    POINTS_ISSUED, POINTS_BONUS, POINTS_REDEEMED, POINTS_EXPIRED, REDEMPTIONS, FIRST_REDEEMERS, ACTIVE, LAPSES,
-    RETURNS, UPGRADES, DOWNGRADES, BASE_PURCHASES, BASE_LIST, BOTH_PURCHASES, BOTH_LIST, BOTH_BASE_LIST, BOTH_COST,
-    GAINED_LIST, GAINED_PURCHASES, LOST_LIST, KEPT_LIST, KEPT_PURCHASES, GONE_LIST, MEMBERS, ALIVE, ALIVE0,
-    OUTSTANDING, PENDING, OPEN_AWARE, OPEN_UNAWARE, ACTIVE_AT_START, OVER_BOUND,
+    JOINED, PURCHASES, LIST_VALUE, PAID, REFUNDS, REFUNDED_LIST, TIER_DISCOUNT, INCENTIVE_DISCOUNT, COUPON_VALUE,
+    VOUCHER_VALUE, REWARD_COST, GIFT_COST, DELIVERY_COST, CARE_COST, MESSAGE_COST, MESSAGES, OPT_OUTS, COUPONS_ISSUED,
+    COUPONS_USED, POINTS_ISSUED, POINTS_BONUS, POINTS_REDEEMED, POINTS_EXPIRED, POINTS_CLAWED_BACK, REDEMPTIONS,
+    FIRST_REDEEMERS, ACTIVE, LAPSES, RETURNS, UPGRADES, DOWNGRADES, BASE_PURCHASES, BASE_LIST, BOTH_PURCHASES,
+    BOTH_LIST, BOTH_BASE_LIST, BOTH_COST, GAINED_LIST, GAINED_PURCHASES, LOST_LIST, KEPT_LIST, KEPT_PURCHASES,
+    GONE_LIST, MEMBERS, ALIVE, ALIVE0, OUTSTANDING, PENDING, OWED, OPEN_AWARE, OPEN_UNAWARE, ACTIVE_AT_START, OVER_BOUND,
 ) = range(SIZE)
 # fmt: on
 

@@ -109,7 +109,11 @@ RICH: dict[str, Any] = {
             },
         ],
     },
-    "market": {"categories": [{"name": "food", "share": 0.6}, {"name": "toys", "share": 0.4}], "price_inflation": 0.03},
+    "market": {
+        "categories": [{"name": "food", "share": 0.6}, {"name": "toys", "share": 0.4}],
+        "price_inflation": 0.03,
+        "refunds": {"share": 0.1, "after_days": 14},
+    },
     "economics": {"message_cost": 0.05, "delivery_cost": 3.0, "cost_per_point": 0.05},
     "horizon": {"months": 15},
 }

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scenes import RICH, scenario
-from test_ledger import programmes
+from test_ledger import markets, programmes
 
 from sim.outcome import Outcome, simulate
 from sim.reference import simulate_reference
@@ -28,7 +28,8 @@ def test_everything_at_once(seed: int) -> None:
     rich = scenario(RICH)
     a = simulate(rich, members=60, seed=seed, draw=seed, keep=True)
     same(a, simulate_reference(rich, members=60, seed=seed, draw=seed))
-    for name in ("coupons_used", "redemptions", "points_expired", "downgrades", "returns", "lapses", "opt_outs", "gained_list"):
+    for name in ("coupons_used", "redemptions", "points_expired", "downgrades", "returns", "lapses", "opt_outs", "gained_list",
+                 "refunds", "points_clawed_back", "owed"):  # fmt: skip
         assert a.total(name) > 0, f"{name} never happened: the agreement says nothing about it"
 
 
@@ -65,7 +66,7 @@ def test_other_forms(changes: dict) -> None:
 
 
 @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(programme=programmes(), seed=st.integers(0, 1000))
-def test_random_programmes(programme: dict, seed: int) -> None:
-    other = scenario({**RICH, "programme": programme, "horizon": {"months": 7}})
+@given(programme=programmes(), market=markets(), seed=st.integers(0, 1000))
+def test_random_programmes(programme: dict, market: dict, seed: int) -> None:
+    other = scenario({**RICH, "programme": programme, "market": market, "horizon": {"months": 7}})
     same(simulate(other, members=12, seed=seed, keep=True), simulate_reference(other, members=12, seed=seed))

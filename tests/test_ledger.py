@@ -9,7 +9,7 @@ from scenes import RICH, scenario
 
 from sim import tally
 from sim.production import Crew
-from sim.state import Chunk
+from sim.state import C_REDEEMED, Chunk
 from sim.tables import compile_tables
 
 
@@ -23,6 +23,7 @@ def programmes(draw):
         "base": draw(st.sampled_from(["list", "paid"])),
         "pending_days": draw(whole(0, 40)),
         "rounding": draw(st.sampled_from(["down", "nearest"])),
+        "clawback": draw(st.sampled_from(["negative", "to_zero", "none"])),
         **({"cap_per_month": draw(whole(1, 500))} if draw(st.booleans()) else {}),
     }
     rule = draw(st.sampled_from(["never", "rolling", "fixed_date", "inactivity"]))
@@ -58,7 +59,13 @@ def check(chunk: Chunk) -> None:
     assert (chunk.pend >= 0).all()
     np.testing.assert_array_equal(chunk.lots.sum(axis=1), m["balance"])
     np.testing.assert_array_equal(chunk.pend.sum(axis=1), m["pending"])
+    assert (m["debt"] >= 0).all()
+    assert (m["balance"][m["debt"] > 0] == 0).all()
+    parts = tally.BOTH_LIST, tally.GAINED_LIST, tally.KEPT_LIST
+    assert sum(total[k] for k in parts) == total[tally.LIST_VALUE]
+    assert sum(total[k] for k in (tally.BOTH_BASE_LIST, tally.LOST_LIST, tally.GONE_LIST)) == total[tally.BASE_LIST]
     left = total[tally.POINTS_ISSUED] - total[tally.POINTS_REDEEMED] - total[tally.POINTS_EXPIRED]
+    left -= total[tally.POINTS_CLAWED_BACK]
     assert left == m["balance"].sum() + m["pending"].sum()
     taken_off = sum(
         total[k] for k in (tally.TIER_DISCOUNT, tally.INCENTIVE_DISCOUNT, tally.COUPON_VALUE, tally.VOUCHER_VALUE)
@@ -68,13 +75,21 @@ def check(chunk: Chunk) -> None:
     if chunk.quals.shape[1] > 1:  # a rolling window's months add up to its total
         np.testing.assert_array_equal(chunk.quals["spend"].sum(axis=1), m["spend_q"])
         np.testing.assert_array_equal(chunk.quals["count"].sum(axis=1), m["count_q"])
+    assert min(m[name].min() for name in ("spend_q", "points_q", "count_q")) >= 0
+
+
+@st.composite
+def markets(draw):
+    """The rich market with any returns of goods, or none."""
+    refunds = {"share": draw(st.floats(0.01, 0.9)), "after_days": draw(st.integers(1, 60))}
+    return {**RICH["market"], "refunds": draw(st.sampled_from([refunds, None]))}
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(programme=programmes(), seed=st.integers(0, 1000))
-def test_conservation(programme: dict, seed: int) -> None:
+@given(programme=programmes(), market=markets(), seed=st.integers(0, 1000))
+def test_conservation(programme: dict, market: dict, seed: int) -> None:
     """One member a chunk: what holds for the chunk holds for the member."""
-    t = compile_tables(scenario({**RICH, "programme": programme}), members=12, seed=seed)
+    t = compile_tables(scenario({**RICH, "programme": programme, "market": market}), members=12, seed=seed)
     crew = Crew(t, chunk=1, stays=True, threads=1)
     for moment in (1.0, 17.0, 31.0, 90.0, 91.0, 181.0, 300.0, 455.0):
         crew.advance(moment)
@@ -94,16 +109,16 @@ def test_a_lapsed_lot_never_takes_spent_points() -> None:
     named = Tables(*(_named(a) for a in t))
     s = Chunk(*(_named(a) for a in empty_chunk(t, 1)))
     m = s.members[0]
-    ledger.credit(m, 0, s, named, 100, 0)
-    ledger.credit(m, 0, s, named, 50, 1)
-    ledger.burn(m, 0, s, named, 70, 1)
+    ledger.credit(m, 0, s, named, 100, 0, 0)
+    ledger.credit(m, 0, s, named, 50, 1, 0)
+    ledger.burn(m, 0, s, named, 70, 1, C_REDEEMED)
     ledger.lapse_lots(m, 0, s, named, 2, 0)
     assert m.balance == 50
     assert s.cube[0, tally.POINTS_EXPIRED] == 30
-    ledger.burn(m, 0, s, named, 50, 2)
+    ledger.burn(m, 0, s, named, 50, 2, C_REDEEMED)
     ledger.lapse_lots(m, 0, s, named, 3, 0)
     assert (m.balance, s.cube[0, tally.POINTS_EXPIRED]) == (0, 30)
-    ledger.credit(m, 0, s, named, 20, 3)
-    ledger.credit(m, 0, s, named, 20, 4)
-    ledger.burn(m, 0, s, named, 40, 4)  # across lots to the very last point
+    ledger.credit(m, 0, s, named, 20, 3, 0)
+    ledger.credit(m, 0, s, named, 20, 4, 0)
+    ledger.burn(m, 0, s, named, 40, 4, C_REDEEMED)  # across lots to the very last point
     assert m.balance == 0

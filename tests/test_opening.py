@@ -15,7 +15,7 @@ from sim.scenario import Scenario
 
 COUNTS = (
     "key", "segment", "enrolled", "aware", "flexible", "muted", "n_base", "n_extra", "alive", "alive0", "tier", "spend_q",
-    "points_q", "count_q", "balance", "pending", "longer", "capped", "redeemed", "buys",
+    "points_q", "count_q", "balance", "pending", "debt", "longer", "capped", "redeemed", "buys",
 )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def test_a_run_in_two_parts_is_the_run(form: str) -> None:
     assert whole.members is not None and rest.members is not None
     for field in COUNTS:
         np.testing.assert_array_equal(whole.members[field], rest.members[field], err_msg=field)
+    assert first.state is not None and first.state.refunds["count"].sum() > 0
     assert rest.total("redemptions") > 0 and rest.total("joined") > 0 and rest.total("coupons_used") > 0
 
 
@@ -138,10 +139,10 @@ def test_cohorts_add_up_to_the_ledger(rule: str, pending: int) -> None:
         month = int(np.searchsorted(rest.tables.months["end"], day, side="right"))
         opening[past + month] += first.state.pend[:, day].sum()
     for o, before in ((whole, np.zeros(len(whole.cohorts), np.int64)), (rest, opening)):
-        for column, name in enumerate(("points_issued", "points_redeemed", "points_expired")):
+        for column, name in enumerate(("points_issued", "points_redeemed", "points_expired", "points_clawed_back")):
             np.testing.assert_array_equal(o.cohorts[..., column].sum(axis=0), o.by_month(name), err_msg=name)
             assert o.total(name) > 0
-        moves = o.cohorts[..., 0] - o.cohorts[..., 1] - o.cohorts[..., 2]
+        moves = o.cohorts[..., 0] - o.cohorts[..., 1:].sum(axis=-1)
         open_points = before[:, None] + moves.cumsum(axis=1)
         assert (open_points >= 0).all()
         np.testing.assert_array_equal(open_points.sum(axis=0), o.by_month("outstanding") + o.by_month("pending"))

@@ -12,7 +12,7 @@ from scenarios.finance import history
 from scenarios.finance.opening_lots import months_before
 from scenarios.finance.reconciliation import Reconciliation
 from scenarios.finance.snapshot_tables import MONTHS_BACK
-from sim.member import LONG_AGO, MEMBER, NEVER, QUALIFYING, WALLET
+from sim.member import LONG_AGO, MEMBER, NEVER, QUALIFYING, REFUND, WALLET
 from sim.opening import Opening
 from sim.scenario import Scenario
 from sim.tables import BLOCKS, Tables, compile_tables, minor
@@ -102,6 +102,7 @@ class Snapshot:
             pend=self._pend(t),
             quals=self._quals(t),
             wallet=self._wallet(len(names)),
+            refunds=np.zeros((self.size, 0), REFUND),
             tiers=tuple(tier.name for tier in scenario.programme.tiers),
             incentives=names,
             budget_left=np.array(budgets, np.int64),
@@ -126,7 +127,8 @@ class Snapshot:
         m["aware"] = u[:, 3] < b["awareness_share"]
         m["flexible"] = u[:, 4] < b["expiry_pressure_flexible"]
         m["muted"], m["enrolled"], m["joined"] = self.muted, 1, self.joined
-        for name in ("t_extra", "first_buy", "second_gap", "pend_day", "card_until", "pull_until", "due"):
+        for name in ("t_extra", "first_buy", "second_gap", "pend_day", "refund_day", "card_until", "pull_until",
+                     "due"):
             m[name] = NEVER
         m["reward_at"], m["demoted_at"], m["tier0"] = LONG_AGO, LONG_AGO, -1
         return m

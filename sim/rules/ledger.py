@@ -5,8 +5,8 @@ from __future__ import annotations
 from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
-from sim.state import C_EXPIRED, C_ISSUED, C_REDEEMED
-from sim.tables import NEVER_LAPSE, ON_DATE, ROLLING
+from sim.state import C_CLAWED_BACK, C_EXPIRED, C_ISSUED
+from sim.tables import LEAVE, NEVER_LAPSE, ON_DATE, OWE, ROLLING
 
 
 @rule
@@ -24,8 +24,10 @@ def credited_at(t, day):
 
 
 @rule
-def credit(m, i, s, t, points, month):
-    """Open or enlarge the lot of `month`."""
+def credit(m, i, s, t, points, month, cell):
+    """Open or enlarge the lot of `month`, with what is left when points that are owed are repaid."""
+    if m.debt > 0:
+        points -= repay(m, s, t, points, month, cell)
     if points > 0:
         if m.balance == 0:
             m.oldest = month
@@ -39,7 +41,7 @@ def earn(m, i, s, t, points, now, month, cell):
     s.cube[cell, tally.POINTS_ISSUED] += points
     days = t.p[0].pending_days
     if days == 0:
-        credit(m, i, s, t, points, month)
+        credit(m, i, s, t, points, month, cell)
         aged(s, t, month, month, C_ISSUED, points)
     elif points > 0:
         due = int(now) + days
@@ -51,7 +53,7 @@ def earn(m, i, s, t, points, now, month, cell):
 
 
 @rare
-def mature(m, i, s, t, now, month):
+def mature(m, i, s, t, now, month, cell):
     """Credit the pending points whose day has come."""
     days = t.p[0].pending_days
     while m.pending > 0 and m.pend_day <= now:
@@ -59,8 +61,15 @@ def mature(m, i, s, t, now, month):
         points = s.pend[i, slot]
         s.pend[i, slot] = 0
         m.pending -= points
-        credit(m, i, s, t, points, month)
+        credit(m, i, s, t, points, month, cell)
         m.pend_day += 1.0
+    await_pending(m, i, s, t)
+
+
+@rare
+def await_pending(m, i, s, t):
+    """Look for the first day, from `pend_day` on, on which points become spendable."""
+    days = t.p[0].pending_days
     if m.pending == 0:
         m.pend_day = NEVER
     else:
@@ -69,8 +78,8 @@ def mature(m, i, s, t, now, month):
 
 
 @rare
-def burn(m, i, s, t, points, month):
-    """Take `points` (at most the balance) from the oldest lots."""
+def burn(m, i, s, t, points, month, column):
+    """Take `points` (at most the balance) from the oldest lots; `column` of the cohorts says what for."""
     m.balance -= points
     slots = t.p[0].slots
     while points > 0:
@@ -78,11 +87,56 @@ def burn(m, i, s, t, points, month):
         taken = min(points, s.lots[i, slot])
         s.lots[i, slot] -= taken
         points -= taken
-        aged(s, t, m.oldest, month, C_REDEEMED, taken)
+        aged(s, t, m.oldest, month, column, taken)
         if s.lots[i, slot] == 0 and (points > 0 or m.balance > 0):
             m.oldest += 1
     while m.balance > 0 and s.lots[i, m.oldest % slots] == 0:
         m.oldest += 1
+
+
+@rare
+def repay(m, s, t, points, month, cell):
+    """Of `points` credited in `month`, how many repay what is owed."""
+    taken = min(m.debt, points)
+    m.debt -= taken
+    s.cube[cell, tally.POINTS_CLAWED_BACK] += taken
+    aged(s, t, month, month, C_CLAWED_BACK, taken)
+    return taken
+
+
+@rare
+def claw_back(m, i, s, t, points, day, lot, now, month, cell):
+    """Take back points that became spendable on `day` in month `lot`, or will: from the pending points of that day; else from the
+    lot they went into, where it is still open, for these are the very points; then from the oldest lots, as spending does. What
+    is missing is owed where the programme says so."""
+    p = t.p[0]
+    if p.clawback == LEAVE:
+        return
+    left = points
+    if day >= now:  # what is returned on a day goes before the points of that day become spendable
+        slot = int(day) % (p.pending_days + 1)
+        taken = min(left, s.pend[i, slot])
+        if taken > 0:
+            s.pend[i, slot] -= taken
+            m.pending -= taken
+            left -= taken
+            aged(s, t, credited_at(t, day), month, C_CLAWED_BACK, taken)
+            await_pending(m, i, s, t)
+    elif m.balance > 0 and lot >= m.oldest:
+        taken = min(left, s.lots[i, lot % p.slots])
+        s.lots[i, lot % p.slots] -= taken
+        m.balance -= taken
+        left -= taken
+        aged(s, t, lot, month, C_CLAWED_BACK, taken)
+        while m.balance > 0 and s.lots[i, m.oldest % p.slots] == 0:
+            m.oldest += 1
+    taken = min(left, m.balance)
+    if taken > 0:
+        burn(m, i, s, t, taken, month, C_CLAWED_BACK)
+        left -= taken
+    s.cube[cell, tally.POINTS_CLAWED_BACK] += points - left
+    if p.clawback == OWE:
+        m.debt += left
 
 
 @rule

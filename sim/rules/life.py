@@ -9,7 +9,9 @@ from sim.compiled import rare, rule
 from sim.member import LONG_AGO, NEVER
 from sim.rules.ledger import lapse_all, lapse_at, mature
 from sim.rules.purchase import list_value, purchase
+from sim.rules.refunds import give_back, refund_slot, wait
 from sim.rules.response import appeal, ceiling, faded, leaving, response, too_low
+from sim.rules.tiers import forget
 from sim.rules.time import base_gap, extra_gap, later
 from sim.rules.wallet import begin, moments, plan, sign_up
 from sim.rules.words import BASE, BIRTH, EXTRA, REDEEM, RESUME, SCORE, SECOND, normal, place, uniforms
@@ -74,6 +76,7 @@ def be_born(m, i, s, t, key):
     m.first_buy = NEVER
     m.second_gap = NEVER
     m.pend_day = NEVER
+    m.refund_day = NEVER
     m.card_until = NEVER
     m.reward_at = LONG_AGO
     m.demoted_at = LONG_AGO
@@ -153,8 +156,10 @@ def fall_due(m, i, s, t, now, month, cell):
         if p.card_days > 0.0:
             m.card_until = now + p.card_days
         sign_up(m, i, s, t, now, month, cell)
+    if p.has_refunds == 1 and m.refund_day <= now:
+        give_back(m, i, s, t, now, month, cell)
     if m.pend_day <= now:
-        mature(m, i, s, t, now, month)
+        mature(m, i, s, t, now, month, cell)
     if p.card_days > 0.0 and m.card_until <= now:
         lapse_all(m, i, s, t, month, cell)
         lose_card(m, i, s, t)
@@ -169,9 +174,7 @@ def fall_due(m, i, s, t, now, month, cell):
 def lose_card(m, i, s, t):
     """The card lapses: lowest tier, nothing counted towards another, no open coupon, until the next purchase."""
     m.tier = 0
-    m.spend_q = 0
-    m.points_q = 0
-    m.count_q = 0
+    forget(m, i, s)
     m.failed = -1
     m.card_until = NEVER
     m.pull = 0.0
@@ -241,6 +244,7 @@ def happen(m, i, s, t, month):
                 s.cube[cell, tally.OVER_BOUND] += 1
     base_buys = False
     buys = False
+    slot = -1
     if on_base:
         base_buys = m.alive0 == 1
         buys = m.alive == 1
@@ -266,11 +270,14 @@ def happen(m, i, s, t, month):
         value = value0
         if cut > 0.0 and t.b[0].price_response_basket > 0.0:
             value = list_value(m, t, score, t.b[0].price_response_basket * cut * m.resp, now)
+        if p.has_refunds == 1:
+            slot = refund_slot(m, t, ordinal, stream, now)
         if base_buys:
             s.cube[cell, tally.BASE_PURCHASES] += 1
             s.cube[cell, tally.BASE_LIST] += value0
         if buys:
-            cost = purchase(m, i, s, t, value, s.ahead[row, stream, REDEEM, k], ordinal, stream, now, month, cell)
+            u_redeem = s.ahead[row, stream, REDEEM, k]
+            cost = purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, base_buys, now, month, cell)
             if base_buys:
                 s.cube[cell, tally.BOTH_PURCHASES] += 1
                 s.cube[cell, tally.BOTH_LIST] += value
@@ -286,6 +293,8 @@ def happen(m, i, s, t, month):
             s.cube[cell, tally.LOST_LIST] += value0
         else:
             s.cube[cell, tally.GONE_LIST] += value0
+        if slot >= 0:
+            wait(m, i, s, t, slot, value, value0, buys, base_buys, now, month)
     if on_base:
         lapse_after(m, t, s, u_second, base_buys, now, cell)
         m.t_base = later(t, now, base_gap(m, i, s, t, ordinal))
@@ -301,7 +310,7 @@ def happen(m, i, s, t, month):
         m.t_extra = NEVER
         if m.alive0 == 0:
             m.t_base = NEVER
-    if buys and p.has_due == 1:
+    if (buys or slot >= 0) and p.has_due == 1:
         plan(m, i, s, t, now)
 
 

@@ -52,6 +52,8 @@ def account(m, i, s, t, month, cell):
     s.cube[cell, tally.ALIVE0] += m.alive0
     s.cube[cell, tally.OUTSTANDING] += m.balance
     s.cube[cell, tally.PENDING] += m.pending
+    if m.debt > 0:
+        s.cube[cell, tally.OWED] += m.debt
     if m.alive == 1:
         s.cube[cell, tally.OPEN_AWARE if m.aware == 1 else tally.OPEN_UNAWARE] += m.balance + m.pending
     s.survival[m.cohort, month, 0] += m.alive

@@ -8,11 +8,12 @@ from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import burn, earn
+from sim.rules.refunds import hold
 from sim.rules.response import feels, is_on, period_of, redeeming, takes_part
 from sim.rules.tiers import qualify, qualify_points, reached
 from sim.rules.wallet import bought, grant, lift, see_coupons, watched
 from sim.rules.words import uniforms
-from sim.state import W_COST, W_LIST, W_PAID, W_POINTS, W_PURCHASES, W_REDEMPTIONS
+from sim.state import C_REDEEMED, W_COST, W_LIST, W_PAID, W_POINTS, W_PURCHASES, W_REDEMPTIONS
 from sim.tables import (
     COUNT_IN_WINDOW,
     FIRST_PURCHASE,
@@ -134,7 +135,7 @@ def redeem(m, i, s, t, price, now, month, cell):
     n = 1
     if x.kind == VOUCHER:
         n = min(m.balance // x.points, price // x.value)
-    burn(m, i, s, t, n * x.points, month)
+    burn(m, i, s, t, n * x.points, month, C_REDEEMED)
     s.cube[cell, tally.REDEMPTIONS] += n
     s.cube[cell, tally.POINTS_REDEEMED] += n * x.points
     watched(s, t, i, now, W_REDEMPTIONS, n)
@@ -194,8 +195,9 @@ def rise(m, i, s, t, now, month, cell):
 
 
 @rule
-def purchase(m, i, s, t, value, u_redeem, ordinal, stream, now, month, cell):
+def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, month, cell):
     """A purchase of list value `value` (minor units) at `now`; returns the benefit cost handed over at it.
+    slot: where it waits to be returned, -1 = it is kept; both: made without the programme too.
 
     Order: tier price, incentives, coupons; the purchase counts towards tiers; points are earned at the tier it may have
     led to; then points, these included, may be redeemed. A voucher is a way of paying and earns like money.
@@ -239,11 +241,16 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, now, month, cell):
         m.card_until = now + p.card_days
 
     if len(t.tiers) > 1:
-        qualify(m, i, s, t, due if p.qualify_paid == 1 else value, month)
+        spend = due if p.qualify_paid == 1 else value
+        qualify(m, i, s, t, spend, month)
+        if slot >= 0:
+            s.refunds[i, slot].spend_q += spend
+            s.refunds[i, slot].count_q += 1
         if p.at_once == 1 and m.tier + 1 < len(t.tiers):
             rise(m, i, s, t, now, month, cell)
     cost = value - due + delivery
     paid = due
+    points = 0
     if p.has_points == 1:
         base = due if p.earn_paid == 1 else value
         micro = p.points_milli * t.tiers[m.tier].earning * earning // 1000
@@ -254,6 +261,8 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, now, month, cell):
         earn(m, i, s, t, points, now, month, cell)
         if p.counts_points == 1:
             qualify_points(m, i, s, t, points, month)
+            if slot >= 0:
+                s.refunds[i, slot].points_q += points
             if p.at_once == 1 and m.tier + 1 < len(t.tiers):
                 rise(m, i, s, t, now, month, cell)
         if len(t.rewards) > 0 and m.balance >= t.rewards[0].points and u_redeem < redeeming(m, t, now, month):
@@ -265,6 +274,8 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, now, month, cell):
     s.cube[cell, tally.PURCHASES] += 1
     s.cube[cell, tally.LIST_VALUE] += value
     s.cube[cell, tally.PAID] += paid
+    if slot >= 0:
+        hold(i, s, t, slot, both, value, share_of(value, tier.price), price, due, paid, points, now)
     if p.watch_periods > 0:
         watched(s, t, i, now, W_PURCHASES, 1)
         watched(s, t, i, now, W_PAID, paid)

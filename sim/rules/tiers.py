@@ -45,6 +45,35 @@ def qualify_points(m, i, s, t, points, month):
         s.quals[i, month % p.window_months].points += points
 
 
+@rare
+def unqualify(m, i, s, t, x, month):
+    """Take purchases that are returned (`x`, a REFUND) out of the qualification window, if they are still in it."""
+    p = t.p[0]
+    if p.window == ROLLING_WINDOW:
+        if month - x.month >= p.window_months:
+            return
+        slot = s.quals[i, x.month % p.window_months]
+        slot.spend -= x.spend_q
+        slot.points -= x.points_q
+        slot.count -= x.count_q
+    m.spend_q -= x.spend_q
+    m.points_q -= x.points_q
+    m.count_q -= x.count_q
+
+
+@rare
+def forget(m, i, s):
+    """Nothing counts towards tiers any more: neither what was bought nor what of it will be returned."""
+    m.spend_q = 0
+    m.points_q = 0
+    m.count_q = 0
+    for k in range(s.refunds.shape[1] if s.refunds.shape[0] > 0 else 0):
+        x = s.refunds[i, k]
+        x.spend_q = 0
+        x.points_q = 0
+        x.count_q = 0
+
+
 @rule
 def promote(m, s, tier, cell):
     """Lift the member to a higher tier."""
@@ -78,9 +107,7 @@ def roll(m, i, s, t, month):
     p = t.p[0]
     if p.window == BLOCKS:
         if t.months[month].block_ends == 1:
-            m.spend_q = 0
-            m.points_q = 0
-            m.count_q = 0
+            forget(m, i, s)
     elif p.window == ROLLING_WINDOW:
         slot = s.quals[i, (month + 1) % p.window_months]
         m.spend_q -= slot.spend

@@ -86,7 +86,7 @@ def hand_over(m, i, s, t, j, now, month, cell):
     w = s.wallet[i, j]
     w.given += 1
     if x.points > 0:
-        credit(m, i, s, t, x.points, month)
+        credit(m, i, s, t, x.points, month, cell)
         aged(s, t, month, month, C_ISSUED, x.points)
         s.cube[cell, tally.POINTS_ISSUED] += x.points
         s.cube[cell, tally.POINTS_BONUS] += x.points
@@ -199,6 +199,8 @@ def plan(m, i, s, t, now):
     due = m.pend_day
     if p.card_days > 0.0:
         due = min(due, m.card_until)
+    if p.has_refunds == 1:
+        due = min(due, m.refund_day)
     if p.expiry == 3 and m.balance > 0:
         due = min(due, max(now, lapse_at(m, t)))
     if p.has_incentives == 1:

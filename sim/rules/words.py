@@ -13,8 +13,8 @@ import numpy as np
 
 from sim.compiled import rare, rule
 
-BASE = 0  # candidates of the baseline stream; block 0: gap, leaving, basket, redeeming; 1: accept, return, category
-EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, redeeming;   1: -, -, category
+BASE = 0  # candidates of the baseline stream; block 0: gap, leaving, basket, redeeming; 1: accept, return, category, refund
+EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, redeeming;   1: -, -, category, refund
 BIRTH = 2  # once a member
 MOMENT = 3  # an incentive's moments, ordinal = day, third word of the counter = the incentive's; learn, opt out, return, wake
 MONTH = 4  # month ends, ordinal = month, third word as above; tasks
