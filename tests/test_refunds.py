@@ -61,7 +61,7 @@ def test_nothing_else_changes() -> None:
 def test_everything_returned_leaves_nothing() -> None:
     """A programme with prices, coupons and vouchers: when all is returned after the last purchase, every amount is 0."""
     base = {**without(RICH, "win60", "win200"), "population": {**RICH["population"], "leaving": {"probability": 0.5}}}
-    o = simulate(refunded(base, 1 - 1e-12, 3, horizon={"months": 60}, population__new_members_per_month=0.0), members=300, seed=6)
+    o = simulate(refunded(base, 1 - 1e-12, 3, horizon={"months": 60}, population__new_members_per_month=0.0), members=300, seed=5)
     assert o.total("purchases") == o.total("refunds") > 100
     assert {name: o.total(name) for name in (*AMOUNTS, "both_base_list", "gained_list", "kept_list")} == dict.fromkeys(
         (*AMOUNTS, "both_base_list", "gained_list", "kept_list"), 0
