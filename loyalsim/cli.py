@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loyalsim import experiment
-from loyalsim.finance import register
+from loyalsim import backtest, experiment, finance
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -240,7 +239,8 @@ def _baseline(wanted: str | None, specs: list[str], designs: list[Scenario]) -> 
     raise InputError(f"--baseline: found {wanted!r}, allowed is one of {', '.join(names)}{guess(wanted, names)}")
 
 
-register(app)
+finance.register(app)
+backtest.register(app)
 app.add_typer(experiment.app)
 
 if __name__ == "__main__":

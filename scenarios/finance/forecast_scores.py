@@ -34,6 +34,8 @@ class ForecastScore:
     """coverage that the band promises"""
     width: float
     """mean width of the band"""
+    width_interval: tuple[float, float]
+    """95 % interval of the width, as far as the number of draws leaves it open (percentile bootstrap of the draws)"""
     relative_width: float
     """width / mean absolute actual amount"""
     pinball: float
@@ -70,7 +72,8 @@ def score_forecast(
     draws: (replications, months), 2 replications or more; actual: (months,); history: (past months,) for the naive forecasts;
     band: quantiles of its ends; others: more point forecasts (months,) to measure skill against, such as chain ladder's.
     A point forecast's CRPS is its absolute error, so `skill` also credits a forecast for stating its spread; `skill_of_middle`
-    does not. Raises InputError for shapes that do not fit and numbers that are not finite.
+    does not. Ends and middle are quantiles at k / (draws + 1), as in the forecast's own P10 and P90.
+    Raises InputError for shapes that do not fit and numbers that are not finite.
     Source: Gneiting, Raftery (2007), sec. 4.2 (CRPS) and 6 (pinball); the fair ensemble form of Ferro (2014).
     """
     x, y = np.asarray(draws, np.float64), np.asarray(actual, np.float64)
@@ -103,6 +106,7 @@ def score_forecast(
         coverage_interval=_clopper_pearson(inside, len(y)),
         nominal=high_at - low_at,
         width=float((high - low).mean()),
+        width_interval=_width_interval(x, low_at, high_at),
         relative_width=_ratio(float((high - low).mean()), size),
         pinball=float(np.mean(losses)),
         crps=score,
@@ -132,6 +136,14 @@ def _clopper_pearson(inside: int, of: int) -> tuple[float, float]:
     low = float(beta.ppf(0.025, inside, of - inside + 1)) if inside else 0.0
     high = float(beta.ppf(0.975, inside + 1, of - inside)) if inside < of else 1.0
     return low, high
+
+
+def _width_interval(draws: Floats, low: float, high: float, times: int = 200) -> tuple[float, float]:
+    rng = np.random.default_rng(len(draws))
+    again = draws[rng.integers(0, len(draws), (times, len(draws)))]
+    ends = np.quantile(again, [low, high], axis=1, method="weibull")
+    found = np.quantile((ends[1] - ends[0]).mean(axis=1), [0.025, 0.975])
+    return float(found[0]), float(found[1])
 
 
 def _ratio(top: float, below: float) -> float:

@@ -40,7 +40,7 @@ LINES = (
     Line("active_members", "Active members", "members a month", "mean", True),
     Line("points_issued", "Points issued", "points", "sum"),
     Line("purchases", "Purchases", "purchases", "sum"),
-    Line("value", "Value of purchases", "money", "sum"),
+    Line("value", "Value of purchases", "unit of the value column", "sum"),
 )
 BY_NAME = {line.name: line for line in LINES}
 
@@ -73,6 +73,11 @@ class Measure:
     def inside(self) -> bool:
         """Whether the whole period lies between P10 and P90."""
         return bool(self.whole[0] <= self.whole_actual <= self.whole[2])
+
+    @property
+    def beaten(self) -> list[str]:
+        """Simple forecasts whose mean absolute error by month was smaller than that of the middle."""
+        return [name for name, skill in self.score.skill_of_middle.items() if skill < 0]
 
     @property
     def held(self) -> bool:

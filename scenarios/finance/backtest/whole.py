@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from scenarios.finance.backtest.activity import Activity, Columns, Rule, month_number, read_activity
 from scenarios.finance.backtest.fitted import Fitted, fit, start_of
@@ -60,9 +61,25 @@ class Backtest:
         """The lines by which trust is judged."""
         return [m for m in self.measures.values() if m.line.main]
 
-    def beaten(self, m: Measure) -> list[str]:
-        """Simple forecasts whose mean absolute error by month was smaller than that of the middle."""
-        return [name for name, skill in m.score.skill_of_middle.items() if skill < 0]
+    @property
+    def inside(self) -> tuple[int, int]:
+        """Months of the main lines whose actual lay between P10 and P90, and all of them."""
+        return sum(round(m.score.coverage * len(m.actual)) for m in self.main), sum(len(m.actual) for m in self.main)
+
+    @property
+    def too_narrow(self) -> bool:
+        """Whether so few months inside would be rarer than 1 in 20, were bands right and months apart from one another."""
+        inside, of = self.inside
+        return bool(of and binom.cdf(inside, of, 0.8) < 0.05)
+
+    @property
+    def trust(self) -> str:
+        """yes: every main line held, none was beaten by a simple forecast, bands not too narrow; no: fewer than half held;
+        else part."""
+        held = [m.held for m in self.main]
+        if sum(held) * 2 < len(held) or not held:
+            return "no"
+        return "yes" if all(held) and not self.too_narrow and not any(m.beaten for m in self.main) else "part"
 
 
 def backtest(
