@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import re
+import textwrap
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,16 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Colours that the colour-blind tell apart (Okabe, Ito 2008), the strongest on white first, yellow last."""
 
+PHONE = 4.4
+"""inches of a figure on a phone, at the same size of letters"""
+LETTER = 5.4
+"""width of a letter in points, on average"""
 TEMPLATES = Path(__file__).parent / "templates"
 MINUS = "\u2212"
 
@@ -66,11 +73,50 @@ def panels(count: int, width: float = 7.2, height: float = 2.4, columns: int = 1
 
 
 def figure_svg(fig: Figure, alt: str) -> Markup:
-    """The figure as inline SVG, as wide as its place; the same figure and text give the same bytes.
+    """The figure as inline SVG, as wide as its place, and again laid out for a phone, of which the page shows one.
 
-    `alt` says in words what the figure shows, for readers who do not see it. Identifiers inside are
-    made from the content, so that several figures on a page do not clash.
+    `alt` says in words what the figure shows, for readers who do not see it. The same figure and text give the same
+    bytes; identifiers inside are made from the content, so that several figures on a page do not clash.
     """
+    if fig.get_figwidth() <= PHONE:
+        return _svg(fig, alt, "figure")
+    wide = _svg(fig, alt, "figure wide")
+    _narrow(fig)
+    return wide + _svg(fig, alt, "figure phone")
+
+
+def _narrow(fig: Figure) -> None:
+    """Lay the figure out anew for the width of a phone: legends get fewer columns, long labels are broken into lines."""
+    with matplotlib.rc_context(_STYLE):
+        fig.draw_without_rendering()  # type: ignore[no-untyped-call]
+        lines = sum(_stack(legend, fig) for legend in fig.findobj(Legend) if isinstance(legend, Legend))
+        fig.set_size_inches(PHONE, fig.get_figheight() + 0.2 * lines)
+        fig.draw_without_rendering()  # type: ignore[no-untyped-call]
+        for axes in fig.get_axes():
+            letters = int(72 * axes.get_window_extent().width / fig.dpi / LETTER)
+            long = {axes.get_xlabel(), axes.get_title(), axes.get_title(loc="left")} - {""}
+            for text in axes.findobj(Text):
+                if isinstance(text, Text) and text.get_text() in long:
+                    text.set_text(textwrap.fill(text.get_text(), max(12, letters), break_long_words=False))
+
+
+def _stack(legend: Legend, fig: Figure) -> int:
+    """Put a legend that is too wide above its axes (or the figure) in as many columns as fit; the lines that this adds."""
+    labels = [text.get_text() for text in legend.get_texts()]
+    columns = len({round(text.get_window_extent().x0) for text in legend.get_texts()})
+    fits = max(1, int(72 * PHONE / LETTER / (max(map(len, labels), default=0) + 6)))
+    if columns <= fits:
+        return 0
+    axes, handles = legend.axes, [handle for handle in legend.legend_handles if handle is not None]
+    legend.remove()
+    if axes is None:
+        fig.legend(handles, labels, loc="outside upper left", ncols=fits)
+    else:
+        axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=fits, borderaxespad=0)
+    return -(-len(labels) // fits) - -(-len(labels) // columns)
+
+
+def _svg(fig: Figure, alt: str, name: str) -> Markup:
     style: Any = {**_STYLE, "svg.hashsalt": "loyalsim"}
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -85,7 +131,7 @@ def figure_svg(fig: Figure, alt: str) -> Markup:
     view = re.search(r'viewBox="[^"]*"', head)
     assert view is not None
     opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="figure" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="{name}" '
         f'role="img" aria-label="{escape(alt)}" {view.group(0)} width="100%"'
     )
     return Markup(opening + ">" + body)

@@ -106,7 +106,7 @@ def test_the_held_out_actuals_are_those_of_the_members_seen_before(held_out: Cal
 
 def test_the_page_is_self_contained_and_says_it_all(files: dict[str, str | bytes]) -> None:
     page = str(files["fit.html"])
-    assert page.count('role="img"') == 3
+    assert page.count('class="figure wide"') == page.count('class="figure phone"') == 3
     assert "<script" not in page and not re.search(r'(?:src|href)="(?!data:|#)', page)
     assert "shop &lt;1&gt;.csv" in page and "shop <1>" not in page
     for words in (
@@ -135,7 +135,7 @@ def test_a_year_of_data_carries_its_season_and_a_shorter_time_does_not(
     assert spring > 1.1 and autumn < 0.9
     assert "about one year" in a_year.report["choice"]["season"]
     assert "holdout" not in a_year.report
-    assert str(fit_files(a_year)["fit.html"]).count('role="img"') == 4
+    assert str(fit_files(a_year)["fit.html"]).count('class="figure wide"') == 4
 
 
 def test_members_there_before_the_data_begin_are_not_taken_for_joiners(a_year: Calibration) -> None:

@@ -36,12 +36,42 @@ def test_two_figures_on_a_page_share_no_identifier() -> None:
 
 
 def test_figure_is_well_formed_and_says_in_words_what_it_shows() -> None:
-    root = ElementTree.fromstring(page.figure_svg(_drawing([1, 2]), 'sales < costs & "more"'))
-    assert root.get("role") == "img"
-    assert root.get("aria-label") == 'sales < costs & "more"'
-    assert root.get("width") == "100%"
-    assert root.get("viewBox")
-    assert not [e for e in root.iter() if e.tag.endswith("metadata")]
+    svg = page.figure_svg(_drawing([1, 2]), 'sales < costs & "more"')
+    both = ElementTree.fromstring(f"<p>{svg}</p>")
+    assert [root.get("class") for root in both] == ["figure wide", "figure phone"]
+    for root in both:
+        assert root.get("role") == "img"
+        assert root.get("aria-label") == 'sales < costs & "more"'
+        assert root.get("width") == "100%"
+        assert root.get("viewBox")
+        assert not [e for e in root.iter() if e.tag.endswith("metadata")]
+
+
+def _width(svg: ElementTree.Element) -> float:
+    return float(str(svg.get("viewBox")).split()[2])
+
+
+def test_a_phone_has_the_figure_in_its_own_width_with_letters_of_the_same_size() -> None:
+    fig = _drawing([1, 2])
+    axes = fig.get_axes()[0]
+    axes.set_xlabel("a label that is far too long for the width of a phone and therefore takes more lines than one")
+    for k in range(5):
+        axes.plot([1, 2], label=f"line number {k}, say")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=4)
+    wide, phone = ElementTree.fromstring(f"<p>{page.figure_svg(fig, 'x')}</p>")
+    assert (_width(wide), _width(phone)) == (pytest.approx(7.2 * 72), pytest.approx(page.PHONE * 72))
+    assert "\n" in axes.get_xlabel() and axes.get_xlabel().replace("\n", " ").startswith("a label that is far too long")
+    fig.draw_without_rendering()  # type: ignore[no-untyped-call]
+    legend = axes.get_legend()
+    assert legend is not None
+    for text in (axes.xaxis.label, *legend.get_texts()):
+        box = text.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= page.PHONE * fig.dpi
+
+
+def test_a_small_figure_serves_both() -> None:
+    svg = page.figure_svg(page.figure(4.0, 3.0)[0], "x")
+    assert svg.count("<svg") == 1 and 'class="figure"' in svg
 
 
 def test_house_style_leaves_matplotlib_as_it_was() -> None:
