@@ -20,7 +20,7 @@ from sim.typing import Ints
 
 MONEY = ("paid", "_list", "_value", "_discount", "_cost")
 """endings of tallies in minor units"""
-POINTS = ("points_", "outstanding", "pending", "open_")
+POINTS = ("points_", "outstanding", "pending", "open_", "owed")
 """beginnings of tallies in points"""
 
 
