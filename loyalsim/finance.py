@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from scenarios.finance.snapshot import Snapshot
+    from sim.scenario import Scenario
 
 _TABLE = "CSV, Parquet or DuckDB file, or database table (URL#table)"
 
@@ -32,20 +36,32 @@ def forecast(
     budget: Annotated[
         float | None, typer.Option(min=0.0, help="Budget for benefit and fixed cost of the whole period, spread evenly.")
     ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Terms of the first scenario to change, such as expiry.months=12; several with "
+                     "commas between are one change; give the option again for another."),
+    ] = None,
+    closing: Annotated[
+        bool, typer.Option("--closing", help="Also the run-off if the programme closed where the forecast starts (--from).")
+    ] = False,
     run_off: Annotated[
         int, typer.Option(min=0, help="Further months to simulate, from which the books know how points end; 0 = quicker.")
     ] = 24,
     point_value: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What a redeemed point is worth (0.01); default: what the rewards give.")
     ] = None,
-) -> None:
+) -> None:  # fmt: skip
     """Forecast cost by month and line, what is owed for points, and the risk to a budget."""
     from loyalsim.progress import Waiting
-    from reports.books import statement_of
-    from reports.forecast import forecast_files
-    from reports.statement import answer
+    from reports.books import opening_of, statement_of
+    from reports.forecast import NAMES, forecast_files
+    from reports.statement import Statement, answer
+    from reports.what_if import RunOff, Variant, run_off_answer
     from scenarios.files import load_many
+    from scenarios.finance.changed_terms import changed_terms
+    from scenarios.finance.closing import closed, run_off_months
     from scenarios.finance.forecast import forecast as forecast_of
+    from scenarios.finance.forecast import placed
     from scenarios.finance.rounding import exact
     from scenarios.finance.snapshot import snapshot_of
     from scenarios.finance.snapshot_store import load_snapshot
@@ -57,22 +73,41 @@ def forecast(
         value = exact(point_value)
         if value <= 0:
             raise InputError(f"--point-value: found {point_value}, a redeemed point is worth more than 0")
+    if closing and from_ is None:
+        raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
     designs = load_many(scenarios)
+    changes = [(said, changed_terms(scenarios[0], said)) for said in change or ()]
     tables = None if from_ is None else load_snapshot(from_)
-    starts = [None if tables is None else snapshot_of(tables, design) for design in designs]
-    target = Target(out, "forecast.html", "forecast.xlsx", "summary.json", "lines.parquet")
+    starts = [None if tables is None else snapshot_of(tables, design) for design in [*designs, *(x for _, x in changes)]]
+    target = Target(out, *NAMES)
     with Waiting("compiling the simulation") as waiting:
-        statements = []
-        for design, start in zip(designs, starts, strict=True):
+
+        def told(design: Scenario, start: Snapshot | None, length: int, beyond: int, base: Statement | None) -> Statement:
             found = forecast_of(
-                design, snapshot=start, months=months, members=members, replications=replications, seed=seed, budget=budget,
-                beyond=run_off if design.programme.earning is not None else 0, progress=waiting.step,
+                design, snapshot=start, months=length, members=members, replications=replications, seed=seed,
+                budget=budget if base is None else None, beyond=beyond if design.programme.earning is not None else 0,
+                progress=waiting.step,
             )  # fmt: skip
             waiting.say("keeping the books")
-            statements.append(statement_of(found, design, value))
+            return statement_of(found, design, value, None if base is None else opening_of(base))
+
+        statements = [told(d, start, months, run_off, None) for d, start in zip(designs, starts, strict=False)]
+        first = statements[0]
+        under = zip(changes, starts[len(designs) :], strict=True)
+        variants = [Variant(said, first, told(design, start, months, run_off, first)) for (said, design), start in under]
+        run = None
+        if closing:
+            last = run_off_months(designs[0])
+            length = min(120, last or months)
+            shut = closed(placed(designs[0], starts[0], length))
+            run = RunOff(told(shut, starts[0], length, 0 if last else run_off, first), ends=last == length)
         waiting.say("writing the report")
-        target.write(forecast_files(statements))
-    print(answer(statements[0]))
+        target.write(forecast_files(statements, variants, run))
+    print(answer(first))
+    for v in variants:
+        print(v.sentence)
+    if run is not None:
+        print(run_off_answer(run))
     print(f"Report: {out / 'forecast.html'}; workbook: {out / 'forecast.xlsx'}")
 
 

@@ -12,7 +12,6 @@ from scenarios.finance.cost_view import CostView, cost_view
 from scenarios.finance.forecast_document import Assumption, Forecast
 from scenarios.finance.liability import Liability, liability
 from scenarios.finance.point_value import point_value
-from scenarios.finance.points import expected_points
 from scenarios.finance.rounding import Number, exact, exact_array
 from sim.scenario import Scenario
 from sim.typing import Ints
@@ -71,5 +70,4 @@ def _cost(found: Liability, a_point: Fraction) -> CostView | None:
     if not a_point or (points.earned < 0).any():
         return None
     chance = exact_array(np.round(found.rates["mean"].to_numpy(float), 6), (len(points.earned),))
-    expected = expected_points(np.broadcast_to(chance[:, None], (len(chance), points.months)), points)
-    return cost_view(points, a_point, chance, expected)
+    return cost_view(points, a_point, chance, found.expected[found.middle])

@@ -12,6 +12,8 @@ from reports import forecast_figures as figures
 from reports.page import integer, money, percent, render
 from reports.redemption import methods
 from reports.statement import ROLL_TITLES, TITLES, Statement, answer, by_line, left_out, month_name, provenance
+from reports.what_if import RUSH, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
+from reports.what_if_figures import by_cause, owed_differences, run_off_fans
 from reports.workbook import workbook
 from scenarios.finance.closing import spread_by_cause
 from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
@@ -21,21 +23,30 @@ from sim.tally import TALLIES
 BAND = ("p10", "p50", "p90", "mean")
 
 
-def forecast_files(statements: Sequence[Statement]) -> dict[str, str | bytes]:
-    """What `loyalsim forecast` writes, by name: forecast.html, forecast.xlsx, summary.json, lines.parquet of the first."""
+NAMES = ("forecast.html", "forecast.xlsx", "summary.json", "lines.parquet")
+"""What `loyalsim forecast` writes"""
+
+
+def forecast_files(
+    statements: Sequence[Statement], variants: Sequence[Variant] = (), run: RunOff | None = None
+) -> dict[str, str | bytes]:
+    """The files of NAMES: page and workbook of all; summary and lines of the first statement.
+
+    variants: the first under changed terms; run: its programme closed where it starts.
+    """
     first = statements[0]
     buffer = io.BytesIO()
     first.forecast.lines.to_parquet(buffer, index=False, compression="zstd")
     return {
-        "forecast.html": forecast_page(statements),
-        "forecast.xlsx": workbook(statements),
-        "summary.json": json.dumps(summary(first), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        "forecast.html": forecast_page(statements, variants, run),
+        "forecast.xlsx": workbook(statements, variants, run),
+        "summary.json": json.dumps(summary(first, variants, run), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
         "lines.parquet": buffer.getvalue(),
     }
 
 
-def summary(statement: Statement) -> dict[str, Any]:
-    """The main figures as data."""
+def summary(statement: Statement, variants: Sequence[Variant] = (), run: RunOff | None = None) -> dict[str, Any]:
+    """The main figures as data; differences of variants are paired, by line of the whole period."""
     f, risk = statement.forecast, statement.forecast.budget
     p10, p50, p90, mean, luck, parameters = (_plain(x) for x in statement.whole_cost())
     spread = statement.closing_spread()
@@ -56,12 +67,14 @@ def summary(statement: Statement) -> dict[str, Any]:
         },
         "deferred_revenue": None if statement.roll is None else float(statement.closing()[-1]),
         "deferred_revenue_band": None if spread is None else {n: _plain(x) for n, x in zip(BAND, spread[-1], strict=True)},
+        "changes": {v.said: {line: {n: _plain(found[n]) for n in BAND} for line, found in v.whole.items()} for v in variants},
+        "run_off": None if run is None else run_off_answer(run),
         "left_out": left_out(statement),
         "provenance": f.provenance,
     }
 
 
-def forecast_page(statements: Sequence[Statement]) -> str:
+def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] = (), run: RunOff | None = None) -> str:
     """The report as one self-contained HTML page, of the first statement; the others stand beside it in one table."""
     s = statements[0]
     f = s.forecast
@@ -88,6 +101,15 @@ def forecast_page(statements: Sequence[Statement]) -> str:
         names=[x.forecast.name for x in statements],
         scenarios=scenario_rows(statements) if len(statements) > 1 else [],
         causes=cause_rows(statements),
+        by_cause=by_cause(statements),
+        changes=[v.said for v in variants],
+        change_rows=variant_rows(variants),
+        owed_differences=owed_differences(variants),
+        run_off=None if run is None else run_off_answer(run),
+        run_off_fans=None if run is None else run_off_fans(run),
+        run_off_rows=[] if run is None else run_off_rows(run),
+        run_off_worth=None if run is None else money(run.worth, f.currency),
+        rush=RUSH,
         accrued=None if s.cost is None else money(float(s.cost.total()["closing"][-1]) / s.unit, f.currency),
         left_out=left_out(s),
         provenance=provenance(s),

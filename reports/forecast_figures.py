@@ -28,16 +28,16 @@ def cost_fans(statement: Statement) -> Markup:
     """Cost of each month, and so far with the budget: the middle, and the band from P10 to P90."""
     f, currency = statement.forecast, statement.forecast.currency
     fig, (each, so_far) = panels(2, height=2.9)
-    _fan(each, f.months, statement.cost_spread(), "cost a month")
+    fan(each, f.months, statement.cost_spread(), "cost a month")
     cumulative = statement.cost_spread(cumulative=True)
-    _fan(so_far, f.months, cumulative, "cost so far")
+    fan(so_far, f.months, cumulative, "cost so far")
     said = ""
     if f.budget is not None:
         plan = statement.budget_so_far()
-        so_far.plot(_days(f.months), plan, color=COLOURS[1], linestyle="--", label="budget so far")
+        so_far.plot(on_axis(f.months), plan, color=COLOURS[1], linestyle="--", label="budget so far")
         if f.budget.early_warning is not None:
             day = f.months[f.budget.early_warning]
-            at = _days([day])[0]
+            at = on_axis([day])[0]
             so_far.axvline(at, color=COLOURS[1], linewidth=1, linestyle=":")
             so_far.annotate(
                 "warning", (at, 0.96), xycoords=("data", "axes fraction"), xytext=(4, 0),
@@ -47,7 +47,7 @@ def cost_fans(statement: Statement) -> Markup:
     for ax, what in ((each, "a month"), (so_far, "so far")):
         ax.set_ylabel(f"{currency} {what}")
         ax.set_ylim(bottom=min(0.0, float(ax.get_ylim()[0])))
-        _above(ax)
+        above(ax)
     return figure_svg(fig, f"Cost by month and so far; in the end {money(float(cumulative[-1, 1]), currency)} (P50){said}.")
 
 
@@ -66,7 +66,7 @@ def cost_by_line(statement: Statement) -> Markup:
     ax.set_xticks(days[::step], [f.months[k].strftime("%b %y") for k in days[::step]])
     ax.grid(axis="x", visible=False)
     ax.set_ylabel(f"{f.currency} a month, mean")
-    _thousands(ax)
+    thousands(ax)
     handles, labels = ax.get_legend_handles_labels()
     if handles:
         fig.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
@@ -80,11 +80,11 @@ def liability_fan(statement: Statement) -> Markup | None:
         return None
     f = statement.forecast
     fig, ax = figure(7.2, 2.9)
-    _fan(ax, f.months, spread, "deferred revenue")
-    ax.plot(_days(f.months), statement.closing(), color=COLOURS[1], linewidth=1.1, linestyle="--", label="the books shown")
+    fan(ax, f.months, spread, "deferred revenue")
+    ax.plot(on_axis(f.months), statement.closing(), color=COLOURS[1], linewidth=1.1, linestyle="--", label="the books shown")
     ax.set_ylabel(f"{f.currency} at month end")
     ax.set_ylim(bottom=0)
-    _above(ax)
+    above(ax)
     return figure_svg(fig, f"Deferred revenue at month ends; {money(float(spread[-1, 1]), f.currency)} at the end (P50).")
 
 
@@ -116,7 +116,7 @@ def waterfall(statement: Statement) -> Markup | None:
     ax.axhline(0, color="#555555", linewidth=0.8)
     ax.margins(y=0.12)
     ax.set_ylabel(statement.forecast.currency)
-    _thousands(ax)
+    thousands(ax)
     return figure_svg(fig, f"What moves deferred revenue over the whole period, to {integer(running)} at the end.")
 
 
@@ -177,24 +177,28 @@ def split(statement: Statement) -> Markup | None:
     return figure_svg(fig, f"Spread of {rows[0][0].lower()}: sd {integer(found[4])} luck, {integer(found[5])} parameters.")
 
 
-def _fan(ax: Axes, months: list[dt.date], spread: Floats, label: str) -> None:
-    days = _days(months)
+def fan(ax: Axes, months: list[dt.date], spread: Floats, label: str) -> None:
+    """The middle of each month and the band from P10 to P90; spread: (months, 3 or more) of scenarios.finance SPREAD."""
+    days = on_axis(months)
     if np.isfinite(spread[:, 0]).all():
         ax.fill_between(days, spread[:, 0], spread[:, 2], color=COLOURS[0], alpha=0.2, linewidth=0, label="P10 to P90")
     ax.plot(days, spread[:, 1], color=COLOURS[0], label=f"{label}, P50")
     locator = mdates.AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    _thousands(ax)
+    thousands(ax)
 
 
-def _above(ax: Axes) -> None:
+def above(ax: Axes) -> None:
+    """The legend above the axes."""
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2, frameon=False)
 
 
-def _days(months: list[dt.date]) -> Floats:
+def on_axis(months: list[dt.date]) -> Floats:
+    """Places of days on an axis of dates."""
     return np.asarray(mdates.date2num(months), np.float64)  # type: ignore[no-untyped-call]
 
 
-def _thousands(ax: Axes) -> None:
+def thousands(ax: Axes) -> None:
+    """Numbers of the y axis with their thousands set off."""
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: integer(value) if float(value).is_integer() else f"{value:g}"))

@@ -50,7 +50,7 @@ def reconciliation_page(tables: LiveTables, found: Snapshot | None) -> str:
         notes=unsaid(tables, found),
         provenance={
             "Version": version("loyalsim"), "Tables": tables.label,
-            **({"Programme": str(tables.terms)} if tables.terms is not None else {}),
+            **({} if tables.terms is None else {"Programme": f"{tables.terms.scenario}: {tables.terms}"}),
         },
     )  # fmt: skip
 
@@ -104,7 +104,7 @@ def _by_month(tables: LiveTables) -> Markup | None:
     months = [str(end - (len(held) - 1 - k)) for k in range(len(held))]
     fig, ax = figure(7.2, 2.6)
     ax.bar(range(len(held)), held, color=COLOURS[0], width=0.85)
-    step = max(1, len(held) // 9)
+    step = max(1, -(-len(held) // 8))
     ax.set_xticks(range(0, len(held), step), months[::step])
     ax.grid(axis="x", visible=False)
     ax.set_ylabel("points open")

@@ -31,6 +31,12 @@ TITLES: dict[str, str] = {
     "net_margin": "Net margin",
     "incremental_margin": "Incremental margin",
 }
+POINT_TITLES: dict[str, str] = {
+    "points_issued": "Points issued",
+    "points_redeemed": "Points redeemed",
+    "points_expired": "Points expired",
+    "points_outstanding": "Points outstanding at the end",
+}
 ROLL_TITLES: dict[str, str] = {
     "opening": "Opening",
     "deferred": "Deferred on earning",

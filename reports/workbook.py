@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports.statement import Statement, answer, left_out, provenance
+from reports.what_if import RunOff, Variant
+from reports.workbook_changes import changes_sheets
 from reports.workbook_checks import Checks
-from reports.workbook_forecast import COLUMN, cost_sheet, forecast_sheet, scenarios_sheet, spread_sheet, totals_sheet
+from reports.workbook_forecast import COLUMN, cost_sheet, forecast_sheet, spread_sheet, totals_sheet
 from reports.workbook_liability import points_sheet, tiers_sheet, total_sheet
+from reports.workbook_run_off import run_off_sheet
+from reports.workbook_scenarios import scenarios_sheet
 from reports.workbook_sheet import Book, Sheet
 from reports.workbook_tiers import tier_points_sheet
 from reports.workbook_triangle import methods_sheet, triangle_sheet
@@ -20,8 +24,8 @@ CREATED = dt.datetime(2000, 1, 1)
 """Written into every workbook, so that the same forecast gives the same bytes."""
 
 
-def workbook(statements: Sequence[Statement]) -> bytes:
-    """The workbook of the first statement, with the others beside it on a sheet of their own.
+def workbook(statements: Sequence[Statement], variants: Sequence[Variant] = (), run: RunOff | None = None) -> bytes:
+    """The workbook of the first statement, with the others, what changes of its terms do, and its run-off on sheets of their own.
 
     Every formula carries the value that it has, so that readers that do not recalculate see it too.
     """
@@ -44,6 +48,10 @@ def workbook(statements: Sequence[Statement]) -> bytes:
         methods_sheet(book, first)
     if len(statements) > 1:
         scenarios_sheet(book, statements)
+    if variants:
+        changes_sheets(book, variants, checks)
+    if run is not None:
+        run_off_sheet(book, run, checks)
     checked = checks.write(book)
     _provenance(book, statements)
     _summary(summary, first, monthly, cost, rolled, checked, all(check.holds for check in checks.all))

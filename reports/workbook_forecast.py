@@ -1,4 +1,4 @@
-"""Sheets of the forecast: cost, sales and margin by month, their spread, the budget, scenarios side by side."""
+"""Sheets of the forecast: cost, sales and margin by month, their spread, the budget."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports.statement import TITLES, Statement, by_line
 from reports.workbook_checks import Checks
 from reports.workbook_sheet import Book, Sheet, near
-from scenarios.finance.forecast_document import DEFINITIONS, LINES, SPREAD, spread_of
+from scenarios.finance.forecast_document import DEFINITIONS, LINES, SPREAD
 from sim.tally import COST_LINES, TALLIES
 
 SPREAD_TITLES = ("P10", "P50", "P90", "Mean", "Spread from luck (sd)", "Spread from parameters (sd)")
@@ -195,37 +195,3 @@ def _lines(
     chart.set_legend({"position": "bottom"})
     chart.set_size({"width": 620, "height": 320})
     sheet.ws.insert_chart(row, col, chart)
-
-
-def scenarios_sheet(book: Book, statements: Sequence[Statement]) -> None:
-    """Totals of several scenarios side by side, and by how much each differs from the first."""
-    first = statements[0].forecast
-    sheet = book.sheet("Scenarios", f"The whole period, {first.currency}: mean, P10 and P90 of each scenario; the same seed, so "
-                       "the same members with the same luck.")  # fmt: skip
-    heads, widths = ["Line"], [38.0]
-    for k, s in enumerate(statements):
-        heads += [f"{s.forecast.name}: {what}" for what in ("mean", "P10", "P90")]
-        heads += [f"{s.forecast.name}: mean less {first.name}"] if k else []
-    widths += [17.0] * (len(heads) - 1)
-    sheet.head(_FIRST - 1, heads, widths)
-    sheet.ws.set_row(_FIRST - 1, 42)
-    for r, line in enumerate(LINES):
-        row, col = _FIRST + r, 1
-        sheet.write((row, 0), TITLES[line], "label")
-        for k, s in enumerate(statements):
-            values = s.forecast.of(line).sum(axis=1)
-            p10, _, p90, mean, *_ = spread_of(values, values[:0])
-            shown = [float(mean), float(p10), float(p90)]
-            sheet.row(row, shown, "money", col)
-            if k:
-                gap = sheet.number((row, col)) - sheet.number((row, 1))
-                sheet.formula((row, col + 3), f"={near((row, col))}-{near((row, 1))}", gap)
-            col += 3 + (k > 0)
-    row, col = _FIRST + len(LINES), 1
-    sheet.write((row, 0), "Deferred revenue at the end", "label")
-    for k, s in enumerate(statements):
-        sheet.write((row, col), float(s.closing()[-1]) if s.roll is not None else 0.0, "money")
-        if k:
-            gap = sheet.number((row, col)) - sheet.number((row, 1))
-            sheet.formula((row, col + 3), f"={near((row, col))}-{near((row, 1))}", gap)
-        col += 3 + (k > 0)

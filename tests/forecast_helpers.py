@@ -27,6 +27,11 @@ from scenarios.finance.value import present_value
 from sim.tally import COST_LINES
 
 
+def changed(scenario, name, **parts):
+    """The scenario under another name with parts of its programme replaced."""
+    return scenario.model_copy(update={"name": name, "programme": scenario.programme.model_copy(update=parts)})
+
+
 def month_ends(months):
     first = pd.Timestamp(2026, 7, 1)
     return [(first + pd.DateOffset(months=k + 1)).date() - dt.timedelta(days=1) for k in range(months)]

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from forecast_helpers import changed
 from scenes import RICH, scenario
 
 from scenarios.comparison import run_seed
-from scenarios.finance.closing import changed, closed, paired, spread_by_cause
+from scenarios.finance.closing import closed, paired, spread_by_cause
 from scenarios.finance.forecast import forecast
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, spread_of
 from scenarios.finance.liability import change, liability
@@ -244,7 +245,6 @@ def test_what_cannot_be_forecast_is_refused(state):
         (lambda: forecast(SHOP, replications=0), "replications: found 0"),
         (lambda: forecast(SHOP, snapshot=state, members=10), "the snapshot says how many there are"),
         (lambda: forecast(SHOP, months=2, replications=2, budget=[1.0, 2.0, 3.0]), "one number or 2 monthly numbers"),
-        (lambda: changed(SHOP, "x", expire=1), "programme has no part 'expire'"),
     ):
         with pytest.raises(InputError, match=words):
             wrong()

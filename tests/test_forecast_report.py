@@ -79,7 +79,7 @@ def test_the_page_needs_nothing_from_outside_and_closes_its_tags(page):
     tags = Tags()
     tags.feed(page)
     assert tags.refs == [] and tags.open == []
-    assert "<script" not in page and len(re.findall("<svg", page)) == 6
+    assert "<script" not in page and len(re.findall('<svg[^>]*class="figure wide"', page)) == 7
     assert "nan" not in re.sub(r"<[^>]*>", " ", page).lower().split()
 
 

@@ -5,9 +5,9 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from forecast_helpers import changed
 from scenes import RICH, scenario
 
-from scenarios.finance.closing import changed
 from scenarios.finance.forecast import forecast
 from scenarios.finance.snapshot import snapshot
 from sim.errors import InputError

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Forecast, spread_of
 from sim.errors import InputError
-from sim.programme import Earning, Incentive, Programme
+from sim.programme import Earning, Incentive
 from sim.scenario import Scenario
 from sim.typing import Floats
 
@@ -41,13 +41,14 @@ def closed(scenario: Scenario) -> Scenario:
     )
 
 
-def changed(scenario: Scenario, name: str, **parts: object) -> Scenario:
-    """The scenario under another name with parts of its programme replaced, such as expiry=Expiry(rule="rolling", months=12),
-    earning=Earning(points_per_unit=2.0) or tiers=[...]. Raises InputError for a part that no programme has."""
-    unknown = sorted(set(parts) - set(Programme.model_fields))
-    if unknown:
-        raise InputError(f"programme has no part {unknown[0]!r}; allowed: {', '.join(Programme.model_fields)}")
-    return scenario.model_copy(update={"name": name, "programme": scenario.programme.model_copy(update=parts)})
+def run_off_months(scenario: Scenario) -> int | None:
+    """Months after the last earning at whose end no point is left, by the rule of expiry; None where there is no such end."""
+    programme = scenario.programme
+    if programme.earning is None or programme.expiry.rule not in ("rolling", "fixed_date"):
+        return None
+    pending = -(-programme.earning.pending_days // 28)  # the shortest month
+    bought = max((reward.months for reward in programme.rewards), default=0)
+    return max(1, programme.expiry.months + bought + pending + (11 if programme.expiry.rule == "fixed_date" else 0))
 
 
 def paired(before: Forecast, after: Forecast) -> pd.DataFrame:
@@ -55,17 +56,21 @@ def paired(before: Forecast, after: Forecast) -> pd.DataFrame:
 
     The two must be forecast with the same seed, replications, months and snapshot. Raises InputError where they were not.
     """
-    same = ("seed", "replications", "start", "end", "snapshot", "members")
-    differs = [key for key in same if before.provenance[key] != after.provenance[key]]
-    if differs:
-        raise InputError(
-            f"{before.name} and {after.name} cannot be compared pair by pair: their {differs[0]} differs, "
-            f"{before.provenance[differs[0]]} and {after.provenance[differs[0]]}"
-        )
+    _check_pairs(before, after)
     money = spread_of(after.values - before.values, after.luck_values - before.luck_values)
     points = (after.point_values - before.point_values).astype(float)
     found = [(LINES, money), (POINT_LINES, spread_of(points, points[:0]))]
     return pd.concat([_tidy(values, before.months, names) for names, values in found], ignore_index=True)
+
+
+def paired_whole(before: Forecast, after: Forecast) -> pd.DataFrame:
+    """The same of the whole period: line, then SPREAD of the difference; points outstanding are those at the end."""
+    _check_pairs(before, after)
+    money = spread_of((after.values - before.values).sum(axis=1), (after.luck_values - before.luck_values).sum(axis=1))
+    moved = (after.point_values - before.point_values).astype(float)
+    points = np.concatenate([moved[:, :, :-1].sum(axis=1), moved[:, -1:, -1]], axis=1)
+    found = np.concatenate([money, spread_of(points, points[:0])])
+    return pd.concat([pd.DataFrame({"line": [*LINES, *POINT_LINES]}), pd.DataFrame(found, columns=list(SPREAD))], axis=1)
 
 
 def spread_by_cause(forecasts: Sequence[Forecast]) -> pd.DataFrame:
@@ -82,6 +87,16 @@ def spread_by_cause(forecasts: Sequence[Forecast]) -> pd.DataFrame:
     parts["scenario_sd"] = means.std(axis=0)
     total = np.sqrt(sum(np.nan_to_num(part) ** 2 for part in parts.values()))
     return pd.DataFrame({"line": list(LINES), "mean": means.mean(axis=0), **parts, "total_sd": total})
+
+
+def _check_pairs(before: Forecast, after: Forecast) -> None:
+    same = ("seed", "replications", "start", "end", "snapshot", "members")
+    differs = [key for key in same if before.provenance[key] != after.provenance[key]]
+    if differs:
+        raise InputError(
+            f"{before.name} and {after.name} cannot be compared pair by pair: their {differs[0]} differs, "
+            f"{before.provenance[differs[0]]} and {after.provenance[differs[0]]}"
+        )
 
 
 def _ended(row: Incentive, start: dt.date) -> Incentive:

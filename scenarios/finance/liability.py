@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +40,8 @@ class Liability:
     part of the mean rate that lies after the simulated period)"""
     rolls: list[RollForward]
     """the books of each replication; cohorts as in `rates`, one tier"""
+    expected: list[Ints]
+    """points expected ever to be redeemed as each of them sees it at month ends, (cohorts, months, 1)"""
     pending: Ints
     """(replications, months) points issued and not yet spendable, which the books take up when they become so"""
     middle: int
@@ -73,7 +74,7 @@ class Liability:
 
 def liability(
     forecast: Forecast, *, value: Number, months: int | None = None, probability: Number | None = None,
-    opening: Any = None, breakage: Breakage = "proportional", rule: Rule = "half_up",
+    opening: Ints | None = None, breakage: Breakage = "proportional", rule: Rule = "half_up",
 ) -> Liability:  # fmt: skip
     """Deferred revenue of the points of a forecast.
 
@@ -81,12 +82,13 @@ def liability(
     books, the first of the forecast's; the later ones only tell how the points end, so make the forecast as much longer as points
     live; probability: of redemption at inception, the same for all cohorts; default: the simulated rate of each; opening: minor
     units deferred at the start for the points that members start with, (past cohorts,), as in the closing books of the period
-    before; default: those points at the share of a sale that the first month's points get.
+    before; default: those points at the share of a sale that the first month's points get, over all replications.
 
-    The transaction price of a cohort are the net sales of its month. The expectation at every month end is the cohort's simulated
-    rate; where what happened in a replication leaves no room for it, the books show a change of estimate. The rate of a cohort
-    that the end of the forecast cuts off is completed with the shares that older cohorts redeem at the ages it has not reached
-    (the additive method); an age that no cohort has reached counts nothing.
+    The transaction price of a cohort are the net sales of its month. What is expected at a month end is what was redeemed in this
+    course of events, and of the points outstanding the share that all replications together still redeem; where it redeemed
+    more or less than they, the books show a change of estimate. The rate of a cohort that the end of the forecast cuts off is
+    completed with the shares that older cohorts redeem at the ages it has not reached (the additive method); an age that no
+    cohort has reached counts nothing. A stated `probability` is the expectation of every month end too.
 
     Raises InputError for a value that is not positive, or months beyond the forecast.
     """
@@ -102,14 +104,20 @@ def liability(
     chance = np.full(int(kept.sum()), exact(probability) if probability is not None else 0, dtype=object)
     if probability is None:
         chance = exact_array(np.round(mean[kept], 6), chance.shape)
-    rolls = []
+    to_come = _to_come(everything, completed)[kept, :window]
+    deferred = _opening(forecast, everything, kept, exact(value) * chance, opening)
+    rolls, expectations = [], []
     for k, points in enumerate(everything):
         books = _cut(points, kept, window)
         sales = _sales(forecast, k, books)
         contracts = Contracts(sales=sales, value=exact(value), probability=chance)
-        expected = expected_points(np.broadcast_to(chance[:, None], (len(chance), window)), books)
-        start = _opening_books(books, contracts, chance, opening, rule)
+        if probability is None:
+            expected = books.redeemed_so_far() + np.rint(books.outstanding() * to_come[:, :, None]).astype(np.int64)
+        else:
+            expected = expected_points(np.broadcast_to(chance[:, None], (len(chance), window)), books)
+        start = _opening_books(books, deferred, chance)
         rolls.append(roll_forward(books, contracts, expected, breakage=breakage, rule=rule, opening=start))
+        expectations.append(expected)
     closing = np.array([roll.total()["closing"][-1] for roll in rolls])
     return Liability(
         name=forecast.name,
@@ -118,6 +126,7 @@ def liability(
         lines=_lines(rolls, forecast.months[:window]),
         rates=_rate_table(forecast.cohorts, everything, rates, completed, kept),
         rolls=rolls,
+        expected=expectations,
         pending=_pending(forecast.cohorts)[:, :window],
         middle=int(np.argsort(closing, kind="stable")[len(closing) // 2]),
         notes=_notes(forecast, opening),
@@ -196,26 +205,46 @@ def _rates(everything: list[PointsLedger]) -> tuple[Floats, Floats]:
     return rates, np.minimum(to_come, open_share)
 
 
-def _opening_books(points: PointsLedger, contracts: Contracts, chance: Exact, opening: Any, rule: Rule) -> Books | None:
+def _to_come(everything: list[PointsLedger], completed: Floats) -> Floats:
+    """(cohorts, months) share of the points outstanding at a month end that is redeemed later, over all replications."""
+    redeemed = np.sum([p.redeemed[:, :, 0] for p in everything], axis=0)
+    later = redeemed[:, ::-1].cumsum(axis=1)[:, ::-1] - redeemed
+    beyond = completed * np.sum([p.issued[:, 0] for p in everything], axis=0)
+    left = np.sum([p.outstanding()[:, :, 0] for p in everything], axis=0)
+    return np.asarray(np.minimum(1.0, (later + beyond[:, None]) / np.maximum(left, 1)))
+
+
+def _opening(
+    forecast: Forecast, everything: list[PointsLedger], kept: Array, price: Exact, opening: Ints | None
+) -> Ints:  # fmt: skip
+    """(cohorts,) minor units deferred at the start, the same in every course of events; price: stand-alone price of a point."""
+    earned = everything[0].earned[kept]
+    before = earned < 0
+    points = np.stack([p.issued[kept, 0] for p in everything])
+    found = np.zeros(len(earned), np.int64)
+    if opening is not None:
+        given = np.asarray(opening)
+        if given.shape != (int(before.sum()),):
+            raise InputError(f"opening: found {given.shape[0]} cohorts, members start with points of {int(before.sum())} months")
+        found[before] = given
+    elif before.any():
+        first = int(np.flatnonzero(earned == 0)[0])
+        sale = int(np.rint(forecast.values[:, 0, FORECAST_LINES.index("net_sales")] * 100).sum())
+        worth = int(points[:, first].sum()) * price[first]
+        part = worth / (sale + worth) if sale + worth else exact(0)
+        held = points[0].astype(object) * price
+        found[before] = [int(round(x * (1 - part))) for x in held[before]]
+    return found
+
+
+def _opening_books(points: PointsLedger, deferred: Ints, chance: Exact) -> Books | None:
     """Books at the start, for the points that members start with; None without any such cohort."""
     before = points.earned < 0
     if not before.any():
         return None
     cell = points.issued.shape
-    worth: Exact = points.issued[:, 0].astype(object) * exact(contracts.value) * chance
-    if opening is not None:
-        given = np.asarray(opening)
-        if given.shape != (int(before.sum()),):
-            raise InputError(f"opening: found {given.shape[0]} cohorts, members start with points of {int(before.sum())} months")
-        allocation: Exact = np.full(len(before), 0, dtype=object)
-        allocation[before] = [int(amount) for amount in given]
-    else:
-        first = int(np.flatnonzero(points.earned == 0)[0])
-        sale = int(np.asarray(contracts.sales)[first])
-        price = exact(worth[first]) / (sale + worth[first]) if sale + worth[first] else exact(0)
-        allocation = np.array([int(round(w * (1 - price))) if b else 0 for w, b in zip(worth, before, strict=True)], dtype=object)
     expected = np.where(before, points.issued[:, 0].astype(object) * chance, 0)
-    return Books(allocation.reshape(cell), np.full(cell, 0, dtype=object), expected.reshape(cell))
+    return Books(deferred.astype(object).reshape(cell), np.full(cell, 0, dtype=object), expected.reshape(cell))
 
 
 def _lines(rolls: list[RollForward], months: list[dt.date]) -> pd.DataFrame:
@@ -243,7 +272,7 @@ def _rate_table(
     return table[kept].reset_index(drop=True)
 
 
-def _notes(forecast: Forecast, opening: Any) -> list[str]:
+def _notes(forecast: Forecast, opening: Ints | None) -> list[str]:
     found = list(forecast.notes)
     if forecast.cohorts.opening[:-1].any() and opening is None:
         found.append(
