@@ -20,6 +20,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Colours that the colour-blind tell apart (Okabe, Ito 2008), the strongest on white first, yellow last."""
@@ -97,16 +98,26 @@ def _narrow(fig: Figure) -> None:
             long = {axes.get_xlabel(), axes.get_title(), axes.get_title(loc="left")} - {""}
             for text in axes.findobj(Text):
                 if isinstance(text, Text) and text.get_text() in long:
-                    text.set_text(textwrap.fill(text.get_text(), max(12, letters), break_long_words=False))
+                    text.set_text(_broken(text.get_text(), letters))
+            ticks, locator = axes.get_xticklabels(), axes.xaxis.get_major_locator()
+            if isinstance(locator, MaxNLocator) and sum(len(tick.get_text()) + 2 for tick in ticks) > letters:
+                locator.set_params(nbins=4)
+
+
+def _broken(text: str, letters: int) -> str:
+    return textwrap.fill(text, max(12, letters), break_long_words=False)
 
 
 def _stack(legend: Legend, fig: Figure) -> int:
     """Put a legend that is too wide above its axes (or the figure) in as many columns as fit; the lines that this adds."""
-    labels = [text.get_text() for text in legend.get_texts()]
+    room = int(72 * PHONE / LETTER)
     columns = len({round(text.get_window_extent().x0) for text in legend.get_texts()})
-    fits = max(1, int(72 * PHONE / LETTER / (max(map(len, labels), default=0) + 6)))
+    for text in legend.get_texts():
+        text.set_text(_broken(text.get_text(), room - 12))
+    labels = [text.get_text() for text in legend.get_texts()]
+    fits = max(1, room // (max((len(line) for label in labels for line in label.split("\n")), default=0) + 6))
     if columns <= fits:
-        return 0
+        return sum(label.count("\n") for label in labels)
     axes, handles = legend.axes, [handle for handle in legend.legend_handles if handle is not None]
     legend.remove()
     if axes is None:

@@ -35,7 +35,7 @@ def readout_page(found: Readout) -> str:
         blocked=found.blocked,
         warnings=[gate for gate in found.gates if not gate.passed and not gate.blocks],
         gates=found.gates,
-        together=together([f"{row.metric}, {row.arm}" for row in overall], found.covariance) if found.covariance else [],
+        together=_together(overall, found),
         counts=", ".join(f"{arm} {integer(n)}" for arm, n in counts.items()),
         lines=[_line(row, found.decisions) for row in overall],
         forests=[
@@ -48,6 +48,12 @@ def readout_page(found: Readout) -> str:
         ],
         level=percent(1 - float(found.provenance.get("level_of_this_look") or 0.05), 1),
     )
+
+
+def _together(overall: list[Estimate], found: Readout) -> list[str]:
+    several = len({row.arm for row in overall}) > 1
+    names = [f"{row.metric} of {row.arm}" if several else row.metric for row in overall]
+    return together(names, found.covariance) if found.covariance else []
 
 
 def _withheld(found: Readout) -> list[str]:

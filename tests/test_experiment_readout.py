@@ -405,7 +405,7 @@ def test_effects_that_move_together_are_told_on_the_page():
     frame = live()
     both = {"name": "twice", "role": "secondary", "column": "twice"}
     found = read(frame.assign(twice=2 * frame["spend"] + 1), plan(metrics=[*BASE["metrics"], both]))
-    assert "spend, trial and twice, trial: +1.00" in readout_page(found)
+    assert "spend and twice: +1.00" in readout_page(found)
     assert "move together" not in readout_page(read(frame, plan()))
 
 
