@@ -207,7 +207,7 @@ def scenario_rows(statements: Sequence[Statement]) -> list[dict[str, Any]]:
             values = s.forecast.of(line).sum(axis=1)
             low, _, high, mean, *_ = spread_of(values, values[:0])
             band = f"{money(float(low))} to {money(float(high))}" if math.isfinite(low) else ""
-            cells.append((money(float(mean)), band))
+            cells.append((money(float(mean)), band) if values.any() else ("–", ""))
         if any(s.forecast.of(line).any() for s in statements):
             rows.append({"title": TITLES[line], "cells": cells})
     owed = [(money(float(s.closing()[-1])) if s.roll is not None else "–", "") for s in statements]

@@ -54,6 +54,8 @@ def _monthly_sheet(book: Book, variants: Sequence[Variant]) -> Sheet:
     heads = ["Change", "Month", *(names[name] for name in _AT), "Difference, P10", "P50", "P90"]
     sheet.head(_FIRST - 1, heads, [34, 11, *[14] * (len(heads) - 2)], freeze=2)
     sheet.ws.set_row(_FIRST - 1, 42)
+    sheet.ws.repeat_columns(0, 1)
+    sheet.ws.fit_to_pages(2, 0)
     for k, v in enumerate(variants):
         for m in range(len(v.before.forecast.months)):
             _month(sheet, _FIRST + k * len(v.before.forecast.months) + m, v, m)

@@ -8,6 +8,7 @@ import openpyxl
 import pytest
 from scenes import scenario
 from test_forecast_report import loyalsim
+from test_workbook import SOFFICE, formulas, opened, recomputed
 
 from reports.books import opening_of, statement_of
 from reports.forecast import forecast_page, summary
@@ -15,7 +16,7 @@ from reports.what_if import CHANGE_TITLES, OWED, RunOff, Variant, run_off_answer
 from reports.workbook import workbook
 from scenarios.files import load
 from scenarios.finance.changed_terms import changed_terms
-from scenarios.finance.closing import closed, paired, paired_whole, run_off_months
+from scenarios.finance.closing import closed, paired, paired_whole, run_off_months, spread_by_cause
 from scenarios.finance.forecast import At, forecast, placed
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD
 from sim.errors import InputError
@@ -164,10 +165,35 @@ def test_no_campaign_outlives_the_closing(state):
         assert found.of("incentive_discount").any() == some
 
 
-def test_the_workbook_tells_the_changes_and_the_run_off(state, base, shut):
-    variants = [variant(state, base, earning={"points_per_unit": 2.0}), variant(state, base, expiry={"months": 12})]
-    variants = [Variant(f"change {k}", base, v.after) for k, v in enumerate(variants)]
-    book = openpyxl.load_workbook(io.BytesIO(workbook([base], variants, shut)), data_only=True)
+@pytest.fixture(scope="module")
+def variants(state, base):
+    found = [variant(state, base, earning={"points_per_unit": 2.0}), variant(state, base, expiry={"months": 12})]
+    return [Variant(f"change {k}", base, v.after) for k, v in enumerate(found)]
+
+
+@pytest.fixture(scope="module")
+def made(base, variants, shut):
+    return workbook([base, variants[0].after], variants, shut)
+
+
+@pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not installed: formulas are not recomputed by another program")
+def test_another_program_recomputes_the_sheets_of_changes_scenarios_and_run_off(made, tmp_path):
+    ours, theirs = (opened(made), recomputed(made, tmp_path))
+    here = ("Changed terms", "Changed terms by month", "Scenarios", "Run-off", "Checks")
+    compared = [(ours[sheet][at].value, theirs[sheet][at].value, sheet, at) for sheet, at, _ in formulas(made) if sheet in here]
+    assert [x for x in compared if x[1] != pytest.approx(x[0], rel=1e-9, abs=1e-6)] == []
+    assert {x[2] for x in compared} == set(here) and theirs["Checks"]["B4"].value is True
+
+
+def test_the_spread_by_cause_of_the_sheet_is_that_of_the_library(base, variants, made):
+    found = spread_by_cause([base.forecast, variants[0].after.forecast]).set_index("line").loc["reward_cost"]
+    rows = [row for row in opened(made)["Scenarios"].iter_rows(values_only=True) if row[0] == "Rewards for points"]
+    np.testing.assert_allclose(rows[-1][1:6], found[["mean", "luck_sd", "parameter_sd", "scenario_sd", "total_sd"]].tolist())
+    assert found["scenario_sd"] > 0
+
+
+def test_the_workbook_tells_the_changes_and_the_run_off(base, variants, shut, made):
+    book = openpyxl.load_workbook(io.BytesIO(made), data_only=True)
     rows = [row for row in book["Checks"].iter_rows(min_row=7, values_only=True) if row[0]]
     assert [row[0] for row in rows if row[6] is not True] == []
     names = [row[0] for row in rows]
