@@ -18,22 +18,21 @@ _LEAST_TO_COMPARE = 20
 
 @dataclass(frozen=True)
 class Baskets:
-    """Log value of a purchase = level + member's effect + rest; the spreads are standard deviations of
-    logs.
+    """Log value of a purchase = level + member's effect + rest; the spreads are standard deviations of logs.
 
-    The effect of a member whose purchase rate has normal score z is N(correlation between z, (1 -
-    correlation^2) between^2) a priori. `purchases` and `mean_log` are each member's priced purchases and
-    their mean log over `level`. `ratios` are value over expected value of every purchase (zeros included,
-    mean 1), so that money adds up whatever the shape of the distribution; `scale` brings expected to
-    actual money in the fit, `scale_error` is its relative error; `errors` are standard errors of (log
-    median, log within, log between); `first_factor` is a first purchase over a later one of the same
-    member; `mean` is the mean value of a purchase at the level of later ones.
+    The effect of a member whose purchase rate has normal score z is N(correlation between z, (1 - correlation^2) between^2) a
+    priori. `score` is the expected z of each member, `purchases` and `mean_log` are each member's priced purchases and their
+    mean log over `level`. `ratios` are value over expected value of every purchase (zeros included, mean 1), so that money
+    adds up whatever the shape of the distribution; `scale` brings expected to actual money in the fit, `scale_error` is its
+    relative error; `errors` are standard errors of (log median, log within, log between); `first_factor` is a first purchase
+    over a later one of the same member; `mean` is the mean value of a purchase at the level of later ones.
     """
 
     level: float
     within: float
     between: float
     correlation: float
+    score: Floats
     purchases: Floats
     mean_log: Floats
     ratios: Floats
@@ -63,10 +62,16 @@ class Baskets:
     def lognormal_spreads(self) -> tuple[float, float]:
         """Spreads (within, between) with which a lognormal of this median has the panel's mean value.
 
-        Real values are no exact lognormals; both spreads are scaled alike so that simulated money agrees.
+        Real values are no exact lognormals; both spreads are scaled alike so that simulated money agrees. The mean is that of
+        purchases, of which members with a high rate make more: where their baskets differ, that is part of it.
         """
-        total = self.within**2 + self.between**2
-        factor = np.sqrt(max(2 * np.log(max(self.mean, 1e-9)) - 2 * self.level, 0.02 * total) / total)
+        rest = self.within**2 + self.between**2 * (1 - self.correlation**2)
+        factor = 1.0
+        for _ in range(50):
+            tilt = np.exp(factor * self.correlation * self.between * self.score)
+            weighted = float(self.purchases @ tilt / self.purchases.sum())
+            log_rest = np.log(max(self.mean, 1e-9)) - self.level - np.log(weighted)
+            factor = float(np.sqrt(max(2 * log_rest, 0.02 * rest) / rest))
         return float(self.within * factor), float(self.between * factor)
 
 
@@ -115,6 +120,7 @@ def fit_baskets(panel: Panel, later: NDArray[np.bool_], score: Floats) -> Basket
         within=float(np.sqrt(within2)),
         between=between,
         correlation=correlation,
+        score=score,
         purchases=count,
         mean_log=np.where(seen, mean - level, 0.0),
         ratios=np.ones(1),
