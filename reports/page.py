@@ -17,10 +17,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Colours that the colour-blind tell apart (Okabe, Ito 2008), the strongest on white first, yellow last."""
@@ -79,6 +80,9 @@ def figure_svg(fig: Figure, alt: str) -> Markup:
     `alt` says in words what the figure shows, for readers who do not see it. The same figure and text give the same
     bytes; identifiers inside are made from the content, so that several figures on a page do not clash.
     """
+    for axis in (axis for axes in fig.get_axes() for axis in (axes.xaxis, axes.yaxis)):
+        if type(axis.get_major_formatter()) is ScalarFormatter:
+            axis.set_major_formatter(_Thousands())
     if fig.get_figwidth() <= PHONE:
         return _svg(fig, alt, "figure")
     wide = _svg(fig, alt, "figure wide")
@@ -100,8 +104,20 @@ def _narrow(fig: Figure) -> None:
                 if isinstance(text, Text) and text.get_text() in long:
                     text.set_text(_broken(text.get_text(), letters))
             ticks, locator = axes.get_xticklabels(), axes.xaxis.get_major_locator()
-            if isinstance(locator, MaxNLocator) and sum(len(tick.get_text()) + 2 for tick in ticks) > letters:
+            if sum(len(tick.get_text()) + 2 for tick in ticks) <= letters:
+                continue
+            if isinstance(locator, MaxNLocator):
                 locator.set_params(nbins=4)
+            elif isinstance(locator, AutoDateLocator):
+                locator.maxticks.update(dict.fromkeys(locator.maxticks, 5))
+
+
+class _Thousands(ScalarFormatter):
+    """Plain numbers on an axis, with thousands set off as everywhere."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = super().__call__(x, pos)
+        return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", text, count=1) if abs(x) >= 1000 else text
 
 
 def _broken(text: str, letters: int) -> str:

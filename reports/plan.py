@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from markupsafe import Markup
-from matplotlib.ticker import StrMethodFormatter
 
 from experiments.plan_document import FoundPower, PlanDocument, PlannedPower
 from reports.page import COLOURS, figure, figure_svg, integer, percent, render, significant
@@ -63,7 +62,6 @@ def _curve(one: PlannedPower, wanted: float) -> Markup:
     axes.set_ylim(0, 1.02)
     axes.set_xlim(left=0)
     axes.set_xlabel("members in the two arms")
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_ylabel("power")
     axes.set_title(f"{one.metric}, {one.arm}: finding {significant(one.minimum_effect)}", loc="left")
     alt = (

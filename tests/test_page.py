@@ -125,3 +125,12 @@ def test_what_goes_together_is_told_the_strongest_first():
     covariance = [[4.0, -1.8, 0.2], [-1.8, 1.0, 0.3], [0.2, 0.3, 1.0]]
     assert together(["a", "b", "c"], covariance) == ["a and b: \u22120.90", "b and c: +0.30"]
     assert together([], []) == [] and together(["a", "b"], [[0.0, 0.0], [0.0, 1.0]]) == []
+
+
+def test_thousands_are_set_off_on_an_axis_too() -> None:
+    fig, axes = page.figure()
+    axes.plot([0, 0.25], [-12_000, 30_000])
+    page.figure_svg(fig, "x")
+    fig.draw_without_rendering()  # type: ignore[no-untyped-call]
+    assert {"\u221210,000", "0", "30,000"} <= {tick.get_text() for tick in axes.get_yticklabels()}
+    assert {"0.00", "0.25"} <= {tick.get_text() for tick in axes.get_xticklabels()}
