@@ -47,6 +47,10 @@ def forecast(
     run_off: Annotated[
         int, typer.Option(min=0, help="Further months to simulate, from which the books know how points end; 0 = quicker.")
     ] = 24,
+    deferred: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="Deferred revenue in your books where the forecast starts (--from); "
+                                 "default: what a sale of the first month allocates to such points.")
+    ] = None,
     point_value: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What a redeemed point is worth (0.01); default: what the rewards give.")
     ] = None,
@@ -62,7 +66,7 @@ def forecast(
     from scenarios.finance.closing import closed, run_off_months
     from scenarios.finance.forecast import forecast as forecast_of
     from scenarios.finance.forecast import placed
-    from scenarios.finance.rounding import exact
+    from scenarios.finance.rounding import exact, minor_units
     from scenarios.finance.snapshot import snapshot_of
     from scenarios.finance.snapshot_store import load_snapshot
     from scenarios.output import Target
@@ -73,6 +77,9 @@ def forecast(
         value = exact(point_value)
         if value <= 0:
             raise InputError(f"--point-value: found {point_value}, a redeemed point is worth more than 0")
+    opening = None if deferred is None else minor_units(deferred)
+    if opening is not None and (opening < 0 or from_ is None):
+        raise InputError(f"--deferred: found {deferred}" + (", allowed is 0 or more" if from_ else "; it needs --from"))
     if closing and from_ is None:
         raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
     designs = load_many(scenarios)
@@ -89,7 +96,7 @@ def forecast(
                 progress=waiting.step,
             )  # fmt: skip
             waiting.say("keeping the books")
-            return statement_of(found, design, value, None if base is None else opening_of(base))
+            return statement_of(found, design, value, opening if base is None else opening_of(base))
 
         statements = [told(d, start, months, run_off, None) for d, start in zip(designs, starts, strict=False)]
         first = statements[0]

@@ -17,11 +17,14 @@ from sim.scenario import Scenario
 from sim.typing import Ints
 
 
-def statement_of(forecast: Forecast, scenario: Scenario, value: Number | None = None, opening: Ints | None = None) -> Statement:
+def statement_of(
+    forecast: Forecast, scenario: Scenario, value: Number | None = None, opening: Ints | int | None = None
+) -> Statement:
     """The statement of a forecast of `scenario`.
 
     value: of a redeemed point, currency units, exact; default: what the rewards give (scenarios.finance.point_value). Without
-    points, or where one is worth nothing, there are no books. opening: deferred revenue that they open with, see `opening_of`.
+    points, or where one is worth nothing, there are no books. opening: minor units of deferred revenue that they open with, in
+    all or by past cohort (`opening_of`).
     The months beyond the forecast, where it has them, tell the books how points end; without them they see no redemption
     beyond the ages that the forecast itself reaches. Raises InputError where `value` is no number.
     """
@@ -40,6 +43,9 @@ def statement_of(forecast: Forecast, scenario: Scenario, value: Number | None = 
     more = [Assumption("value of a redeemed point", f"{float(worth / 100):g}", forecast.currency, source)]
     source = "this simulation, all replications; see the cohort triangle"
     more.append(Assumption("points ever redeemed", "by cohort", "share of points issued", source))
+    if isinstance(opening, int):
+        stated_now = "stated for this forecast; split over the months of earning as its own estimate would be"
+        more.append(Assumption("deferred revenue at the start", f"{opening / 100:.2f}", forecast.currency, stated_now))
     beyond = 0 if longer is None else len(longer.months) - len(forecast.months)
     source = "simulated beyond the forecast; redemption at ages that no cohort reaches by then counts nothing"
     more.append(Assumption("the books see ahead by", str(beyond), "months", source))

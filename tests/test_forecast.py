@@ -184,6 +184,18 @@ def test_the_liability_ties_to_the_last_point(pending):
     assert moved == pytest.approx(lines[months[3]]["closing"], abs=1e-6)
 
 
+def test_books_open_with_what_was_stated_to_the_cent(state):
+    f = forecast(SHOP, snapshot=state, months=6, replications=3, seed=2)
+    own, stated = liability(f, value="2"), liability(f, value="2", opening=123_457)
+    assert {int(roll.total()["opening"][0]) for roll in stated.rolls} == {123_457}
+    assert len({int(roll.total()["opening"][0]) for roll in own.rolls}) == 1
+    parts, default = (x.rolls[0].opening[:, 0, 0] for x in (stated, own))
+    np.testing.assert_allclose(parts, default * (123_457 / default.sum()), atol=2)
+    assert set(stated.differences(f).values()) == {0}
+    with pytest.raises(InputError, match=r"found 5\.00, but members start with no points"):
+        liability(forecast(SHOP, months=3, replications=2), value="2", opening=500)
+
+
 def test_the_rate_of_a_cohort_comes_from_its_own_points():
     """A cohort that the forecast sees to its end has the rate of its points; a young one is completed by the older ones' ages."""
     f = forecast(SHOP, months=20, replications=5, seed=6)

@@ -16,7 +16,7 @@ from scenarios.finance.forecast_document import LINES as FORECAST_LINES
 from scenarios.finance.forecast_document import Cohorts, Forecast, spread_of
 from scenarios.finance.points import PointsLedger, expected_points, ledger
 from scenarios.finance.roll_forward import LINES, Books, Breakage, Contracts, RollForward, roll_forward
-from scenarios.finance.rounding import Exact, Number, Rule, exact, exact_array
+from scenarios.finance.rounding import Exact, Number, Rule, exact, exact_array, largest_remainder
 from sim.errors import InputError
 from sim.typing import Array, Floats, Ints
 
@@ -74,15 +74,16 @@ class Liability:
 
 def liability(
     forecast: Forecast, *, value: Number, months: int | None = None, probability: Number | None = None,
-    opening: Ints | None = None, breakage: Breakage = "proportional", rule: Rule = "half_up",
+    opening: Ints | int | None = None, breakage: Breakage = "proportional", rule: Rule = "half_up",
 ) -> Liability:  # fmt: skip
     """Deferred revenue of the points of a forecast.
 
     value: what a redeemed point is worth to the member, minor units, exact (text such as "0.8" or a fraction); months: of the
     books, the first of the forecast's; the later ones only tell how the points end, so make the forecast as much longer as points
     live; probability: of redemption at inception, the same for all cohorts; default: the simulated rate of each; opening: minor
-    units deferred at the start for the points that members start with, (past cohorts,), as in the closing books of the period
-    before; default: those points at the share of a sale that the first month's points get, over all replications.
+    units deferred at the start for the points that members start with, as in the closing books of the period before: (past
+    cohorts,), or their sum, which is split in proportion to the default: those points at the share of a sale that the first
+    month's points get, over all replications.
 
     The transaction price of a cohort are the net sales of its month. What is expected at a month end is what was redeemed in this
     course of events, and of the points outstanding the share that all replications together still redeem; where it redeemed
@@ -215,14 +216,14 @@ def _to_come(everything: list[PointsLedger], completed: Floats) -> Floats:
 
 
 def _opening(
-    forecast: Forecast, everything: list[PointsLedger], kept: Array, price: Exact, opening: Ints | None
+    forecast: Forecast, everything: list[PointsLedger], kept: Array, price: Exact, opening: Ints | int | None
 ) -> Ints:  # fmt: skip
     """(cohorts,) minor units deferred at the start, the same in every course of events; price: stand-alone price of a point."""
     earned = everything[0].earned[kept]
     before = earned < 0
     points = np.stack([p.issued[kept, 0] for p in everything])
     found = np.zeros(len(earned), np.int64)
-    if opening is not None:
+    if opening is not None and not isinstance(opening, int):
         given = np.asarray(opening)
         if given.shape != (int(before.sum()),):
             raise InputError(f"opening: found {given.shape[0]} cohorts, members start with points of {int(before.sum())} months")
@@ -233,7 +234,14 @@ def _opening(
         worth = int(points[:, first].sum()) * price[first]
         part = worth / (sale + worth) if sale + worth else exact(0)
         held = points[0].astype(object) * price
-        found[before] = [int(round(x * (1 - part))) for x in held[before]]
+        default = [x * (1 - part) for x in held[before]]
+        whole = sum(default)
+        if opening is not None and whole:
+            found[before] = largest_remainder([x * opening / whole for x in default], opening)
+        else:
+            found[before] = [int(round(x)) for x in default]
+    if isinstance(opening, int) and opening != found.sum():
+        raise InputError(f"opening: found {opening / 100:,.2f}, but members start with no points that could carry it")
     return found
 
 
@@ -272,7 +280,7 @@ def _rate_table(
     return table[kept].reset_index(drop=True)
 
 
-def _notes(forecast: Forecast, opening: Ints | None) -> list[str]:
+def _notes(forecast: Forecast, opening: Ints | int | None) -> list[str]:
     found = list(forecast.notes)
     if forecast.cohorts.opening[:-1].any() and opening is None:
         found.append(
