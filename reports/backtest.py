@@ -217,7 +217,7 @@ def _habit_row(e: Effect) -> dict[str, str]:
     return {
         "outcome": OUTCOMES[e.outcome], "asked": ASKED[e.asked], "estimate": _signed(e.estimate) if known else "–",
         "interval": f"{_signed(e.low)} to {_signed(e.high)}" if known else "–", "members": integer(e.members),
-        "verdict": words[e.verdict], "says": e.says,
+        "verdict": words[e.verdict], "says": e.says if e.verdict == "not asked" or e.says.startswith("between") else "",
     }  # fmt: skip
 
 

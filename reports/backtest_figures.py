@@ -35,8 +35,8 @@ def months(b: Backtest) -> Markup:
         unit = b.currency if m.line.unit == "money" else m.line.unit.split(" a ")[0]
         ax.set_title(f"{m.line.title}, {unit}", loc="left")
         ax.yaxis.set_major_formatter(lambda value, _: integer(value))
-        ax.set_xticks([*before, *ahead][:: max(1, (len(before) + len(ahead)) // 8)])
-        ax.set_xticklabels([f"{day:%b %y}" for day in [*before, *ahead][:: max(1, (len(before) + len(ahead)) // 8)]])
+        shown: Any = [*before, *ahead][:: -(-len([*before, *ahead]) // 6)]
+        ax.set_xticks(shown, [f"{day:%b %y}" for day in shown])
     rich = next((ax for ax, m in zip(axes, b.main, strict=True) if "chain_ladder" in m.simple), axes[0])
     handles, labels = rich.get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper left", ncols=5, frameon=False)
@@ -58,7 +58,7 @@ def variance(b: Backtest) -> Markup | None:
     whole = [v.difference / 100 for v in b.variances]
     ax.plot(at, whole, color=COLOURS[6], marker="D", linestyle="", markersize=5, label="difference")
     ax.axhline(0, color="#555555", linewidth=0.8)
-    step = max(1, len(at) // 9)
+    step = -(-len(at) // 6)
     ax.set_xticks(at[::step], [f"{day:%b %y}" for day in b.months[::step]])
     ax.grid(axis="x", visible=False)
     ax.set_ylabel(f"actual less plan, {b.currency}")
