@@ -12,8 +12,8 @@ import pandas as pd
 from reports.page import integer, money, percent
 from scenarios.finance.chain_ladder import Mack, mack
 from scenarios.finance.cost_view import CostView
-from scenarios.finance.forecast_document import LINES, SPREAD, Forecast, spread_of
-from scenarios.finance.liability import Liability
+from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Forecast, spread_of
+from scenarios.finance.liability import Liability, gone_pending, pending
 from scenarios.finance.roll_forward import RollForward
 from scenarios.finance.triangle import triangle_of
 from sim.errors import InputError
@@ -26,6 +26,8 @@ TITLES: dict[str, str] = {
     "fixed_cost": "Fixed cost",
     "points_earned_at_expected_cost": "Points earned, at expected cost (memo)",
     "gross_sales": "Gross sales",
+    "returned_sales": "Returned sales",
+    "refunds": "Refunds",
     "net_sales": "Net sales",
     "gross_margin": "Gross margin",
     "net_margin": "Net margin",
@@ -117,26 +119,17 @@ class Statement:
         return f"replication {self.replication + 1} of {count}" + (", whose last balance is the median" if middle else "")
 
     def point_moves(self) -> dict[str, Ints]:
-        """(months,) points issued, redeemed, expired and outstanding in the forecast, for the replication of the books; of those,
-        lapsed before they became spendable and pending at month end."""
-        names = ("issued", "redeemed", "expired", "outstanding")
-        found = {name: self.forecast.point_values[self.replication, :, k] for k, name in enumerate(names)}
-        lapsed, held = self._pending()
-        return {**found, "lapsed pending": lapsed, "pending": held}
+        """(months,) points issued, redeemed, expired, clawed back, outstanding and owed in the forecast, for the replication of
+        the books; of those, pending at month end, and lapsed or clawed back before they became spendable."""
+        f, k = self.forecast, self.replication
+        found = {name.removeprefix("points_"): f.point_values[k, :, j] for j, name in enumerate(POINT_LINES)}
+        gone = {f"{name} pending": gone_pending(f.cohorts, k, name) for name in ("expired", "clawed_back")}
+        return {**found, "pending": pending(f.cohorts)[k], **gone}
 
     def pending_at_start(self) -> int:
         """Points that members start with and cannot spend yet."""
         c = self.forecast.cohorts
         return int(c.opening[len(c.earned) - 1 - len(c.months) :].sum())
-
-    def _pending(self) -> tuple[Ints, Ints]:
-        """(months,) points of cohorts that begin later: lapsed in the month, and held at its end."""
-        c, k = self.forecast.cohorts, self.replication
-        months = len(c.months)
-        starts = np.arange(len(c.earned)) - (len(c.earned) - 1 - months)
-        later = np.arange(months) < starts[:, None]
-        lapsed = np.where(later, c.expired[k], 0).sum(axis=0)
-        return lapsed, np.where(later, c.outstanding()[k], 0).sum(axis=0)
 
     def cohort_rows(self) -> list[int]:
         """Cohorts of the ledger that are rows of the triangle, oldest first: earned in the window, with points."""
@@ -233,7 +226,7 @@ def left_out(statement: Statement) -> list[str]:
             f"The books, month by month, are those of one course of events: {statement.basis}. P10 and P90 of the balance "
             "are over all replications."
         )
-        said.append("Claw-backs of refunds, points of third parties and tax are not modelled: a claw-back line reads 0.")
+        said.append("Points of third parties and tax are not modelled.")
     return said
 
 

@@ -13,7 +13,7 @@ from sim.tally import COST_LINES, TALLIES
 SPREAD_TITLES = ("P10", "P50", "P90", "Mean", "Spread from luck (sd)", "Spread from parameters (sd)")
 _FIRST = 4
 """Row of the first month, below title, note, an empty row and the heads"""
-_PLAIN = ("points_earned_at_expected_cost", "gross_sales", "net_sales", "gross_margin")
+_PLAIN = ("points_earned_at_expected_cost", "gross_sales", "returned_sales", "refunds", "net_sales", "gross_margin")
 _COLUMNS = (*COST_LINES, "benefit_cost", "fixed_cost", "cost", *_PLAIN, "net_margin", "incremental_margin", "cost_share")
 COLUMN = {name: 1 + k for k, name in enumerate(_COLUMNS)}
 """Column of each line on the sheet Forecast"""

@@ -11,6 +11,14 @@ from scenarios.finance.roll_forward import LINES, RollForward
 
 _FIRST = 4
 _MOVES = tuple(name for name, sign in LINES.items() if sign)
+_FORECAST = {
+    "issued": "Forecast: issued", "redeemed": "Forecast: redeemed", "expired": "Forecast: expired",
+    "clawed_back": "Forecast: clawed back", "outstanding": "Forecast: outstanding", "pending": "Of it not yet spendable",
+    "expired pending": "Lapsed before spendable", "clawed_back pending": "Clawed back before spendable",
+    "owed": "Owed after returns (in no balance)",
+}  # fmt: skip
+_AT = {name: 8 + k for k, name in enumerate(_FORECAST)}
+"""Columns of the forecast's points on the sheet of the points ledger"""
 _CENT = 1e-6
 """Numbers are whole minor units; this much is the dust of binary fractions in one, and _DUST in a sum."""
 _DUST = 1e-4
@@ -178,11 +186,9 @@ def points_sheet(book: Book, statement: Statement, roll: RollForward, liability:
     theirs = statement.point_moves()
     sheet = book.sheet("Points ledger", f"Points of the books ({statement.basis}) and of the forecast. Closing is a formula.")
     heads = ["Month", "Opening", "Issued", "Redeemed", "Expired", "Clawed back", "Closing", "Closing of the ledger",
-             "Forecast: issued", "Forecast: redeemed", "Forecast: expired", "Forecast: outstanding",
-             "Of it not yet spendable", "Lapsed before spendable", "Deferred revenue a point outstanding"]  # fmt: skip
+             *_FORECAST.values(), "Deferred revenue a point outstanding"]  # fmt: skip
     sheet.head(_FIRST - 1, heads, [13, *[15] * (len(heads) - 1)])
     sheet.ws.set_row(_FIRST - 1, 42)
-    columns = [theirs[name] for name in ("issued", "redeemed", "expired", "outstanding", "pending", "lapsed pending")]
     last = _FIRST + len(f.months) - 1
     names = (("issued", 1), ("redeemed", -1), ("expired", -1), ("clawed_back", -1))
     whole = {name: np.asarray(values).sum(axis=1) for name, values in moves.items()}
@@ -197,13 +203,14 @@ def points_sheet(book: Book, statement: Statement, roll: RollForward, liability:
             sheet.write((row, 2 + k), sign * int(whole[name][m]), "count")
         sheet.total((row, 6), (row, 1), (row, 5), "count")
         sheet.write((row, 7), int(whole["closing"][m]), "count")
-        sheet.row(row, [int(values[m]) for values in columns], "count", 8)
+        sheet.row(row, [int(theirs[name][m]) for name in _FORECAST], "count", 8)
         held, owed = sheet.number((row, 6)), liability.number((row, 7))
         formula = f"=IF({near((row, 6))}=0,0,{liability.ref((row, 7))}/{near((row, 6))})"
-        sheet.formula((row, 14), formula, owed / held if held else 0.0, "factor")
+        sheet.formula((row, 8 + len(_FORECAST)), formula, owed / held if held else 0.0, "factor")
     end = last + 1
     sheet.write((end, 0), "Whole period", "label total")
-    for col in (*range(2, 6), *range(8, 11), 13):
+    flows = [at for name, at in _AT.items() if name not in ("outstanding", "pending", "owed")]
+    for col in (*range(2, 6), *flows):
         sheet.total((end, col), (_FIRST, col), (last, col), "count total")
     ours, posted = sheet.area((_FIRST, 6), (last, 6)), sheet.area((_FIRST, 7), (last, 7))
     gap = sum(abs(sheet.number((r, 6)) - sheet.number((r, 7))) for r in range(_FIRST, end))
@@ -224,22 +231,27 @@ def _ties(sheet: Sheet, pending_before: int, last: int, checks: Checks) -> None:
     def number(row: int, col: int) -> float:
         return sheet.number((row, col))
 
-    credited = number(end, 8) - number(end, 13) - number(last, 12) + pending_before
+    early, lost, held = (end, _AT["expired pending"]), (end, _AT["clawed_back pending"]), (last, _AT["pending"])
+    credited = number(end, 8) - number(*early) - number(*lost) - number(*held) + pending_before
     checks.equal(
-        "Forecast ties: points issued", "Issued in the books = issued in the forecast - lapsed or pending + pending at start",
-        f"={cell(end, 2)}", number(end, 2), f"={cell(end, 8)}-{cell(end, 13)}-{cell(last, 12)}+{pending_before}", credited,
+        "Forecast ties: points issued", "Issued in the books = issued in the forecast - gone before spendable - pending + "
+        "pending at start", f"={cell(end, 2)}", number(end, 2),
+        f"={cell(end, 8)}-{cell(*early)}-{cell(*lost)}-{cell(*held)}+{pending_before}", credited,
     )  # fmt: skip
     checks.equal(
         "Forecast ties: points redeemed", "Redeemed in the books = redeemed in the forecast, whole period",
         f"=-{cell(end, 3)}", -number(end, 3), f"={cell(end, 9)}", number(end, 9),
     )  # fmt: skip
-    checks.equal(
-        "Forecast ties: points expired", "Expired in the books + lapsed before spendable = expired in the forecast, whole period",
-        f"=-{cell(end, 4)}+{cell(end, 13)}", -number(end, 4) + number(end, 13), f"={cell(end, 10)}", number(end, 10),
-    )  # fmt: skip
-    held = [f"'{sheet.name}'!" + f"${letter}${_FIRST + 1}:${letter}${end}" for letter in "GLM"]
-    gap = sum(abs(number(r, 6) + number(r, 12) - number(r, 11)) for r in range(_FIRST, end))
+    for name, says, col, before in (("expired", "Expired", 4, early), ("clawed_back", "Clawed back", 5, lost)):
+        told = (end, _AT[name])
+        checks.equal(
+            f"Forecast ties: points {says.lower()}", f"{says} in the books + before spendable = {says.lower()} in the forecast, "
+            "whole period", f"=-{cell(end, col)}+{cell(*before)}", -number(end, col) + number(*before),
+            f"={cell(*told)}", number(*told),
+        )  # fmt: skip
+    ours, later, theirs = (sheet.area((_FIRST, col), (last, col)) for col in (6, _AT["pending"], _AT["outstanding"]))
+    gap = sum(abs(number(r, 6) + number(r, _AT["pending"]) - number(r, _AT["outstanding"])) for r in range(_FIRST, end))
     checks.equal(
         "Forecast ties: points outstanding", "Points of the books + not yet spendable = outstanding in the forecast, every month "
-        "(sum of absolute differences)", f"=SUMPRODUCT(ABS({held[0]}+{held[2]}-{held[1]}))", gap, "", 0.0,
+        "(sum of absolute differences)", f"=SUMPRODUCT(ABS({ours}+{later}-{theirs}))", gap, "", 0.0,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from reports.workbook_checks import Checks
 from reports.workbook_sheet import Book, near
 
 _FIRST = 4
-_MOVES = ("Issued", "Redeemed", "Expired", "Moved in from other tiers")
+_MOVES = ("Issued", "Redeemed", "Expired", "Clawed back", "Moved in from other tiers")
 
 
 def tier_points_sheet(book: Book, statement: Statement, checks: Checks) -> None:
@@ -16,36 +16,36 @@ def tier_points_sheet(book: Book, statement: Statement, checks: Checks) -> None:
     sheet = book.sheet("Points by tier", "Points by the tier that members are in, of the replication of the books; pending ones "
                        "included. Opening and closing are formulas.")  # fmt: skip
     heads = ["Month", "Tier", "Opening", *_MOVES, "Closing", "Closing of the forecast"]
-    sheet.head(_FIRST - 1, heads, [11, 18, *[17] * 7], freeze=2)
+    sheet.head(_FIRST - 1, heads, [11, 18, *[17] * 8], freeze=2)
     sheet.ws.set_row(_FIRST - 1, 30)
     moved, row = t.moved()[k], _FIRST
     for j, tier in enumerate(t.names):
         for m, month in enumerate(f.months):
             sheet.row(row, [month, tier], ["month", "text"])
             if m:
-                sheet.formula((row, 2), f"={near((row - 1, 7))}", sheet.number((row - 1, 7)), "count")
+                sheet.formula((row, 2), f"={near((row - 1, 8))}", sheet.number((row - 1, 8)), "count")
             else:
                 sheet.write((row, 2), int(t.opening[j]), "count")
-            flows = [int(t.issued[k, j, m]), -int(t.redeemed[k, j, m]), -int(t.expired[k, j, m]), int(moved[j, m])]
-            sheet.row(row, flows, "count", 3)
-            sheet.total((row, 7), (row, 2), (row, 6), "count")
-            sheet.write((row, 8), int(t.closing[k, j, m]), "count")
+            gone = [-int(flow[k, j, m]) for flow in (t.redeemed, t.expired, t.clawed_back)]
+            sheet.row(row, [int(t.issued[k, j, m]), *gone, int(moved[j, m])], "count", 3)
+            sheet.total((row, 8), (row, 2), (row, 7), "count")
+            sheet.write((row, 9), int(t.closing[k, j, m]), "count")
             row += 1
     last = row - 1
-    sheet.ws.autofilter(_FIRST - 1, 0, last, 8)
-    closing, told = sheet.area((_FIRST, 7), (last, 7)), sheet.area((_FIRST, 8), (last, 8))
-    gap = sum(abs(sheet.number((r, 7)) - sheet.number((r, 8))) for r in range(_FIRST, row))
+    sheet.ws.autofilter(_FIRST - 1, 0, last, 9)
+    closing, told = sheet.area((_FIRST, 8), (last, 8)), sheet.area((_FIRST, 9), (last, 9))
+    gap = sum(abs(sheet.number((r, 8)) - sheet.number((r, 9))) for r in range(_FIRST, row))
     checks.equal(
         "Points by tier", "Opening + movements = closing of the forecast, every tier and month (sum of absolute differences)",
         f"=SUMPRODUCT(ABS({closing}-{told}))", gap, "", 0.0,
     )  # fmt: skip
-    inside = sheet.area((_FIRST, 6), (last, 6))
+    inside = sheet.area((_FIRST, 7), (last, 7))
     says = "What comes in from other tiers adds up to 0"
     checks.equal("Points moved between tiers", says, f"=SUM({inside})", inside.sum(), "", 0.0)
     ends = [_FIRST + len(f.months) * (j + 1) - 1 for j in range(len(t.names))]
-    formula = "=" + "+".join(sheet.ref((r, 7)) for r in ends)
+    formula = "=" + "+".join(sheet.ref((r, 8)) for r in ends)
     held = float(statement.point_moves()["outstanding"][-1])
     checks.equal(
         "Tiers hold all points", "Closing of all tiers in the last month = points outstanding of the forecast",
-        formula, sum(sheet.number((r, 7)) for r in ends), "", held,
+        formula, sum(sheet.number((r, 8)) for r in ends), "", held,
     )  # fmt: skip

@@ -148,13 +148,15 @@ MEASURES: tuple[Measure, ...] = (
     Measure("repurchase_30", "Repurchase within 30 days", "share",
             "members with a second purchase within 30 days of their first in the run / members whose first purchase in the run "
             "lies at least 30 days before its end", 1, lambda o: _ratio(float(o.repurchase[1]), float(o.repurchase[0]))),
-    Measure("purchases_per_member", "Purchases", "purchases/member", f"purchases; {PER}", 1, _per_member("purchases")),
-    Measure("basket", "Basket", "money/purchase", "paid / purchases; whole run", 1,
+    Measure("purchases_per_member", "Purchases", "purchases/member",
+            f"purchases, those returned later included; {PER}", 1, _per_member("purchases")),
+    Measure("basket", "Basket", "money/purchase", "paid less refunds / purchases; whole run", 1,
             lambda o: _ratio(o.total("paid") / 100.0, o.total("purchases"))),
     Measure("list_value_per_member", "Sales at list price", "money/member",
-            f"list value of purchases, before every benefit; {PER}", 1, _per_member("list_value", 0.01)),
+            f"list value of purchases, before every benefit, less that of purchases returned; {PER}", 1,
+            _per_member("list_value", 0.01)),
     Measure("revenue_per_member", "Revenue", "money/member",
-            f"paid for purchases, after discounts, coupons and vouchers; {PER}", 1, _per_member("paid", 0.01)),
+            f"paid for purchases, after discounts, coupons and vouchers, less refunds; {PER}", 1, _per_member("paid", 0.01)),
     Measure("gross_margin_per_member", "Gross margin before benefits", "money/member",
             f"economics.gross_margin x list value; {PER}", 1, lambda o: _gross(o, "list_value") / members_ever(o)),
     Measure("margin_per_member", "Net margin", "money/member",
@@ -164,6 +166,8 @@ MEASURES: tuple[Measure, ...] = (
             "net margin by month, the provision for open points in the last, discounted to day 0 at economics.discount_rate; "
             "nothing beyond the run; per member", 1,
             lambda o: _discounted(o, _with_provision(o)) / members_ever(o)),
+    Measure("refund_share", "Purchases returned", "share", "purchases returned in the run / purchases; whole run", 0,
+            lambda o: _ratio(o.total("refunds"), o.total("purchases"))),
     Measure("benefit_cost", "Benefit cost", "money/member", f"sum of the benefit cost lines; {PER}", -1,
             lambda o: float(benefit_cost_by_month(o).sum()) / members_ever(o)),
     Measure("fixed_cost", "Fixed cost", "money/member", f"set-up, running and catalogue cost of the programme; {PER}", -1,
@@ -197,6 +201,11 @@ MEASURES: tuple[Measure, ...] = (
             _per_member("points_redeemed")),
     Measure("points_expired", "Points expired", "points/member", f"points that lapsed; {PER}", 0,
             _per_member("points_expired")),
+    Measure("points_clawed_back", "Points clawed back", "points/member",
+            f"points taken back for purchases returned, when they are taken; {PER}", 0, _per_member("points_clawed_back")),
+    Measure("points_owed", "Points owed", "points/member",
+            "points to be clawed back that were no longer there, at the end of the run / members ever; not taken off the points "
+            "outstanding of others", 0, lambda o: o.by_month("owed")[-1] / members_ever(o)),
     Measure("points_outstanding", "Points outstanding", "points/member",
             "balance and pending points at the end of the run / members ever", 0,
             lambda o: (o.by_month("outstanding")[-1] + o.by_month("pending")[-1]) / members_ever(o)),
@@ -272,7 +281,8 @@ def monthly(o: Outcome) -> pd.DataFrame:
 
     members = o.by_month("members")
     add("members", members.astype(float))
-    for name in ("purchases", "messages", "points_issued", "points_redeemed", "points_expired", "lapses", "joined"):
+    for name in ("purchases", "messages", "points_issued", "points_redeemed", "points_expired", "points_clawed_back", "refunds",
+                 "lapses", "joined"):  # fmt: skip
         add(name, o.by_month(name).astype(float))
     add("points_outstanding", (o.by_month("outstanding") + o.by_month("pending")).astype(float))
     add("active_rate", o.by_month("active") / members)

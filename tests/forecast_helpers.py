@@ -70,7 +70,8 @@ def made_up(months=14, replications=12, budget=260_000.0, name="made up", seed=7
     values[..., at("points_earned_at_expected_cost")] = issued.sum(axis=2) * 0.01
     moves = [issued.sum(axis=2), redeemed.sum(axis=(1, 3)), expired.sum(axis=(1, 3))]
     outstanding = (moves[0] - moves[1] - moves[2]).cumsum(axis=1)
-    points = np.stack([*moves, outstanding], axis=2)
+    none = np.zeros_like(outstanding)
+    points = np.stack([*moves, none, outstanding, none], axis=2)
 
     ends = month_ends(months)
     ledger_ = ledger(np.arange(months), issued[0], redeemed[0], expired[0])
@@ -110,10 +111,10 @@ def made_up(months=14, replications=12, budget=260_000.0, name="made up", seed=7
         cohorts=Cohorts(
             earned=[*ends, None], months=ends, opening=np.zeros(months + 1, np.int64), issued=issued_when,
             redeemed=np.concatenate([redeemed.sum(axis=3), every[:, :1]], axis=1),
-            expired=np.concatenate([expired.sum(axis=3), every[:, :1]], axis=1),
+            expired=np.concatenate([expired.sum(axis=3), every[:, :1]], axis=1), clawed_back=every,
         ),
         tiers=TierPoints(
-            ["silver", "gold"][:tiers], np.zeros(tiers, np.int64), *by_tier,
+            ["silver", "gold"][:tiers], np.zeros(tiers, np.int64), *by_tier, np.zeros_like(by_tier[0]),
             (by_tier[0] - by_tier[1] - by_tier[2]).cumsum(axis=2),
         ),
         peak_month=ends[-1],

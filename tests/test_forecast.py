@@ -154,6 +154,7 @@ def test_points_of_cohorts_and_tiers_tie(state):
         ("points_issued", f.cohorts.issued),
         ("points_redeemed", f.cohorts.redeemed),
         ("points_expired", f.cohorts.expired),
+        ("points_clawed_back", f.cohorts.clawed_back),
     ):
         np.testing.assert_array_equal(array.sum(axis=1), points[name])
     np.testing.assert_array_equal(f.cohorts.outstanding().sum(axis=1), points["points_outstanding"])
@@ -172,7 +173,9 @@ def test_the_liability_ties_to_the_last_point(pending):
     f = forecast(s, snapshot=there, months=12, replications=4, seed=4)
     owed = liability(f, value="4", months=8)
     assert owed.differences(f) == dict.fromkeys(owed.differences(f), 0)
-    assert len(owed.differences(f)) == 8
+    assert len(owed.differences(f)) == 9
+    clawed = sum(roll.points.clawed_back.sum() for roll in owed.rolls)
+    assert clawed > 0 and sum(roll.total()["clawed_back"].sum() for roll in owed.rolls) > 0
     assert (owed.closing > 0).all()
     assert (owed.pending > 0).any() == (pending > 0)
     lines = owed.lines.set_index(["month", "line"])["mean"]

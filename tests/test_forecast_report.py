@@ -21,6 +21,7 @@ from scenarios.files import load
 from scenarios.finance.forecast import forecast
 from scenarios.finance.point_value import point_value
 from scenarios.finance.roll_forward import LINES as ROLL
+from sim.setting import Refunds
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,15 @@ def page(statement):
 
 @pytest.fixture(scope="module")
 def simulated():
-    """Vouchers of 10 for 500 points, from the library, few members."""
+    """Vouchers of 10 for 500 points, from the library, few members; purchases are returned, some before their points count."""
     scenario = load("cash-back")
+    earning = scenario.programme.earning.model_copy(update={"pending_days": 10})
+    scenario = scenario.model_copy(
+        update={
+            "programme": scenario.programme.model_copy(update={"earning": earning}),
+            "market": scenario.market.model_copy(update={"refunds": Refunds(share=0.1, after_days=9)}),
+        }
+    )
     return scenario, forecast(scenario, months=12, members=300, replications=4, budget=2000.0)
 
 
@@ -88,7 +96,7 @@ def test_text_of_others_is_shown_not_obeyed(page):
 
 
 def test_the_page_lists_assumptions_notes_provenance_and_scenarios(statement, page):
-    for text in ("basket, median", "ab" * 32, "Scenarios side by side", "Claw-backs", "replication 1 of 12"):
+    for text in ("basket, median", "ab" * 32, "Scenarios side by side", "Points of third parties", "replication 1 of 12"):
         assert text in page
 
 
@@ -139,7 +147,8 @@ def test_a_simulated_forecast_ties_through_to_every_check(simulated):
     book = openpyxl.load_workbook(io.BytesIO(forecast_files([statement])["forecast.xlsx"]), data_only=True)
     rows = [row for row in book["Checks"].iter_rows(min_row=7, values_only=True) if row[0]]
     assert [row[0] for row in rows if row[6] is not True] == []
-    assert len([row for row in rows if row[0].startswith("Forecast ties")]) == 4
+    assert len([row for row in rows if row[0].startswith("Forecast ties")]) == 5
+    assert found.of("refunds").sum() > 0 and statement.point_moves()["clawed_back pending"].sum() > 0
 
 
 def test_twice_the_value_of_a_point_defers_nearly_twice_as_much(simulated):

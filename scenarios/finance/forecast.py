@@ -155,11 +155,11 @@ class _Run:
     points: Ints
     """(point lines, months)"""
     cohorts: Ints
-    """(past + months + 1, months, 3)"""
+    """(past + months + 1, months, 4)"""
     opening: Ints
     """(past + months + 1,)"""
     tiers: Ints
-    """(5, tiers, months)"""
+    """(6, tiers, months)"""
     tiers_opening: Ints
 
     def first(self, months: int) -> _Run:
@@ -177,7 +177,7 @@ class _Run:
 
 def _run(o: Outcome, opening: Opening | None) -> _Run:
     left = o.by_month("outstanding") + o.by_month("pending")
-    names = ("points_issued", "points_redeemed", "points_expired", "outstanding", "pending")
+    names = ("points_issued", "points_redeemed", "points_expired", "points_clawed_back", "outstanding", "pending")
     tiers_opening = np.zeros(len(o.tables.tiers), np.int64)
     if opening is not None:
         np.add.at(tiers_opening, opening.members["tier"], opening.members["balance"] + opening.members["pending"])
@@ -185,7 +185,7 @@ def _run(o: Outcome, opening: Opening | None) -> _Run:
         members=int(o.tables.p["n_start"][0]),
         past=int(o.tables.p["past"][0]),
         lines=_lines(o),
-        points=np.stack([*(o.by_month(name) for name in POINT_LINES[:3]), left]),
+        points=np.stack([*(o.by_month(name) for name in POINT_LINES[:4]), left, o.by_month("owed")]),
         cohorts=o.cohorts,
         opening=_by_cohort(opening, o),
         tiers=np.stack([o.cube[..., tally.NAMES.index(name)].sum(axis=2).T for name in names]),
@@ -202,7 +202,9 @@ def _lines(o: Outcome) -> Floats:
         "benefit_cost": benefit_cost_by_month(o),
         "fixed_cost": fixed_cost_by_month(o),
         "points_earned_at_expected_cost": np.asarray(o.by_month("points_issued") * economics.cost_per_point),
-        "gross_sales": o.by_month("list_value") / 100.0,
+        "gross_sales": (o.by_month("list_value") + o.by_month("refunded_list")) / 100.0,
+        "returned_sales": o.by_month("refunded_list") / 100.0,
+        "refunds": o.by_month("refunded_paid") / 100.0,
         "net_sales": o.by_month("paid") / 100.0,
         "gross_margin": np.asarray(economics.gross_margin * o.by_month("list_value") / 100.0),
         "net_margin": net,
@@ -304,6 +306,7 @@ def _cohorts(scenario: Scenario, runs: list[_Run], months: list[dt.date]) -> Coh
         issued=cohorts[..., 0],
         redeemed=cohorts[..., 1],
         expired=cohorts[..., 2],
+        clawed_back=cohorts[..., 3],
     )
 
 
@@ -315,7 +318,8 @@ def _tier_points(scenario: Scenario, runs: list[_Run]) -> TierPoints:
         issued=found[:, 0],
         redeemed=found[:, 1],
         expired=found[:, 2],
-        closing=found[:, 3] + found[:, 4],
+        clawed_back=found[:, 3],
+        closing=found[:, 4] + found[:, 5],
     )
 
 
@@ -338,9 +342,16 @@ def _provenance(scenario: Scenario, start: Start | None, members: int, replicati
 
 def _left_out(scenario: Scenario) -> list[str]:
     found = [
-        "Membership fees, charges between partners and returns of goods are not simulated: the forecast has no such lines.",
+        "Membership fees and charges between partners are not simulated: the forecast has no such lines.",
         "Incremental margin compares with the same members and luck had there been no programme from the first simulated day on.",
     ]
+    if scenario.market.refunds is None:
+        found.append("Every purchase is kept (market.refunds is not given): returned sales, refunds and claw-backs read 0.")
+    else:
+        found.append(
+            "Purchases from before the start are not returned, unless a run of the simulation is gone on with. Coupons and "
+            "vouchers used at a purchase that is returned stay used; gifts and points of campaigns stay given."
+        )
     if scenario.programme.earning is not None and not scenario.economics.cost_per_point:
         found.append("economics.cost_per_point is 0: points earned at expected cost read 0.")
     return found

@@ -20,6 +20,8 @@ LINES: tuple[str, ...] = (
     "fixed_cost",
     "points_earned_at_expected_cost",
     "gross_sales",
+    "returned_sales",
+    "refunds",
     "net_sales",
     "gross_margin",
     "net_margin",
@@ -31,16 +33,21 @@ DEFINITIONS: dict[str, str] = {
     "benefit_cost": "sum of the cost lines",
     "fixed_cost": "set-up, running and catalogue cost of the programme",
     "points_earned_at_expected_cost": "points issued x economics.cost_per_point; a memo line, in no total",
-    "gross_sales": "list value of purchases",
-    "net_sales": "paid for purchases, after every discount, coupon and voucher",
-    "gross_margin": "economics.gross_margin x gross sales, before any benefit",
+    "gross_sales": "list value of purchases, those returned later included",
+    "returned_sales": "list value of purchases returned in the month; discounts and coupons on them are in no line any more",
+    "refunds": "given back for them",
+    "net_sales": "paid for purchases, after every discount, coupon and voucher, less refunds",
+    "gross_margin": "economics.gross_margin x (gross sales less returned sales), before any benefit",
     "net_margin": "gross margin less benefit cost less fixed cost",
     "incremental_margin": ("net margin less the gross margin of the same members with the same luck had there been no programme"),
 }
 """What the lines beyond sim.tally.COST_LINES (whose words are in sim.tally.TALLIES) mean."""
 
-POINT_LINES: tuple[str, ...] = ("points_issued", "points_redeemed", "points_expired", "points_outstanding")
-"""Lines of Forecast.point_values, in whole points; outstanding is at month end, pending points included."""
+POINT_LINES: tuple[str, ...] = (
+    "points_issued", "points_redeemed", "points_expired", "points_clawed_back", "points_outstanding", "points_owed",
+)  # fmt: skip
+"""Lines of Forecast.point_values, in whole points; outstanding and owed are at month end, pending points included. What a member
+owes after a return is not taken off what others hold; it counts as clawed back when it is repaid."""
 
 SPREAD = ("p10", "p50", "p90", "mean", "luck_sd", "parameter_sd")
 """Columns that describe the replications: quantiles and mean over luck and parameters together; standard deviation from
@@ -52,8 +59,8 @@ NaN where one replication shows no spread."""
 class Cohorts:
     """Points by the month in which they became spendable, of every replication; whole points.
 
-    opening + issued - redeemed - expired, summed over months, is what is left of a cohort. With pending days a cohort
-    holds what becomes spendable in its month, and its issue may lie in the months before.
+    opening + issued - redeemed - expired - clawed back, summed over months, is what is left of a cohort. With pending days a
+    cohort holds what becomes spendable in its month, and its issue may lie in the months before.
     """
 
     earned: list[dt.date | None]
@@ -69,10 +76,12 @@ class Cohorts:
     """(replications, cohorts, months)"""
     expired: Ints
     """(replications, cohorts, months)"""
+    clawed_back: Ints
+    """(replications, cohorts, months) of lots still open, and of those that repay what is owed"""
 
     def outstanding(self) -> Ints:
         """(replications, cohorts, months) points open at each month end."""
-        moves = self.issued - self.redeemed - self.expired
+        moves = self.issued - self.redeemed - self.expired - self.clawed_back
         return np.asarray(self.opening[None, :, None] + moves.cumsum(axis=2))
 
 
@@ -80,8 +89,8 @@ class Cohorts:
 class TierPoints:
     """Points by tier of every replication; whole points.
 
-    Members take their points along when they move: moved = closing - opening - issued + redeemed + expired, which adds to
-    0 over the tiers in every month.
+    Members take their points along when they move: moved = closing - opening - issued + redeemed + expired + clawed back,
+    which adds to 0 over the tiers in every month.
     """
 
     names: list[str]
@@ -94,6 +103,8 @@ class TierPoints:
     """(replications, tiers, months)"""
     expired: Ints
     """(replications, tiers, months)"""
+    clawed_back: Ints
+    """(replications, tiers, months)"""
     closing: Ints
     """(replications, tiers, months) outstanding at month end, pending included"""
 
@@ -101,7 +112,7 @@ class TierPoints:
         """(replications, tiers, months) points that came with members from other tiers, less those that left so."""
         before = np.concatenate([np.broadcast_to(self.opening[None, :, None], (*self.closing.shape[:2], 1)),
                                  self.closing[:, :, :-1]], axis=2)  # fmt: skip
-        return np.asarray(self.closing - before - self.issued + self.redeemed + self.expired)
+        return np.asarray(self.closing - before - self.issued + self.redeemed + self.expired + self.clawed_back)
 
 
 @dataclass(frozen=True)

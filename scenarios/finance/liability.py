@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scenarios.finance.forecast_document import LINES as FORECAST_LINES
 from scenarios.finance.forecast_document import Cohorts, Forecast, spread_of
 from scenarios.finance.points import PointsLedger, expected_points, ledger
 from scenarios.finance.roll_forward import LINES, Books, Breakage, Contracts, RollForward, roll_forward
@@ -61,12 +60,12 @@ class Liability:
             held = roll.points.outstanding().sum(axis=(0, 2)) + self.pending[k]
             checks["books hold the points of the forecast"] = _largest(held - forecast.outstanding[k, : len(self.months)])
             moves = roll.points.movements()
-            for name, column in (("redeemed", 1), ("expired", 2)):
+            for name, column in (("redeemed", 1), ("expired", 2), ("clawed_back", 3)):
                 told = forecast.point_values[k, : len(self.months), column]
                 gone = moves[name].sum(axis=1)
-                if name == "expired":
-                    gone = gone + _lapsed_pending(forecast.cohorts, k)[: len(self.months)]
-                checks[f"points {name} as in the forecast"] = _largest(gone - told)
+                if name != "redeemed":
+                    gone = gone + gone_pending(forecast.cohorts, k, name)[: len(self.months)]
+                checks[f"points {name.replace('_', ' ')} as in the forecast"] = _largest(gone - told)
             for name, difference in checks.items():
                 found[name] = max(found.get(name, 0), difference)
         return found
@@ -85,11 +84,12 @@ def liability(
     cohorts,), or their sum, which is split in proportion to the default: those points at the share of a sale that the first
     month's points get, over all replications.
 
-    The transaction price of a cohort are the net sales of its month. What is expected at a month end is what was redeemed in this
-    course of events, and of the points outstanding the share that all replications together still redeem; where it redeemed
-    more or less than they, the books show a change of estimate. The rate of a cohort that the end of the forecast cuts off is
-    completed with the shares that older cohorts redeem at the ages it has not reached (the additive method); an age that no
-    cohort has reached counts nothing. A stated `probability` is the expectation of every month end too.
+    The transaction price of a cohort are the net sales of its month before refunds: what is clawed back takes its part along. What
+    is expected at a month end is what was redeemed in this course of events, and of the points outstanding the share that all
+    replications together still redeem; where it redeemed more or less than they, the books show a change of estimate. The rate of
+    a cohort that the end of the forecast cuts off is completed with the shares that older cohorts redeem at the ages it has not
+    reached (the additive method); an age that no cohort has reached counts nothing. A stated `probability` is the expectation of
+    every month end too.
 
     Raises InputError for a value that is not positive, or months beyond the forecast.
     """
@@ -128,7 +128,7 @@ def liability(
         rates=_rate_table(forecast.cohorts, everything, rates, completed, kept),
         rolls=rolls,
         expected=expectations,
-        pending=_pending(forecast.cohorts)[:, :window],
+        pending=pending(forecast.cohorts)[:, :window],
         middle=int(np.argsort(closing, kind="stable")[len(closing) // 2]),
         notes=_notes(forecast, opening),
     )
@@ -146,24 +146,27 @@ def change(before: Liability, after: Liability) -> pd.DataFrame:
 
 
 def _ledger(cohorts: Cohorts, k: int, months: int) -> PointsLedger:
-    """Spendable points of one replication: a cohort begins with its month of credit, net of what lapsed while pending."""
+    """Spendable points of one replication: a cohort begins with its month of credit, net of what lapsed or was
+    clawed back while pending."""
     past = len(cohorts.earned) - 1 - months
     earned = np.arange(-past, months)
-    issued, redeemed, expired = (a[k, :-1] for a in (cohorts.issued, cohorts.redeemed, cohorts.expired))
+    issued, redeemed, expired, clawed = (
+        a[k, :-1] for a in (cohorts.issued, cohorts.redeemed, cohorts.expired, cohorts.clawed_back)
+    )
     early = np.arange(months) < earned[:, None]
-    all_issued = cohorts.opening[:-1] + issued.sum(axis=1) - np.where(early, expired, 0).sum(axis=1)
-    return ledger(earned, all_issued, redeemed, np.where(early, 0, expired))
+    all_issued = cohorts.opening[:-1] + issued.sum(axis=1) - np.where(early, expired + clawed, 0).sum(axis=1)
+    return ledger(earned, all_issued, redeemed, np.where(early, 0, expired), np.where(early, 0, clawed))
 
 
-def _lapsed_pending(cohorts: Cohorts, k: int) -> Ints:
-    """(months,) points that lapsed before they became spendable."""
+def gone_pending(cohorts: Cohorts, k: int, name: str) -> Ints:
+    """(months,) points of replication `k` that were "expired" or "clawed_back" before they became spendable."""
     months = len(cohorts.months)
     past = len(cohorts.earned) - 1 - months
     earned = np.arange(-past, months + 1)
-    return np.asarray(np.where(np.arange(months) < earned[:, None], cohorts.expired[k], 0).sum(axis=0))
+    return np.asarray(np.where(np.arange(months) < earned[:, None], getattr(cohorts, name)[k], 0).sum(axis=0))
 
 
-def _pending(cohorts: Cohorts) -> Ints:
+def pending(cohorts: Cohorts) -> Ints:
     """(replications, months) points of cohorts whose month is still to come."""
     months = len(cohorts.months)
     past = len(cohorts.earned) - 1 - months
@@ -173,28 +176,34 @@ def _pending(cohorts: Cohorts) -> Ints:
 
 def _cut(points: PointsLedger, kept: Array, window: int) -> PointsLedger:
     return ledger(
-        points.earned[kept], points.issued[kept, 0], points.redeemed[kept, :window, 0], points.expired[kept, :window, 0]
+        points.earned[kept], points.issued[kept, 0], points.redeemed[kept, :window, 0], points.expired[kept, :window, 0],
+        points.clawed_back[kept, :window, 0],
     )
 
 
 def _sales(forecast: Forecast, k: int, points: PointsLedger) -> Ints:
-    """(cohorts,) net sales of the month of earning, minor units; 0 for cohorts from before."""
-    net = np.rint(forecast.values[k, :, FORECAST_LINES.index("net_sales")] * 100).astype(np.int64)
+    """(cohorts,) sales of the month of earning, refunds not yet taken off, minor units; 0 for cohorts from before."""
+    net = np.rint((forecast.of("net_sales")[k] + forecast.of("refunds")[k]) * 100).astype(np.int64)
     return np.where(points.earned >= 0, net[np.maximum(points.earned, 0)], 0)
 
 
 def _mean_rates(everything: list[PointsLedger]) -> Floats:
-    """(cohorts,) points redeemed within the forecast / points, over all replications together."""
+    """(cohorts,) points redeemed within the forecast / points not clawed back, over all replications together."""
     redeemed = sum(points.redeemed.sum(axis=(1, 2)) for points in everything)
-    issued = sum(points.issued[:, 0] for points in everything)
+    issued = sum(_standing(points) for points in everything)
     return np.asarray(redeemed / np.maximum(issued, 1))
+
+
+def _standing(points: PointsLedger) -> Ints:
+    """(cohorts,) points issued and not clawed back within the forecast."""
+    return np.asarray(points.issued[:, 0] - points.clawed_back.sum(axis=(1, 2)))
 
 
 def _rates(everything: list[PointsLedger]) -> tuple[Floats, Floats]:
     """(replications, cohorts) rates within the forecast, and (cohorts,) what the mean completes them by."""
     earned, months = everything[0].earned, everything[0].months
-    rates = np.stack([p.redeemed.sum(axis=(1, 2)) / np.maximum(p.issued[:, 0], 1) for p in everything])
-    issued = np.sum([p.issued[:, 0] for p in everything], axis=0)
+    rates = np.stack([p.redeemed.sum(axis=(1, 2)) / np.maximum(_standing(p), 1) for p in everything])
+    issued = np.sum([_standing(p) for p in everything], axis=0)
     redeemed = np.sum([p.redeemed[:, :, 0] for p in everything], axis=0)
     open_share = np.sum([p.outstanding()[:, -1, 0] for p in everything], axis=0) / np.maximum(issued, 1)
     by_age = np.zeros(months)
@@ -210,7 +219,7 @@ def _to_come(everything: list[PointsLedger], completed: Floats) -> Floats:
     """(cohorts, months) share of the points outstanding at a month end that is redeemed later, over all replications."""
     redeemed = np.sum([p.redeemed[:, :, 0] for p in everything], axis=0)
     later = redeemed[:, ::-1].cumsum(axis=1)[:, ::-1] - redeemed
-    beyond = completed * np.sum([p.issued[:, 0] for p in everything], axis=0)
+    beyond = completed * np.sum([_standing(p) for p in everything], axis=0)
     left = np.sum([p.outstanding()[:, :, 0] for p in everything], axis=0)
     return np.asarray(np.minimum(1.0, (later + beyond[:, None]) / np.maximum(left, 1)))
 
@@ -230,7 +239,7 @@ def _opening(
         found[before] = given
     elif before.any():
         first = int(np.flatnonzero(earned == 0)[0])
-        sale = int(np.rint(forecast.values[:, 0, FORECAST_LINES.index("net_sales")] * 100).sum())
+        sale = int(np.rint((forecast.of("net_sales") + forecast.of("refunds"))[:, 0] * 100).sum())
         worth = int(points[:, first].sum()) * price[first]
         part = worth / (sale + worth) if sale + worth else exact(0)
         held = points[0].astype(object) * price
@@ -287,7 +296,7 @@ def _notes(forecast: Forecast, opening: Ints | int | None) -> list[str]:
             "No deferred revenue of the period before was given: the points that members start with are carried at what a sale "
             "of the first month allocates to a point."
         )
-    if _pending(forecast.cohorts).any():
+    if pending(forecast.cohorts).any():
         found.append("Points enter the books when they become spendable; pending points at month end are shown beside them.")
     found.append("Points are not kept by tier of earning: the roll-forward has one tier; points by tier are in the forecast.")
     return found
@@ -297,4 +306,4 @@ def _largest(difference: Ints) -> int:
     return int(np.abs(difference).max(initial=0))
 
 
-__all__ = ["COLUMNS", "Liability", "change", "liability"]
+__all__ = ["COLUMNS", "Liability", "change", "gone_pending", "liability", "pending"]

@@ -77,6 +77,7 @@ def give_back(m, i, s, t, now, month, cell):
         value = x.both_list + x.gained_list + x.kept_list
         s.cube[cell, tally.REFUNDS] += x.count
         s.cube[cell, tally.REFUNDED_LIST] += value
+        s.cube[cell, tally.REFUNDED_PAID] += x.paid
         s.cube[cell, tally.LIST_VALUE] -= value
         s.cube[cell, tally.PAID] -= x.paid
         s.cube[cell, tally.TIER_DISCOUNT] -= x.tier_discount
