@@ -30,7 +30,9 @@ def _sum(name: str, scale: float = 1.0) -> Callable[[Outcome, Floats], Floats]:
 def _contribution(outcome: Outcome, watch: Floats) -> Floats:
     margin = outcome.scenario.economics.gross_margin
     return (
-        margin * watch[..., WATCHED.index("list_value")] - watch[..., WATCHED.index("benefit_cost")]
+        margin * watch[..., WATCHED.index("list_value")]
+        - watch[..., WATCHED.index("benefit_cost")]
+        + watch[..., WATCHED.index("fees")]
     ) / 100
 
 
@@ -39,7 +41,7 @@ MEASURES: dict[str, tuple[str, Callable[[Outcome, Floats], Floats]]] = {
     "spend": ("currency units paid a member", _sum("paid", 0.01)),
     "list_value": ("currency units a member before any benefit", _sum("list_value", 0.01)),
     "benefit_cost": ("currency units a member", _sum("benefit_cost", 0.01)),
-    "contribution": ("gross margin less benefit cost, currency units a member", _contribution),
+    "contribution": ("gross margin and membership fees less benefit cost, currency units a member", _contribution),
     "redemptions": ("redemptions a member", _sum("redemptions")),
     "points_redeemed": ("points a member", _sum("points_redeemed")),
     "messages": ("messages a member", _sum("messages")),

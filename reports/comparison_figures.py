@@ -19,7 +19,8 @@ WITHOUT = "#444444"
 LINE_COLOURS = dict(
     zip(
         COST_LINES,
-        ("#332288", "#88CCEE", "#CC6677", "#DDCC77", "#117733", "#AA4499", "#44AA99", "#999933", "#882255"),
+        ("#332288", "#88CCEE", "#CC6677", "#DDCC77", "#117733", "#AA4499", "#44AA99", "#999933", "#882255",
+         "#661100", "#6699CC"),
         strict=True,
     )
 )
@@ -96,7 +97,7 @@ def cost_over_time(comparison: Comparison, designs: list[str]) -> Markup | None:
         return None
     currency = comparison.scenarios[0].market.currency
     fig, axes = panels(len(stacks), height=2.5)
-    tops = {n: float(np.sum(list(found.values()), axis=0).max()) for n, found in stacks.items()}
+    tops = {n: float(np.clip(list(found.values()), 0, None).sum(axis=0).max()) for n, found in stacks.items()}
     common = max(tops.values()) <= 4 * min(tops.values())
     used: list[str] = []
     for ax, (name, found) in zip(axes, stacks.items(), strict=True):
@@ -104,11 +105,13 @@ def cost_over_time(comparison: Comparison, designs: list[str]) -> Markup | None:
         months = np.arange(1, len(next(iter(found.values()))) + 1)
         bottom = np.zeros(len(months))
         for line, values in found.items():
-            ax.bar(months, values, bottom=bottom, width=0.82, color=LINE_COLOURS[line], edgecolor="white", linewidth=0.3)
-            bottom = bottom + values
+            base = np.where(values > 0, bottom, 0.0)  # what partners pay back hangs below
+            ax.bar(months, values, bottom=base, width=0.82, color=LINE_COLOURS[line], edgecolor="white", linewidth=0.3)
+            bottom = bottom + values.clip(0)
         ax.set_title(name, loc="left", fontweight="bold")
         ax.set_ylabel(f"{currency} a member\nand month")
-        ax.set_ylim(0, 1.05 * (max(tops.values()) if common else tops[name]))
+        low = float(np.clip(list(found.values()), None, 0).sum(axis=0).min())
+        ax.set_ylim(1.05 * low, 1.05 * (max(tops.values()) if common else tops[name]))
         ax.grid(axis="x", visible=False)
         ax.set_xlim(0.4, len(months) + 0.6)
     axes[-1].set_xlabel("month of the run")

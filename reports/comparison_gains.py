@@ -21,6 +21,7 @@ STEPS = (
     ("gain_from_attrition", "retention", 1),
     ("gain_from_frequency", "frequency", 1),
     ("gain_from_basket", "basket", 1),
+    ("fee_income", "membership fees", 1),
     ("benefit_cost", "benefit cost", -1),
     ("fixed_cost", "fixed cost", -1),
     ("provision", "open points", -1),
@@ -36,16 +37,18 @@ def sources(comparison: Comparison, designs: list[str]) -> Markup | None:
     shade = colours(comparison, designs)
     currency = comparison.scenarios[0].market.currency
     fig, axes = panels(len(designs), height=2.4)
-    spans = {n: _steps(comparison, n) for n in designs}
+    paid = any(comparison.measures[n]["fee_income"].value for n in designs)
+    taken = [step for step in STEPS if step[0] != "fee_income" or paid]
+    spans = {n: _steps(comparison, n, taken) for n in designs}
     widths = {n: max(max(a, b) for a, b in s) - min(min(a, b) for a, b in s) for n, s in spans.items()}
     common = min(widths.values()) > 0 and max(widths.values()) <= 4 * min(widths.values())
     said = []
     for ax, name in zip(axes, designs, strict=True):
         figures = comparison.measures[name]
-        values = [sign * figures[m].value for m, _, sign in STEPS] + [figures[DECIDES].value]
+        values = [sign * figures[m].value for m, _, sign in taken] + [figures[DECIDES].value]
         digits = max(0, digits_of(figures[DECIDES]))
         for row, ((start, end), value) in enumerate(zip(spans[name], values, strict=True)):
-            last = row == len(STEPS)
+            last = row == len(taken)
             hatch = None if value >= 0 or last else "////"
             face = shade[name] if value >= 0 or last else "white"
             ax.barh(
@@ -56,14 +59,14 @@ def sources(comparison: Comparison, designs: list[str]) -> Markup | None:
                 signed(value, digits), (max(start, end), row), xytext=(4, 0), textcoords="offset points",
                 va="center", fontsize=9, fontweight="bold" if last else "normal",
             )  # fmt: skip
-        ax.set_yticks(range(len(values)), [*(label for _, label, _ in STEPS), "net margin gained"])
+        ax.set_yticks(range(len(values)), [*(label for _, label, _ in taken), "net margin gained"])
         ax.invert_yaxis()
         ax.axvline(0, color=NEUTRAL, linewidth=0.8)
         ax.grid(axis="y", visible=False)
         ax.set_title(name, loc="left", fontweight="bold")
         ax.use_sticky_edges = False
         ax.margins(x=0.12)
-        said.append(f"{name}: " + ", ".join(f"{t} {signed(v, digits)}" for (_, t, _), v in zip(STEPS, values, strict=False)))
+        said.append(f"{name}: " + ", ".join(f"{t} {signed(v, digits)}" for (_, t, _), v in zip(taken, values, strict=False)))
     if common:
         low, high = (pick(ax.get_xlim()[k] for ax in axes) for k, pick in ((0, min), (1, max)))
         for ax in axes:
@@ -113,7 +116,7 @@ def given_away(comparison: Comparison, designs: list[str]) -> Markup | None:
         return None
     fig, ax = figure(7.2, 1.2 + 0.55 * len(parts))
     looks = ((NEUTRAL, "", "at purchases that come anyway"), ("#c8c8c8", "", "at purchases the programme brought"),
-             ("white", "////", "not at a purchase (gifts, care, messages)"))  # fmt: skip
+             ("white", "////", "not at a purchase (gifts, care, messages, partners)"))  # fmt: skip
     said = []
     for place, (name, *amounts) in enumerate(parts):
         whole, left = sum(amounts), 0.0
@@ -178,10 +181,10 @@ def readable(parameter: str) -> str:
     return f"{effect}: {name}".replace("_", " ")
 
 
-def _steps(comparison: Comparison, name: str) -> list[tuple[float, float]]:
+def _steps(comparison: Comparison, name: str, taken: list[tuple[str, str, int]]) -> list[tuple[float, float]]:
     """Start and end of each bar of the waterfall, the last from 0 to the net margin gained."""
     figures = comparison.measures[name]
-    ends = np.cumsum([0.0] + [sign * figures[m].value for m, _, sign in STEPS])
+    ends = np.cumsum([0.0] + [sign * figures[m].value for m, _, sign in taken])
     return [*((float(a), float(b)) for a, b in pairwise(ends)), (0.0, figures[DECIDES].value)]
 
 

@@ -312,8 +312,13 @@ def _answer(
 
 
 def _notes(designs: list[Scenario]) -> list[str]:
-    """Designs whose members are assumed to react differently: a part of their difference is that assumption."""
-    found = []
+    """What a reader must know of the designs: a fee whose effect on joining is open; members who are assumed to react
+    differently, so that a part of a difference is that assumption."""
+    found = [
+        f"{s.name} has a membership fee; who would not join, or would leave, because of it is not modelled"
+        for s in designs
+        if s.programme.fee is not None
+    ]
     for other in designs[1:]:
         first = designs[0]
         pairs = [("redeeming.probability", first.behaviour.redeeming.probability, other.behaviour.redeeming.probability)]

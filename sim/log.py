@@ -18,7 +18,7 @@ from sim.scenario import Scenario
 from sim.tables import Tables, compile_tables
 from sim.typing import Ints
 
-MONEY = ("paid", "_list", "_value", "_discount", "_cost")
+MONEY = ("paid", "_list", "_value", "_discount", "_cost", "_charges", "_recoveries", "_partners", "fees")
 """endings of tallies in minor units"""
 POINTS = ("points_", "outstanding", "pending", "open_", "owed")
 """beginnings of tallies in points"""

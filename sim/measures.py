@@ -42,7 +42,7 @@ def _ratio(top: float, bottom: float) -> float:
 
 def is_programme(programme: Programme) -> bool:
     """Whether it gives anything at all; without, no cost of the programme is counted."""
-    giving = {"earning", "incentives"}
+    giving = {"earning", "fee", "incentives"}
     return programme.model_dump(include=giving) != Programme().model_dump(include=giving) or any(
         tier.price < 1 or tier.free_delivery or tier.care_cost_per_month for tier in programme.tiers
     )
@@ -74,9 +74,15 @@ def point_cost(o: Outcome) -> float:
     """Cost of a redeemed point, currency units: as in the run; where nothing was redeemed, of the cheapest reward."""
     redeemed = o.total("points_redeemed")
     if redeemed:
-        return (o.total("reward_cost") + o.total("voucher_value")) / 100.0 / redeemed
+        return _redemption_cost(o) / redeemed
     rewards = o.tables.rewards
-    return float(rewards["cost"][0] / rewards["points"][0]) / 100.0 if len(rewards) else 0.0
+    cost = rewards["cost"] + rewards["charge"] - rewards["recovered"]
+    return float(cost[0] / rewards["points"][0]) / 100.0 if len(rewards) else 0.0
+
+
+def _redemption_cost(o: Outcome) -> float:
+    """Currency units that redeemed rewards and vouchers cost, net of what partners pay back."""
+    return (o.total("reward_cost") + o.total("voucher_value") + o.total("reward_partners")) / 100.0
 
 
 def provision(o: Outcome) -> float:
@@ -90,9 +96,10 @@ def provision(o: Outcome) -> float:
 
 
 def net_margin_by_month(o: Outcome) -> Floats:
-    """(months,) gross margin on list value less benefit cost less fixed cost, currency units, before the provision."""
+    """(months,) gross margin on list value and membership fees less benefit cost less fixed cost, currency units, before the
+    provision."""
     gross = o.scenario.economics.gross_margin * o.by_month("list_value") / 100.0
-    return np.asarray(gross - benefit_cost_by_month(o) - fixed_cost_by_month(o))
+    return np.asarray(gross + o.by_month("fees") / 100.0 - benefit_cost_by_month(o) - fixed_cost_by_month(o))
 
 
 def _discounted(o: Outcome, by_month: Floats) -> float:
@@ -117,8 +124,9 @@ def _cost(o: Outcome) -> float:
     return float(benefit_cost_by_month(o).sum() + fixed_cost_by_month(o).sum()) + provision(o)
 
 
-def _incremental_gross(o: Outcome) -> float:
-    return _gross(o, "list_value", "-base_list")
+def _gain(o: Outcome) -> float:
+    """Gross margin gained against the same members without a programme, and fees, currency units."""
+    return _gross(o, "list_value", "-base_list") + o.total("fees") / 100.0
 
 
 AT_PURCHASES = (
@@ -128,13 +136,13 @@ PER = "per member (those at the start and those who joined), whole run"
 
 MEASURES: tuple[Measure, ...] = (
     Measure("incremental_net_margin", "Net margin gained", "money/member",
-            "gross margin on list value, less that of the same members without a programme, less benefit cost, fixed cost and "
-            f"provision for open points; {PER}",
-            1, lambda o: (_incremental_gross(o) - _cost(o)) / members_ever(o)),
+            "gross margin on list value, less that of the same members without a programme, plus membership fees, less benefit "
+            f"cost, fixed cost and provision for open points; {PER}",
+            1, lambda o: (_gain(o) - _cost(o)) / members_ever(o)),
     Measure("roi", "ROI", "ratio",
-            "(incremental gross margin - cost) / cost; cost = benefit cost + fixed cost + provision for open points; incremental "
-            "against the same members without a programme; whole run", 1,
-            lambda o: _ratio(_incremental_gross(o) - _cost(o), _cost(o))),
+            "(incremental gross margin + membership fees - cost) / cost; cost = benefit cost + fixed cost + provision for open "
+            "points; incremental against the same members without a programme; whole run", 1,
+            lambda o: _ratio(_gain(o) - _cost(o), _cost(o))),
     Measure("retention", "Retention", "share",
             "members at the start who are active (not lapsed) at the end of the run, never gone or come back / members at the "
             "start who were active then",
@@ -160,12 +168,15 @@ MEASURES: tuple[Measure, ...] = (
     Measure("gross_margin_per_member", "Gross margin before benefits", "money/member",
             f"economics.gross_margin x list value; {PER}", 1, lambda o: _gross(o, "list_value") / members_ever(o)),
     Measure("margin_per_member", "Net margin", "money/member",
-            f"gross margin before benefits less benefit cost, fixed cost and provision for open points; {PER}", 1,
+            "gross margin before benefits plus membership fees less benefit cost, fixed cost and provision for open points; "
+            f"{PER}", 1,
             lambda o: (float(net_margin_by_month(o).sum()) - provision(o)) / members_ever(o)),
     Measure("lifetime_value", "Lifetime value over the horizon", "money/member",
             "net margin by month, the provision for open points in the last, discounted to day 0 at economics.discount_rate; "
             "nothing beyond the run; per member", 1,
             lambda o: _discounted(o, _with_provision(o)) / members_ever(o)),
+    Measure("fee_income", "Membership fees", "money/member", f"fees paid on joining and at renewals; {PER}", 1,
+            _per_member("fees", 0.01)),
     Measure("refund_share", "Purchases returned", "share", "purchases returned in the run / purchases; whole run", 0,
             lambda o: _ratio(o.total("refunds"), o.total("purchases"))),
     Measure("benefit_cost", "Benefit cost", "money/member", f"sum of the benefit cost lines; {PER}", -1,
@@ -181,7 +192,7 @@ MEASURES: tuple[Measure, ...] = (
             lambda o: _ratio(float(benefit_cost_by_month(o).sum()), o.total("list_value") / 100.0)),
     Measure("anyway_share", "Given to purchases that come anyway", "share",
             "discounts, coupons, vouchers, rewards and delivery handed over at purchases that the same members make without a "
-            "programme too / all of those handed over; whole run", -1,
+            "programme too / all of those handed over, before settling with partners; whole run", -1,
             lambda o: _ratio(o.total("both_cost"), sum(o.total(n) for n in AT_PURCHASES))),
     Measure("incremental_purchases", "Purchases gained", "purchases/member",
             f"purchases less those of the same members without a programme; {PER}", 1,
@@ -213,8 +224,8 @@ MEASURES: tuple[Measure, ...] = (
             lambda o: _ratio(o.total("points_redeemed"), o.total("points_issued"))),
     Measure("redeemer_share", "Redemption: members", "share", "members with at least one redemption / members ever; whole run",
             0, _per_member("first_redeemers")),
-    Measure("redemption_cost", "Redemption: cost", "money/member", f"cost of rewards and value of vouchers redeemed; {PER}", -1,
-            lambda o: (o.total("reward_cost") + o.total("voucher_value")) / 100.0 / members_ever(o)),
+    Measure("redemption_cost", "Redemption: cost", "money/member", f"cost of rewards and value of vouchers redeemed, net of what "
+            f"partners pay back; {PER}", -1, lambda o: _redemption_cost(o) / members_ever(o)),
     Measure("redemptions_per_member", "Redemptions", "redemptions/member", f"rewards redeemed; {PER}", 0,
             _per_member("redemptions")),
     Measure("coupon_use", "Coupons used", "share", "coupons used / coupons issued; whole run", 0,
@@ -234,6 +245,8 @@ LINE_TITLES = {
     "delivery_cost": "Free delivery",
     "care_cost": "Soft benefits",
     "message_cost": "Messages",
+    "partner_charges": "Partner charges",
+    "partner_recoveries": "Partner recoveries",
 }
 
 
@@ -290,6 +303,7 @@ def monthly(o: Outcome) -> pd.DataFrame:
     add("alive_share_without", o.by_month("alive0") / members)
     for name, tallied in (("list_value", "list_value"), ("revenue", "paid"), ("list_value_without", "base_list")):
         add(name, o.by_month(tallied) / 100.0)
+    add("fee_income", o.by_month("fees") / 100.0)
     for line in COST_LINES:
         add(f"cost.{line}", o.by_month(line) / 100.0)
     add("benefit_cost", benefit_cost_by_month(o))

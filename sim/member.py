@@ -57,6 +57,7 @@ MEMBER = np.dtype(
         ("redeemed", "i8"),  # redemptions in the run
         ("buys", "i8"),  # purchases in the run
         ("card_until", "f8"),
+        ("fee_until", "f8"),  # end of the term that they have paid for, NEVER = the next purchase pays for one
         # what they carry in mind
         ("reward_at", "f8"),  # last redemption
         ("demoted_at", "f8"),

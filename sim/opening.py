@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sim.tables import Tables
 
 MOMENTS = (
-    "due", "t_seen", "joined", "last_buy", "first_buy", "pend_day", "refund_day", "card_until", "reward_at", "demoted_at",
-    "benefit_at", "pulled_at", "sent_at", "pull_until",
+    "due", "t_seen", "joined", "last_buy", "first_buy", "pend_day", "refund_day", "card_until", "fee_until", "reward_at",
+    "demoted_at", "benefit_at", "pulled_at", "sent_at", "pull_until",
 )  # fmt: skip
 """Fields of MEMBER that are moments of the clock; t_base and t_extra are operational (sim.calendar)."""
 

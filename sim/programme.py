@@ -87,6 +87,32 @@ class Qualification(Part):
         return self
 
 
+class Fee(Part):
+    """What membership costs the member. Who would join at that price is not modelled: everybody does."""
+
+    amount: Positive
+    """currency units, paid on joining and at each renewal by members who are active customers then; who has lapsed pays again at
+    the first purchase after coming back"""
+    every_months: Months = 12
+    """length of the term that is paid for, of 365 / 12 days a month"""
+
+
+class Partner(Part):
+    """Another company that supplies a reward or gift, or shares its cost."""
+
+    name: str
+    charge: Money = 0.0
+    """what the partner bills for each unit handed over, currency units, on top of `cost`"""
+    recovered: Share = 0.0
+    """share of cost and charge together that the partner pays back"""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Partner:
+        if not self.charge and not self.recovered:
+            raise ValueError("it neither charges nor pays back anything: give charge or recovered")
+        return self
+
+
 class Reward(Part):
     """Something that points buy."""
 
@@ -103,6 +129,8 @@ class Reward(Part):
     """cost to the company in currency units; a voucher's cost is its value and cost stays 0"""
     months: Annotated[int, Field(ge=0, le=24)] = 0
     """months added by longer_validity"""
+    partner: Partner | None = None
+    """who supplies it or shares its cost"""
 
     @model_validator(mode="after")
     def _kind(self) -> Reward:
@@ -151,6 +179,8 @@ class Gift(Part):
     """cost to the company, currency units"""
     value: Money
     """worth to the member, currency units"""
+    partner: Partner | None = None
+    """who supplies it or shares its cost"""
 
 
 _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -272,8 +302,9 @@ class Incentive(Part):
     """what is given comes with a message, at each moment of the trigger (not with purchases and tasks); a member who has opted
     out of messages gets neither"""
     budget: Positive | None = None
-    """currency units for the whole run, shared by all members: coupons count at face value when issued, gifts at cost,
-    points at economics.cost_per_point; the first grant that does not fit closes the incentive for good"""
+    """currency units for the whole run, shared by all members: coupons count at face value when issued, gifts at cost
+    net of what partners charge and pay back, points at economics.cost_per_point; the first grant that does not fit closes the
+    incentive for good"""
     limit: Annotated[int, Field(ge=1)] | None = None
     """grants a member may have in the run; budget and limit bound what is given, not what holds during a time"""
     group: str | None = None
@@ -322,6 +353,8 @@ class Programme(Part):
     card_valid_months: Annotated[int, Field(ge=1, le=120)] | None = None
     """the card lapses this many months (of 30 days) after the last purchase: points, coupons and tier are lost, birthday and
     anniversary pass unnoticed, until the next purchase"""
+    fee: Fee | None = None
+    """none = membership is free"""
     incentives: list[Incentive] = []
 
     @model_validator(mode="after")
@@ -368,6 +401,6 @@ class Programme(Part):
 
 
 __all__ = [
-    "Coupon", "During", "Earning", "Expiry", "Gift", "Give", "Incentive", "Only", "Programme", "Qualification",
+    "Coupon", "During", "Earning", "Expiry", "Fee", "Gift", "Give", "Incentive", "Only", "Partner", "Programme", "Qualification",
     "Requires", "Reward", "Share", "Tier", "When",
 ]  # fmt: skip

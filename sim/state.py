@@ -69,8 +69,8 @@ class Chunk(NamedTuple):
 
 C_ISSUED, C_REDEEMED, C_EXPIRED, C_CLAWED_BACK = range(4)
 
-WATCHED = ("purchases", "paid", "list_value", "benefit_cost", "redemptions", "points_redeemed", "messages")
-(W_PURCHASES, W_PAID, W_LIST, W_COST, W_REDEMPTIONS, W_POINTS, W_MESSAGES) = range(len(WATCHED))
+WATCHED = ("purchases", "paid", "list_value", "benefit_cost", "redemptions", "points_redeemed", "messages", "fees")
+(W_PURCHASES, W_PAID, W_LIST, W_COST, W_REDEMPTIONS, W_POINTS, W_MESSAGES, W_FEES) = range(len(WATCHED))
 
 LAYOUT = {
     "members": (MEMBER, "*"), "lots": (np.int64, "**"), "pend": (np.int64, "**"), "quals": (QUALIFYING, "**"),

@@ -16,7 +16,7 @@ from sim.errors import InputError
 from sim.member import NEVER
 from sim.opening import Opening
 from sim.population import Population
-from sim.programme import Give, Incentive, Programme
+from sim.programme import Give, Incentive, Partner, Programme
 from sim.scenario import Scenario
 from sim.typing import Array, Floats, Ints
 
@@ -41,6 +41,7 @@ RULES = np.dtype(
         ("window", "i8"), ("window_months", "i8"), ("qualify_paid", "i8"), ("at_once", "i8"),
         ("downgrade", "i8"), ("grace", "i8"),
         ("expiry", "i8"), ("expiry_months", "i8"), ("expiry_month", "i8"), ("slots", "i8"), ("card_days", "f8"),
+        ("fee", "i8"), ("fee_days", "f8"),
         ("redeem", "f8"), ("delivery_cost", "i8"), ("message_cost", "i8"), ("point_cost", "f8"),
         ("has_incentives", "i8"), ("has_lasting", "i8"), ("has_timed", "i8"), ("has_goals", "i8"),
         ("migration_month", "i8"),  # tier migration runs from the end of this month to the end of the run
@@ -58,7 +59,8 @@ TIER = np.dtype(
     ]
 )  # fmt: skip
 
-REWARD = np.dtype([("points", "i8"), ("kind", "i8"), ("value", "i8"), ("cost", "i8"), ("months", "i8")])
+REWARD = np.dtype([("points", "i8"), ("kind", "i8"), ("value", "i8"), ("cost", "i8"), ("months", "i8"),
+                   ("charge", "i8"), ("recovered", "i8")])  # fmt: skip
 GOODS, SERVICE, VOUCHER, TIER_UPGRADE, LONGER_VALIDITY = range(5)
 REWARD_KINDS = ("goods", "service", "voucher", "tier_upgrade", "longer_validity")
 
@@ -67,7 +69,7 @@ INCENTIVE = np.dtype(
         ("event", "i8"), ("window", "i8"), ("reach", "i8"), ("on_paid", "i8"), ("days", "f8"), ("before", "f8"),
         ("tier", "i8"), ("per_month", "f8"), ("none", "f8"), ("tiers", "i8"), ("segments", "i8"), ("category", "i8"),
         ("min_basket", "i8"), ("points", "i8"), ("coupon", "i8"), ("coupon_min", "i8"), ("coupon_days", "f8"),
-        ("gift_cost", "i8"), ("gift_value", "i8"), ("lifts_to", "i8"),
+        ("gift_cost", "i8"), ("gift_value", "i8"), ("gift_charge", "i8"), ("gift_recovered", "i8"), ("lifts_to", "i8"),
         ("lasting", "i8"), ("earning", "i8"), ("price", "i8"), ("log_cut", "f8"), ("free_delivery", "i8"),
         ("message", "i8"), ("budget", "i8"), ("limit", "i8"), ("group", "i8"), ("valid_from", "f8"),
         ("valid_until", "f8"), ("timed", "i8"), ("goal", "i8"), ("gives", "i8"),
@@ -218,7 +220,7 @@ def compile_tables(
     r["may_return"] = population.leaving.return_rate > 0 or (winning_back and b["win_back_returns"][0] > 0)
     r["calm"] = all(b[name][0] == 0.0 for name in MOVES_RATES)
     r["has_due"] = bool(len(incentives)) or r["pending_days"] > 0 or r["expiry"] == INACTIVE or r["card_days"] > 0
-    r["has_due"] = r["has_due"] or r["has_refunds"]
+    r["has_due"] = r["has_due"] or r["has_refunds"] or r["fee"] > 0
     closes = np.full(max(1, len(incentives)), NEVER)
     if opening is not None:
         closes[: len(incentives)][opening.closed(scenario)] = -1.0
@@ -293,6 +295,8 @@ def _programme(r: Any, programme: Programme, calendar: Calendar) -> None:
     r["downgrade"], r["grace"] = ("never", "one_step", "full").index(q.downgrade), q.grace_months
     r["expiry"] = EXPIRIES.index(expiry.rule)
     r["expiry_months"], r["expiry_month"] = expiry.months, expiry.month
+    if programme.fee is not None:
+        r["fee"], r["fee_days"] = minor(programme.fee.amount), programme.fee.every_months * 365.0 / 12.0
     longest = max((reward.months for reward in programme.rewards), default=0)
     horizon = len(calendar.months) + 1 + int(r["past"])
     needed = {"never": 1, "inactivity": 1, "rolling": expiry.months + 1, "fixed_date": expiry.months + 13}[expiry.rule]
@@ -331,6 +335,7 @@ def _rewards(programme: Programme) -> Array:
         row["points"], row["kind"], row["months"] = reward.points, REWARD_KINDS.index(reward.kind), reward.months
         row["value"] = minor(reward.value)
         row["cost"] = minor(reward.value if reward.kind == "voucher" else reward.cost)
+        row["charge"], row["recovered"] = _partner(reward.partner, int(row["cost"]))
     return found
 
 
@@ -368,6 +373,7 @@ def _incentive(row: Any, incentive: Incentive, scenario: Scenario, calendar: Cal
         row["coupon_days"] = give.coupon.days
     if give.gift:
         row["gift_cost"], row["gift_value"] = minor(give.gift.cost), minor(give.gift.value)
+        row["gift_charge"], row["gift_recovered"] = _partner(give.gift.partner, int(row["gift_cost"]))
     row["lifts_to"] = tiers.index(give.tier) if give.tier is not None else -1
     row["lasting"] = (during.earning, during.price, during.free_delivery) != (1.0, 1.0, False)
     row["earning"], row["price"] = math.floor(during.earning * 1000 + 0.5), math.floor(during.price * 10_000 + 0.5)
@@ -383,6 +389,14 @@ def _incentive(row: Any, incentive: Incentive, scenario: Scenario, calendar: Cal
         offer = max(during.earning - 1.0, 20.0 * (1.0 - during.price))
         row["special"] = min(1.0, max(0.0, offer)) / len(set(when.days_of_month))
     row["goal"] = when.event in ("spend_in_window", "count_in_window")
+
+
+def _partner(partner: Partner | None, cost: int) -> tuple[int, int]:
+    """What a partner bills and pays back for a unit that costs `cost`, minor units."""
+    if partner is None:
+        return 0, 0
+    charge = minor(partner.charge)
+    return charge, math.floor((cost + charge) * partner.recovered + 0.5)
 
 
 def _mask(chosen: list[str], names: list[str]) -> int:

@@ -40,12 +40,19 @@ RICH: dict[str, Any] = {
         ],
         "qualification": {"window": "rolling", "months": 6, "review_every_months": 3, "downgrade": "one_step"},
         "rewards": [
-            {"name": "mug", "points": 100, "value": 10.0, "cost": 6.0},
+            {
+                "name": "mug",
+                "points": 100,
+                "value": 10.0,
+                "cost": 6.0,
+                "partner": {"name": "potter", "charge": 0.5, "recovered": 0.3},
+            },
             {"name": "voucher", "points": 300, "value": 20.0, "kind": "voucher"},
             {"name": "longer", "points": 400, "kind": "longer_validity", "months": 2},
             {"name": "up", "points": 500, "kind": "tier_upgrade"},
         ],
         "catalogue_refresh_months": 2,
+        "fee": {"amount": 12.0, "every_months": 4},
         "expiry": {"rule": "rolling", "months": 3},
         "card_valid_months": 6,
         "incentives": [
@@ -82,7 +89,12 @@ RICH: dict[str, Any] = {
                 "give": {"points": 100, "tier": "gold"},
                 "limit": 2,
             },
-            {"name": "year", "when": {"event": "anniversary"}, "give": {"gift": {"cost": 3.0, "value": 6.0}}, "message": True},
+            {
+                "name": "year",
+                "when": {"event": "anniversary"},
+                "give": {"gift": {"cost": 3.0, "value": 6.0, "partner": {"name": "florist", "recovered": 0.5}}},
+                "message": True,
+            },
             {
                 "name": "win60",
                 "when": {"event": "inactivity", "days": 60},

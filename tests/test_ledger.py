@@ -46,6 +46,7 @@ def programmes(draw):
         reward["points"] = draw(whole(1, 400))
     if draw(st.booleans()):
         del programme["card_valid_months"]
+    programme["fee"] = draw(st.sampled_from([None, {"amount": 3.0, "every_months": draw(whole(1, 14))}]))
     kept = draw(st.lists(st.booleans(), min_size=13, max_size=13))
     programme["incentives"] = [row for row, keep in zip(programme["incentives"], kept, strict=True) if keep]
     if programme["expiry"]["rule"] == "never":

@@ -65,8 +65,11 @@ def test_a_sample_tells_the_same_lives_though_budgets_are_shared(rich, whole):
     )
 
 
+_MONEY = ("cost", "value", "paid", "list", "discount", "fee", "partner")
+
+
 def test_every_tally_has_a_unit():
-    money = {name for name in tally.NAMES if any(word in name for word in ("cost", "value", "paid", "list", "discount", "fee"))}
+    money = {name for name in tally.NAMES if any(word in name for word in _MONEY)}
     assert {name for name in tally.NAMES if unit_of(name) == "minor units"} == money
     points = {name for name in tally.NAMES if "points" in tally.TALLIES[name] and not name.startswith("first")}
     assert points <= {name for name in tally.NAMES if unit_of(name) == "points"} and unit_of("coupons_used") == "count"

@@ -207,6 +207,7 @@ def _lines(o: Outcome) -> Floats:
         "refunds": o.by_month("refunded_paid") / 100.0,
         "net_sales": o.by_month("paid") / 100.0,
         "gross_margin": np.asarray(economics.gross_margin * o.by_month("list_value") / 100.0),
+        "fee_income": o.by_month("fees") / 100.0,
         "net_margin": net,
         "incremental_margin": np.asarray(net - economics.gross_margin * o.by_month("base_list") / 100.0),
     }
@@ -342,7 +343,6 @@ def _provenance(scenario: Scenario, start: Start | None, members: int, replicati
 
 def _left_out(scenario: Scenario) -> list[str]:
     found = [
-        "Membership fees and charges between partners are not simulated: the forecast has no such lines.",
         "Incremental margin compares with the same members and luck had there been no programme from the first simulated day on.",
     ]
     if scenario.market.refunds is None:
@@ -351,6 +351,11 @@ def _left_out(scenario: Scenario) -> list[str]:
         found.append(
             "Purchases from before the start are not returned, unless a run of the simulation is gone on with. Coupons and "
             "vouchers used at a purchase that is returned stay used; gifts and points of campaigns stay given."
+        )
+    if scenario.programme.fee is not None:
+        found.append(
+            "Who would not join, or would leave, because of the fee is not modelled: every member pays while an active customer. "
+            "Fee income is of the month of payment; it is not spread over the term."
         )
     if scenario.programme.earning is not None and not scenario.economics.cost_per_point:
         found.append("economics.cost_per_point is 0: points earned at expected cost read 0.")

@@ -24,6 +24,7 @@ LINES: tuple[str, ...] = (
     "refunds",
     "net_sales",
     "gross_margin",
+    "fee_income",
     "net_margin",
     "incremental_margin",
 )
@@ -38,7 +39,8 @@ DEFINITIONS: dict[str, str] = {
     "refunds": "given back for them",
     "net_sales": "paid for purchases, after every discount, coupon and voucher, less refunds",
     "gross_margin": "economics.gross_margin x (gross sales less returned sales), before any benefit",
-    "net_margin": "gross margin less benefit cost less fixed cost",
+    "fee_income": "membership fees paid on joining and at renewals; in net margin and in no sales",
+    "net_margin": "gross margin and fee income less benefit cost less fixed cost",
     "incremental_margin": ("net margin less the gross margin of the same members with the same luck had there been no programme"),
 }
 """What the lines beyond sim.tally.COST_LINES (whose words are in sim.tally.TALLIES) mean."""

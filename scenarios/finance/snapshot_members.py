@@ -127,7 +127,7 @@ class Snapshot:
         m["aware"] = u[:, 3] < b["awareness_share"]
         m["flexible"] = u[:, 4] < b["expiry_pressure_flexible"]
         m["muted"], m["enrolled"], m["joined"] = self.muted, 1, self.joined
-        for name in ("t_extra", "first_buy", "second_gap", "pend_day", "refund_day", "card_until", "pull_until",
+        for name in ("t_extra", "first_buy", "second_gap", "pend_day", "refund_day", "card_until", "fee_until", "pull_until",
                      "due"):
             m[name] = NEVER
         m["reward_at"], m["demoted_at"], m["tier0"] = LONG_AGO, LONG_AGO, -1
@@ -146,6 +146,9 @@ class Snapshot:
         m["balance"] = self.lots.sum(axis=1)
         past = self.lots.shape[1]
         m["oldest"] = np.where(m["balance"] > 0, (self.lots > 0).argmax(axis=1) - past, 0)
+        if t.p["fee"][0] > 0:
+            term = t.p["fee_days"][0]
+            m["fee_until"] = np.maximum(m["joined"] + np.ceil(-m["joined"] / term) * term, 0.0)
         if t.p["card_days"][0] > 0:
             m["card_until"] = np.maximum(np.maximum(m["last_buy"], m["joined"]) + t.p["card_days"][0], 0.0)
 

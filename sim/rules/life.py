@@ -7,6 +7,7 @@ import math
 from sim import tally
 from sim.compiled import rare, rule
 from sim.member import LONG_AGO, NEVER
+from sim.rules.fees import pay_fee, renew
 from sim.rules.ledger import lapse_all, lapse_at, mature
 from sim.rules.purchase import list_value, purchase
 from sim.rules.refunds import give_back, refund_slot, wait
@@ -78,6 +79,7 @@ def be_born(m, i, s, t, key):
     m.pend_day = NEVER
     m.refund_day = NEVER
     m.card_until = NEVER
+    m.fee_until = NEVER
     m.reward_at = LONG_AGO
     m.demoted_at = LONG_AGO
     m.pull_until = NEVER
@@ -155,7 +157,11 @@ def fall_due(m, i, s, t, now, month, cell):
             s.cube[cell, tally.ACTIVE_AT_START] += m.alive
         if p.card_days > 0.0:
             m.card_until = now + p.card_days
+        if p.fee > 0 and m.alive == 1:
+            pay_fee(m, i, s, t, now, cell)
         sign_up(m, i, s, t, now, month, cell)
+    if p.fee > 0 and m.fee_until <= now:
+        renew(m, i, s, t, now, cell)
     if p.has_refunds == 1 and m.refund_day <= now:
         give_back(m, i, s, t, now, month, cell)
     if m.pend_day <= now:
@@ -276,6 +282,8 @@ def happen(m, i, s, t, month):
             s.cube[cell, tally.BASE_PURCHASES] += 1
             s.cube[cell, tally.BASE_LIST] += value0
         if buys:
+            if p.fee > 0 and m.fee_until >= NEVER:
+                pay_fee(m, i, s, t, now, cell)
             u_redeem = s.ahead[row, stream, REDEEM, k]
             cost = purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, base_buys, now, month, cell)
             if base_buys:

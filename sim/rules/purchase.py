@@ -143,6 +143,11 @@ def redeem(m, i, s, t, price, now, month, cell):
     if m.redeemed == 0:
         s.cube[cell, tally.FIRST_REDEEMERS] += 1
     m.redeemed += n
+    if x.charge > 0 or x.recovered > 0:
+        s.cube[cell, tally.PARTNER_CHARGES] += n * x.charge
+        s.cube[cell, tally.PARTNER_RECOVERIES] -= n * x.recovered
+        s.cube[cell, tally.REWARD_PARTNERS] += n * (x.charge - x.recovered)
+        watched(s, t, i, now, W_COST, n * (x.charge - x.recovered))
     m.reward_at = now
     if x.kind == VOUCHER:
         off = n * x.value

@@ -96,10 +96,12 @@ def hand_over(m, i, s, t, j, now, month, cell):
         see_coupons(m, i, s, t, now)
     if x.gift_cost > 0 or x.gift_value > 0:
         s.cube[cell, tally.GIFT_COST] += x.gift_cost
-        watched(s, t, i, now, W_COST, x.gift_cost)
+        s.cube[cell, tally.PARTNER_CHARGES] += x.gift_charge
+        s.cube[cell, tally.PARTNER_RECOVERIES] -= x.gift_recovered
+        watched(s, t, i, now, W_COST, x.gift_cost + x.gift_charge - x.gift_recovered)
         feels(m, t, x.gift_value, now)
     if x.budget > 0:
-        amount = x.coupon + x.gift_cost + int(math.floor(x.points * t.p[0].point_cost + 0.5))
+        amount = x.coupon + x.gift_cost + x.gift_charge - x.gift_recovered + int(math.floor(x.points * t.p[0].point_cost + 0.5))
         spend_budget(s, i, j, amount, now)
 
 
@@ -199,6 +201,8 @@ def plan(m, i, s, t, now):
     due = m.pend_day
     if p.card_days > 0.0:
         due = min(due, m.card_until)
+    if p.fee > 0:
+        due = min(due, m.fee_until)
     if p.has_refunds == 1:
         due = min(due, m.refund_day)
     if p.expiry == 3 and m.balance > 0:
