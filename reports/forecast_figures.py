@@ -60,8 +60,9 @@ def cost_by_line(statement: Statement) -> Markup:
         values = f.of(line).mean(axis=0)
         if values.any():
             shade = LINE_COLOURS.get(line, FIXED)
-            ax.bar(days, values, bottom=bottom, width=0.85, color=shade, edgecolor="white", linewidth=0.3, label=TITLES[line])
-            bottom = bottom + values
+            base = np.where(values > 0, bottom, 0.0)  # what partners pay back hangs below
+            ax.bar(days, values, bottom=base, width=0.85, color=shade, edgecolor="white", linewidth=0.3, label=TITLES[line])
+            bottom = bottom + values.clip(0)
     step = max(1, len(days) // 9)
     ax.set_xticks(days[::step], [f.months[k].strftime("%b %y") for k in days[::step]])
     ax.grid(axis="x", visible=False)

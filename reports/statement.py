@@ -30,6 +30,7 @@ TITLES: dict[str, str] = {
     "refunds": "Refunds",
     "net_sales": "Net sales",
     "gross_margin": "Gross margin",
+    "fee_income": "Membership fees",
     "net_margin": "Net margin",
     "incremental_margin": "Incremental margin",
 }

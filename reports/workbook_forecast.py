@@ -13,7 +13,7 @@ from sim.tally import COST_LINES, TALLIES
 SPREAD_TITLES = ("P10", "P50", "P90", "Mean", "Spread from luck (sd)", "Spread from parameters (sd)")
 _FIRST = 4
 """Row of the first month, below title, note, an empty row and the heads"""
-_PLAIN = ("points_earned_at_expected_cost", "gross_sales", "returned_sales", "refunds", "net_sales", "gross_margin")
+_PLAIN = ("points_earned_at_expected_cost", "gross_sales", "returned_sales", "refunds", "net_sales", "gross_margin", "fee_income")
 _COLUMNS = (*COST_LINES, "benefit_cost", "fixed_cost", "cost", *_PLAIN, "net_margin", "incremental_margin", "cost_share")
 COLUMN = {name: 1 + k for k, name in enumerate(_COLUMNS)}
 """Column of each line on the sheet Forecast"""
@@ -55,8 +55,8 @@ def _derived(sheet: Sheet, row: int, at: dict[str, int], money: str, share: str)
 
     cost = round(number("benefit_cost") + number("fixed_cost"), 6)
     sheet.formula((row, at["cost"]), f"={cell('benefit_cost')}+{cell('fixed_cost')}", cost, money)
-    net = round(number("gross_margin") - cost, 6)
-    sheet.formula((row, at["net_margin"]), f"={cell('gross_margin')}-{cell('cost')}", net, money)
+    net = round(number("gross_margin") + number("fee_income") - cost, 6)
+    sheet.formula((row, at["net_margin"]), f"={cell('gross_margin')}+{cell('fee_income')}-{cell('cost')}", net, money)
     sales = number("gross_sales")
     formula = f"=IF({cell('gross_sales')}=0,0,{cell('cost')}/{cell('gross_sales')})"
     sheet.formula((row, at["cost_share"]), formula, cost / sales if sales else 0.0, share)
@@ -126,16 +126,18 @@ def totals_sheet(book: Book, statement: Statement, checks: Checks) -> None:
     row = _FIRST + len(LINES)
     sheet.row(row, ["Cost, share of gross sales", *totals["cost_share"].values()], ["label", *["share"] * 6])
     first, net = (_FIRST + LINES.index(name) for name in (COST_LINES[0], "net_margin"))
-    benefit, fixed, margin = (_FIRST + LINES.index(name) for name in ("benefit_cost", "fixed_cost", "gross_margin"))
+    parts = (("gross_margin", ""), ("fee_income", "+"), ("benefit_cost", "-"), ("fixed_cost", "-"))
+    benefit = _FIRST + LINES.index("benefit_cost")
+    at = {name: (_FIRST + LINES.index(name), 4) for name, _ in parts}
+    left = sum((-1 if sign == "-" else 1) * sheet.number(at[name]) for name, sign in parts)
     area = sheet.area((first, 4), (first + len(COST_LINES) - 1, 4))
     checks.equal(
         "Totals: cost lines", "Means of the cost lines add up to the mean benefit cost",
         f"=SUM({area})", area.sum(), f"={sheet.ref((benefit, 4))}", sheet.number((benefit, 4)), tolerance=0.01,
     )  # fmt: skip
     checks.equal(
-        "Totals: net margin", "Gross margin - benefit cost - fixed cost = net margin, means",
-        f"={sheet.ref((margin, 4))}-{sheet.ref((benefit, 4))}-{sheet.ref((fixed, 4))}",
-        sheet.number((margin, 4)) - sheet.number((benefit, 4)) - sheet.number((fixed, 4)),
+        "Totals: net margin", "Gross margin + fee income - benefit cost - fixed cost = net margin, means",
+        "=" + "".join(sign + sheet.ref(at[name]) for name, sign in parts), left,
         f"={sheet.ref((net, 4))}", sheet.number((net, 4)), tolerance=0.01,
     )  # fmt: skip
 

@@ -44,7 +44,7 @@ def made_up(months=14, replications=12, budget=260_000.0, name="made up", seed=7
     values = np.zeros((r, months, len(LINES)))
     scale = rng.lognormal(0, 0.2, (r, 1))
     lucky = rng.lognormal(0, 0.05, (r, months))
-    for k, _ in enumerate(COST_LINES[:-2]):
+    for k, _ in enumerate(COST_LINES[:-4]):
         values[:, :, k] = (800 + 700 * k) * scale * lucky * (1 + 0.02 * np.arange(months))
     at = LINES.index
     values[..., at("benefit_cost")] = values[..., : len(COST_LINES)].sum(axis=2)

@@ -10,13 +10,13 @@ import pandas as pd
 
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Forecast, spread_of
 from sim.errors import InputError
-from sim.programme import Earning, Incentive
+from sim.programme import Incentive
 from sim.scenario import Scenario
 from sim.typing import Floats
 
 
 def closed(scenario: Scenario) -> Scenario:
-    """The scenario with its programme closed on the first day: no new points, members, tier benefits, campaigns or running cost;
+    """The scenario with its programme closed on the first day: no new points, members, fees, tier benefits, campaigns or running cost;
     points already held can be redeemed until they lapse, and coupons already issued used until they do.
 
     Forecast it from a snapshot for the run-off of what is owed.
@@ -27,10 +27,11 @@ def closed(scenario: Scenario) -> Scenario:
         "name": f"{programme.name}, closed",
         "tiers": [tier.model_copy(update=plain) for tier in programme.tiers],
         "catalogue_refresh_cost": 0.0,
+        "fee": None,
         "incentives": [_ended(row, scenario.horizon.start) for row in programme.incentives],
     }
     if programme.earning is not None:
-        update["earning"] = Earning(points_per_unit=0.0, pending_days=programme.earning.pending_days)
+        update["earning"] = programme.earning.model_copy(update={"points_per_unit": 0.0})
     return scenario.model_copy(
         update={
             "name": f"{scenario.name}, closed",
