@@ -16,8 +16,8 @@ from sim.typing import Floats
 
 
 def closed(scenario: Scenario) -> Scenario:
-    """The scenario with its programme closed on the first day: no new points, members, fees, tier benefits, campaigns or running cost;
-    points already held can be redeemed until they lapse, and coupons already issued used until they do.
+    """The scenario with its programme closed on the first day: no new points, members, fees, tier benefits, campaigns or
+    running cost; points already held can be redeemed until they lapse, and coupons already issued used until they do.
 
     Forecast it from a snapshot for the run-off of what is owed.
     """
