@@ -38,7 +38,9 @@ POINT_TITLES: dict[str, str] = {
     "points_issued": "Points issued",
     "points_redeemed": "Points redeemed",
     "points_expired": "Points expired",
+    "points_clawed_back": "Points clawed back",
     "points_outstanding": "Points outstanding at the end",
+    "points_owed": "Points owed after returns, at the end",
 }
 ROLL_TITLES: dict[str, str] = {
     "opening": "Opening",

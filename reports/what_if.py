@@ -135,14 +135,15 @@ def run_off_answer(run: RunOff) -> str:
 
 
 def run_off_rows(run: RunOff) -> list[dict[str, Any]]:
-    """Every third month end and the last: points redeemed and expired so far, left, cost so far, deferred revenue."""
+    """Every third month end and the last: points redeemed and gone otherwise so far, left, cost so far, deferred revenue."""
     s, f = run.statement, run.statement.forecast
-    so_far = {n: f.point_values[:, :, POINT_LINES.index(n)].cumsum(axis=1) for n in ("points_redeemed", "points_expired")}
+    flows = dict(zip(POINT_LINES, np.moveaxis(f.point_values, 2, 0).cumsum(axis=2), strict=True))
+    so_far = [flows["points_redeemed"], flows["points_expired"] + flows["points_clawed_back"]]
     left, cost, owed = run.points("points_outstanding"), run.cost(cumulative=True), s.closing_spread()
     last = len(f.months) - 1
     rows = []
     for m in (m for m in range(last + 1) if m % 3 == 2 or m == last):
-        cells = [(integer(float(values[:, m].mean())), "") for values in so_far.values()]
+        cells = [(integer(float(values[:, m].mean())), "") for values in so_far]
         cells.append((integer(left[m, 3]), _to(left[m], integer)))
         cells.append((money(cost[m, 3]), _to(cost[m], money)))
         cells.append(("–", "") if owed is None else (money(owed[m, 3]), _to(owed[m], money)))

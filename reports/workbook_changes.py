@@ -9,14 +9,13 @@ import numpy as np
 from reports.statement import POINT_TITLES, TITLES
 from reports.what_if import CHANGE_TITLES, OWED, Variant
 from reports.workbook_checks import Checks
-from reports.workbook_forecast import SPREAD_TITLES
+from reports.workbook_forecast import PLAIN, SPREAD_TITLES
 from reports.workbook_sheet import Book, Sheet, near
-from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD
+from scenarios.finance.forecast_document import LINES, POINT_LEVELS, POINT_LINES, SPREAD
 from sim.tally import COST_LINES
 
 _FIRST = 4
-_PLAIN = ("points_earned_at_expected_cost", "gross_sales", "net_sales", "gross_margin")
-_MONEY = (*COST_LINES, "benefit_cost", "fixed_cost", "cost", *_PLAIN, "net_margin", "incremental_margin")
+_MONEY = (*COST_LINES, "benefit_cost", "fixed_cost", "cost", *PLAIN, "net_margin", "incremental_margin")
 _AT = {name: 2 + k for k, name in enumerate((*_MONEY, *POINT_LINES, "owed before", "owed after", OWED))}
 """Column of each line on the sheet of months"""
 
@@ -65,11 +64,11 @@ def _monthly_sheet(book: Book, variants: Sequence[Variant]) -> Sheet:
 def _month(sheet: Sheet, row: int, v: Variant, m: int) -> None:
     one, two = v.before.forecast, v.after.forecast
     sheet.row(row, [v.said, one.months[m]], ["text", "month"])
-    for name in (*COST_LINES, "fixed_cost", *_PLAIN, "incremental_margin"):
+    for name in (*COST_LINES, "fixed_cost", *PLAIN, "incremental_margin"):
         sheet.write((row, _AT[name]), float((two.of(name) - one.of(name))[:, m].mean()), "money")
     sheet.total((row, _AT["benefit_cost"]), (row, _AT[COST_LINES[0]]), (row, _AT[COST_LINES[-1]]), "money")
-    _sum(sheet, row, "cost", "benefit_cost", "fixed_cost", 1)
-    _sum(sheet, row, "net_margin", "gross_margin", "cost", -1)
+    _sum(sheet, row, "cost", {"benefit_cost": 1, "fixed_cost": 1})
+    _sum(sheet, row, "net_margin", {"gross_margin": 1, "fee_income": 1, "cost": -1})
     for k, name in enumerate(POINT_LINES):
         sheet.write((row, _AT[name]), float((two.point_values - one.point_values)[:, m, k].mean()), "count")
     owed = v.owed
@@ -79,14 +78,16 @@ def _month(sheet: Sheet, row: int, v: Variant, m: int) -> None:
         spread = side.closing_spread()
         assert spread is not None
         sheet.write((row, _AT[name]), float(spread[m, 3]), "money")
-    _sum(sheet, row, OWED, "owed after", "owed before", -1)
+    _sum(sheet, row, OWED, {"owed after": 1, "owed before": -1})
     sheet.row(row, owed[["p10", "p50", "p90"]].to_numpy(float)[m].tolist(), "money", _AT[OWED] + 1)
 
 
-def _sum(sheet: Sheet, row: int, name: str, one: str, other: str, sign: int) -> None:
-    a, b = (row, _AT[one]), (row, _AT[other])
-    value = sheet.number(a) + sign * sheet.number(b)
-    sheet.formula((row, _AT[name]), f"={near(a)}{'+' if sign > 0 else '-'}{near(b)}", value)
+def _sum(sheet: Sheet, row: int, name: str, parts: dict[str, int]) -> None:
+    """A line as the sum of others, each with its sign."""
+    at = {part: (row, _AT[part]) for part in parts}
+    value = sum(sign * sheet.number(at[part]) for part, sign in parts.items())
+    formula = "".join(f"{'+' if sign > 0 else '-'}{near(at[part])}" for part, sign in parts.items())
+    sheet.formula((row, _AT[name]), f"={formula.lstrip('+')}", value)
 
 
 def _tie(whole: Sheet, monthly: Sheet, variants: Sequence[Variant], checks: Checks) -> None:
@@ -99,7 +100,7 @@ def _tie(whole: Sheet, monthly: Sheet, variants: Sequence[Variant], checks: Chec
         for line in (line for line in CHANGE_TITLES if line in v.whole):
             at = _AT[line]
             look = "count" if line in POINT_LINES else "money"
-            if line in (OWED, "points_outstanding"):
+            if line in (OWED, *POINT_LEVELS):
                 whole.formula((row, 8), f"={monthly.ref((end, at))}", monthly.number((end, at)), look)
             else:
                 area = monthly.area((top, at), (end, at))

@@ -13,8 +13,9 @@ from sim.tally import COST_LINES, TALLIES
 SPREAD_TITLES = ("P10", "P50", "P90", "Mean", "Spread from luck (sd)", "Spread from parameters (sd)")
 _FIRST = 4
 """Row of the first month, below title, note, an empty row and the heads"""
-_PLAIN = ("points_earned_at_expected_cost", "gross_sales", "returned_sales", "refunds", "net_sales", "gross_margin", "fee_income")
-_COLUMNS = (*COST_LINES, "benefit_cost", "fixed_cost", "cost", *_PLAIN, "net_margin", "incremental_margin", "cost_share")
+PLAIN = ("points_earned_at_expected_cost", "gross_sales", "returned_sales", "refunds", "net_sales", "gross_margin", "fee_income")
+"""Lines of money that no formula makes"""
+_COLUMNS = (*COST_LINES, "benefit_cost", "fixed_cost", "cost", *PLAIN, "net_margin", "incremental_margin", "cost_share")
 COLUMN = {name: 1 + k for k, name in enumerate(_COLUMNS)}
 """Column of each line on the sheet Forecast"""
 
@@ -33,13 +34,13 @@ def forecast_sheet(book: Book, statement: Statement) -> Sheet:
     for m, month in enumerate(f.months):
         row = _FIRST + m
         sheet.write((row, 0), month, "month")
-        for name in (*COST_LINES, "fixed_cost", *_PLAIN, "incremental_margin"):
+        for name in (*COST_LINES, "fixed_cost", *PLAIN, "incremental_margin"):
             sheet.write((row, at[name]), round(float(means[name][m]), statement.digits), "money")
         sheet.total((row, at["benefit_cost"]), (row, at[COST_LINES[0]]), (row, at[COST_LINES[-1]]), "money")
         _derived(sheet, row, at, "money", "share")
     end = last + 1
     sheet.write((end, 0), "Whole period", "label total")
-    for name in (*COST_LINES, "benefit_cost", "fixed_cost", *_PLAIN, "incremental_margin"):
+    for name in (*COST_LINES, "benefit_cost", "fixed_cost", *PLAIN, "incremental_margin"):
         sheet.total((end, at[name]), (_FIRST, at[name]), (last, at[name]))
     _derived(sheet, end, at, "money total", "share total")
     _chart_lines(book, sheet, statement, at, last)

@@ -8,8 +8,8 @@ from reports.workbook_sheet import Book, near
 
 _FIRST = 4
 _HEADS = (
-    "Month", "Opening points", "Redeemed", "Expired", "Points left", "Left, as simulated", "Left: P10", "P50", "P90",
-    "Benefit cost, mean", "P10", "P90", "Cost so far, mean", "Deferred revenue, mean", "P10", "P50", "P90",
+    "Month", "Opening points", "Redeemed", "Expired or clawed back", "Points left", "Left, as simulated", "Left: P10", "P50",
+    "P90", "Benefit cost, mean", "P10", "P90", "Cost so far, mean", "Deferred revenue, mean", "P10", "P50", "P90",
 )  # fmt: skip
 
 
@@ -21,7 +21,8 @@ def run_off_sheet(book: Book, run: RunOff, checks: Checks) -> None:
     sheet.head(_FIRST - 1, _HEADS, [13, *[15] * (len(_HEADS) - 1)])
     sheet.ws.set_row(_FIRST - 1, 30)
     left, cost, owed = run.points("points_outstanding"), run.cost(), s.closing_spread()
-    gone = [-run.points(name)[:, 3] for name in ("points_redeemed", "points_expired")]
+    redeemed, expired, clawed = (run.points(name)[:, 3] for name in ("points_redeemed", "points_expired", "points_clawed_back"))
+    gone = [-redeemed, -expired - clawed]
     last = _FIRST + len(f.months) - 1
     so_far = 0.0
     for m, month in enumerate(f.months):
@@ -47,12 +48,13 @@ def run_off_sheet(book: Book, run: RunOff, checks: Checks) -> None:
     ours, simulated = sheet.area((_FIRST, 4), (last, 4)), sheet.area((_FIRST, 5), (last, 5))
     gap = sum(abs(sheet.number((r, 4)) - sheet.number((r, 5))) for r in range(_FIRST, end))
     checks.equal(
-        "Run-off: points", "Opening - redeemed - expired = points left as simulated, every month (sum of absolute differences)",
+        "Run-off: points", "Opening - redeemed - expired or clawed back = points left as simulated, every month (sum of absolute "
+        "differences)",
         f"=SUMPRODUCT(ABS({ours}-{simulated}))", gap, "", 0.0, tolerance=1e-4,
     )  # fmt: skip
     taken = sheet.number((end, 2)) + sheet.number((end, 3))
     checks.equal(
-        "Run-off: whole period", "Points at the start = redeemed + expired + left at the end",
+        "Run-off: whole period", "Points at the start = redeemed + expired or clawed back + left at the end",
         f"={sheet.ref((_FIRST, 1))}", sheet.number((_FIRST, 1)),
         f"=-{sheet.ref((end, 2))}-{sheet.ref((end, 3))}+{sheet.ref((last, 5))}", sheet.number((last, 5)) - taken, tolerance=1e-4,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Forecast, spread_of
+from scenarios.finance.forecast_document import LINES, POINT_LEVELS, POINT_LINES, SPREAD, Forecast, spread_of
 from sim.errors import InputError
 from sim.programme import Incentive
 from sim.scenario import Scenario
@@ -65,11 +65,11 @@ def paired(before: Forecast, after: Forecast) -> pd.DataFrame:
 
 
 def paired_whole(before: Forecast, after: Forecast) -> pd.DataFrame:
-    """The same of the whole period: line, then SPREAD of the difference; points outstanding are those at the end."""
+    """The same of the whole period: line, then SPREAD of the difference; points outstanding and owed are those at the end."""
     _check_pairs(before, after)
     money = spread_of((after.values - before.values).sum(axis=1), (after.luck_values - before.luck_values).sum(axis=1))
-    moved = (after.point_values - before.point_values).astype(float)
-    points = np.concatenate([moved[:, :, :-1].sum(axis=1), moved[:, -1:, -1]], axis=1)
+    moved, flows = (after.point_values - before.point_values).astype(float), len(POINT_LINES) - len(POINT_LEVELS)
+    points = np.concatenate([moved[:, :, :flows].sum(axis=1), moved[:, -1, flows:]], axis=1)
     found = np.concatenate([money, spread_of(points, points[:0])])
     return pd.concat([pd.DataFrame({"line": [*LINES, *POINT_LINES]}), pd.DataFrame(found, columns=list(SPREAD))], axis=1)
 

@@ -45,11 +45,10 @@ DEFINITIONS: dict[str, str] = {
 }
 """What the lines beyond sim.tally.COST_LINES (whose words are in sim.tally.TALLIES) mean."""
 
-POINT_LINES: tuple[str, ...] = (
-    "points_issued", "points_redeemed", "points_expired", "points_clawed_back", "points_outstanding", "points_owed",
-)  # fmt: skip
-"""Lines of Forecast.point_values, in whole points; outstanding and owed are at month end, pending points included. What a member
-owes after a return is not taken off what others hold; it counts as clawed back when it is repaid."""
+POINT_LEVELS = ("points_outstanding", "points_owed")
+POINT_LINES: tuple[str, ...] = ("points_issued", "points_redeemed", "points_expired", "points_clawed_back", *POINT_LEVELS)
+"""Lines of Forecast.point_values, in whole points; POINT_LEVELS are at month end, outstanding with the pending ones. What a
+member owes after a return is not taken off what others hold; it counts as clawed back when it is repaid."""
 
 SPREAD = ("p10", "p50", "p90", "mean", "luck_sd", "parameter_sd")
 """Columns that describe the replications: quantiles and mean over luck and parameters together; standard deviation from

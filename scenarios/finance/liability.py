@@ -85,11 +85,11 @@ def liability(
     month's points get, over all replications.
 
     The transaction price of a cohort are the net sales of its month before refunds: what is clawed back takes its part along.
-    What is expected at a month end is what was redeemed in this course of events, and of the points outstanding the share that all
-    replications together still redeem; where it redeemed more or less than they, the books show a change of estimate. The rate of
-    a cohort that the end of the forecast cuts off is completed with the shares that older cohorts redeem at the ages it has not
-    reached (the additive method); an age that no cohort has reached counts nothing. A stated `probability` is the expectation of
-    every month end too.
+    What is expected at a month end is what was redeemed in this course of events, and of the points outstanding the share that
+    all replications together still redeem; where it redeemed more or less than they, the books show a change of estimate. The
+    rate of a cohort that the end of the forecast cuts off is completed with the shares that older cohorts redeem at the ages it
+    has not reached (the additive method); an age that no cohort has reached counts nothing. A stated `probability` is the
+    expectation of every month end too.
 
     Raises InputError for a value that is not positive, or months beyond the forecast.
     """
