@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
+from llvmlite import ir
+from numba.core import types
 from numba.core.codegen import JITCodeLibrary
-from numba.extending import register_jitable
+from numba.extending import intrinsic, overload, register_jitable
 
+_WORD, _FLOAT = ir.IntType(64), ir.DoubleType()
 _KERNELS: set[str] = set()
 _INLINED: list[str] = []
 
@@ -62,3 +66,27 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     made.enable_caching()
     made._cache._cache_file._source_stamp = _content_stamp()
     return made  # type: ignore[no-any-return]
+
+
+def bits(x: float) -> int:
+    """The 64 bits of a float, as a whole number."""
+    return struct.unpack("<q", struct.pack("<d", x))[0]  # type: ignore[no-any-return]
+
+
+def of_bits(n: int) -> float:
+    """The float of 64 bits."""
+    return struct.unpack("<d", struct.pack("<q", n))[0]  # type: ignore[no-any-return]
+
+
+@intrinsic
+def _bits(context: Any, x: Any) -> Any:
+    return types.int64(types.float64), lambda _, builder, signature, given: builder.bitcast(given[0], _WORD)
+
+
+@intrinsic
+def _of_bits(context: Any, n: Any) -> Any:
+    return types.float64(types.int64), lambda _, builder, signature, given: builder.bitcast(given[0], _FLOAT)
+
+
+overload(bits, inline="always")(lambda x: lambda x: _bits(x))
+overload(of_bits, inline="always")(lambda n: lambda n: _of_bits(n))

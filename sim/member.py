@@ -18,7 +18,7 @@ MEMBER = np.dtype(
         ("key", "i8"),  # address of their luck
         ("rate", "f8"),  # purchases a day at season factor 1
         ("leave", "f8"),  # probability of lapsing at a purchase of the baseline stream
-        ("mu", "f8"),  # log of their median basket, currency units
+        ("median", "f8"),  # median list value of their baskets, minor units, before inflation
         ("resp", "f8"),  # responsiveness to benefits, 1 = average buyer
         ("usual", "f8"),  # minor units they usually spend a day, list value
         ("segment", "i8"),

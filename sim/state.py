@@ -78,7 +78,7 @@ LAYOUT = {
     "cube": (np.int64, ("*", tally.SIZE)), "survival": (np.int64, ("*", "*", 2)),
     "cohorts": (np.int64, ("*", "*", 4)),
     "watch": (np.int64, ("*", "*", len(WATCHED))), "spent_at": (np.float64, "*"), "spent": (np.int64, ("*", 3)),
-    "n_spent": (np.int64, "*"), "ahead": (np.float64, ("*", 2, len(LUCK), AHEAD)), "ahead_of": (np.int64, ("*", 2, 2)),
+    "n_spent": (np.int64, "*"), "ahead": (np.float64, ("*", 2, len(LUCK), "*")), "ahead_of": (np.int64, ("*", 2, 2)),
 }  # fmt: skip
 """dtype and shape of every array of a Chunk"""
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from sim.rules.numbers import exp, log
 from sim.rules.words import normal, philox, uniforms
 
 
@@ -31,7 +32,7 @@ def test_philox_known_answers(counter_and_key: tuple[int, ...], expected: str) -
 def test_normal_is_the_quantile() -> None:
     u = np.concatenate([np.linspace(1e-9, 1 - 1e-9, 2001), 10.0 ** -np.arange(2.0, 10.0)])
     found = np.array([normal(float(x)) for x in u])
-    np.testing.assert_allclose(found, stats.norm.ppf(u), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(found, stats.norm.ppf(u), rtol=2e-12, atol=1e-13)
 
 
 def test_words_are_uniform_and_unrelated() -> None:
@@ -41,3 +42,11 @@ def test_words_are_uniform_and_unrelated() -> None:
     assert stats.kstest(draws.ravel(), "uniform").pvalue > 1e-3
     correlation = np.corrcoef(draws.T) - np.eye(4)
     assert np.abs(correlation).max() < 4.5 / np.sqrt(len(draws))
+
+
+def test_exp_and_log_are_those_of_the_system_but_for_the_last_bits() -> None:
+    x = np.concatenate([np.linspace(-700.0, 700.0, 5001), np.linspace(-1.0, 1.0, 5001)])
+    np.testing.assert_allclose([exp(float(v)) for v in x], np.exp(x), rtol=4.5e-16)
+    assert exp(-1e18) == 0.0
+    y = np.concatenate([np.exp(x), np.linspace(0.5, 2.0, 5000)])
+    np.testing.assert_allclose([log(float(v)) for v in y], np.log(y), rtol=2.3e-16, atol=1e-300)

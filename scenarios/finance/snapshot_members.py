@@ -170,12 +170,12 @@ class Snapshot:
             basket=factors["basket"],
         )
         found = history.drawn(population, known, rng)
-        m["rate"], m["leave"], m["mu"] = np.maximum(found.rate, 1e-12), found.leave, found.mu
+        m["rate"], m["leave"], m["median"] = np.maximum(found.rate, 1e-12), found.leave, np.exp(found.mu) * 100.0
         m["alive"], m["alive0"] = found.alive, found.alive
         m["t_base"] = np.where(found.alive, found.wait, NEVER)
         m["n_base"] = 1
         sigma = population.basket.sigma
-        m["usual"] = m["rate"] * np.exp(m["mu"] + 0.5 * sigma**2) * 100.0
+        m["usual"] = m["rate"] * m["median"] * np.exp(0.5 * sigma**2)
         exponent = float(t.b["responsiveness_exponent"][0])
         m["resp"] = 1.0
         if exponent > 0:

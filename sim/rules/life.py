@@ -9,13 +9,14 @@ from sim.compiled import rare, rule
 from sim.member import LONG_AGO, NEVER
 from sim.rules.fees import pay_fee, renew
 from sim.rules.ledger import lapse_all, lapse_at, mature
-from sim.rules.purchase import list_value, purchase
+from sim.rules.numbers import exp, log
+from sim.rules.purchase import purchase, whole
 from sim.rules.refunds import give_back, refund_slot, wait
 from sim.rules.response import appeal, ceiling, faded, leaving, response, too_low
 from sim.rules.tiers import forget
 from sim.rules.time import base_gap, extra_gap, later
 from sim.rules.wallet import begin, moments, plan, sign_up
-from sim.rules.words import BASE, BIRTH, EXTRA, REDEEM, RESUME, SCORE, SECOND, normal, place, uniforms
+from sim.rules.words import BASE, BASKET, BIRTH, EXTRA, REDEEM, RESUME, SECOND, normal, place, uniforms
 from sim.tables import BOUND, INACTIVE, SCORES
 
 LOG_BOUND = math.log(BOUND)
@@ -29,7 +30,7 @@ def quantile(table, score):
     """exp of the tabulated log quantile at a normal score, linear between points."""
     x = (score - _SCORE_LOW) / _SCORE_STEP
     k = min(max(int(x), 0), _LAST - 1)
-    return math.exp(table[k] + (table[k + 1] - table[k]) * (x - k))
+    return exp(table[k] + (table[k + 1] - table[k]) * (x - k))
 
 
 @rule
@@ -59,8 +60,8 @@ def be_born(m, i, s, t, key):
     m.leave = min(1.0, quantile(t.leaving, normal(u_leave)))
     rho = p.rate_correlation
     between = rho * z + math.sqrt(1.0 - rho * rho) * normal(u_basket)
-    m.mu = p.ln_median + p.sigma_between * between + math.log(t.segments[k].basket)
-    m.usual = m.rate * math.exp(m.mu + 0.5 * p.sigma * p.sigma) * 100.0
+    m.median = exp(p.ln_median + p.sigma_between * between) * t.segments[k].basket * 100.0
+    m.usual = m.rate * m.median * exp(0.5 * p.sigma * p.sigma)
     m.resp = 1.0
     if b.responsiveness_exponent > 0.0:
         m.resp = min(2.0, max(1.0 / 3.0, (m.rate / p.mean_rate) ** (-b.responsiveness_exponent)))
@@ -113,7 +114,7 @@ def be_born(m, i, s, t, key):
                 m.alive = 0
         elif p.return_rate > 0.0:
             _, u_return, _, _ = uniforms(p.seed, m.key, m.n_base, BASE, 1)
-            if u_return < 1.0 - math.exp(-p.return_rate * (now - m.t_seen)):
+            if u_return < 1.0 - exp(-p.return_rate * (now - m.t_seen)):
                 m.alive = 1
                 m.last_buy = now
         m.t_seen = now
@@ -134,9 +135,9 @@ def resume(m, i, s, t):
     u_base, u_extra, _, _ = uniforms(p.seed, m.key, 0, RESUME, 0)
     here = m.alive == 1 or p.may_return == 1
     if m.t_base >= NEVER and (here or m.alive0 == 1):
-        m.t_base = later(t, 0.0, -math.log(u_base) / m.rate)
+        m.t_base = later(t, 0.0, -log(u_base) / m.rate)
     if p.calm == 0 and m.t_extra >= NEVER and here:
-        m.t_extra = later(t, 0.0, -math.log(u_extra) / (m.rate * (BOUND - 1.0)))
+        m.t_extra = later(t, 0.0, -log(u_extra) / (m.rate * (BOUND - 1.0)))
     s.cube[cell_of(m, t, 0), tally.ACTIVE_AT_START] += m.alive
     begin(m, i, s, t)
 
@@ -196,7 +197,7 @@ def lose_card(m, i, s, t):
 @rule
 def comes_back(m, t, now, u):
     """Whether a lapsed member has returned of their own accord since the last baseline candidate."""
-    return u < 1.0 - math.exp(-t.p[0].return_rate * (now - m.t_seen))
+    return u < 1.0 - exp(-t.p[0].return_rate * (now - m.t_seen))
 
 
 @rare
@@ -257,7 +258,7 @@ def happen(m, i, s, t, month):
         if log_ratio < 0.0 or (p.return_rate > 0.0 and (m.alive0 == 0 or m.alive == 0)):
             u_accept, u_return, _, _ = uniforms(p.seed, m.key, ordinal, BASE, 1)
             if log_ratio < 0.0:
-                buys = u_accept < math.exp(log_ratio)
+                buys = u_accept < exp(log_ratio)
             if p.return_rate > 0.0 and comes_back(m, t, now, u_return):
                 if m.alive0 == 0:
                     m.alive0 = 1
@@ -267,15 +268,18 @@ def happen(m, i, s, t, month):
                     buys = True
                     s.cube[cell, tally.RETURNS] += 1
     elif m.alive == 1 and log_ratio > 0.0:
-        buys = math.exp(log_ratio) > 1.0 + (BOUND - 1.0) * u_second
+        buys = exp(log_ratio) > 1.0 + (BOUND - 1.0) * u_second
     if base_buys or buys:
-        score = s.ahead[row, stream, SCORE, k]
+        basket = s.ahead[row, stream, BASKET, k]
         if not on_base:
-            score = normal(score)
-        value0 = list_value(m, t, score, 0.0, now)
+            basket = exp(p.sigma * normal(basket))
+        basket *= m.median
+        if p.inflation != 0.0:
+            basket *= exp(p.inflation * (now + p.level_days))
+        value0 = whole(basket)
         value = value0
         if cut > 0.0 and t.b[0].price_response_basket > 0.0:
-            value = list_value(m, t, score, t.b[0].price_response_basket * cut * m.resp, now)
+            value = whole(basket * exp(t.b[0].price_response_basket * cut * m.resp))
         if p.has_refunds == 1:
             slot = refund_slot(m, t, ordinal, stream, now)
         if base_buys:

@@ -26,11 +26,9 @@ from sim.tables import (
 
 
 @rule
-def list_value(m, t, score, log_more, now):
-    """List value in minor units, at least 1, of a basket of normal score `score`; `log_more`: what the programme adds."""
-    p = t.p[0]
-    log_value = m.mu + p.sigma * score + p.inflation * (now + p.level_days) + log_more
-    return max(1, int(math.floor(math.exp(log_value) * 100.0 + 0.5)))
+def whole(value):
+    """A list value in whole minor units, at least 1."""
+    return max(1, int(math.floor(value + 0.5)))
 
 
 @rule

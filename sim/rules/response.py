@@ -10,6 +10,7 @@ import math
 from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import lapse_at
+from sim.rules.numbers import exp, log
 from sim.tables import BIRTHDAY, BOUND, CALENDAR, CUMULATIVE, PURCHASE, SPEND_IN_WINDOW
 
 _BOW = (BOUND - 1.0 - math.log(BOUND)) / math.log(BOUND) ** 2
@@ -21,7 +22,7 @@ def faded(level, since, now, days):
     """A level that decays as exp(-t / days)."""
     if level == 0.0:
         return 0.0
-    return level * math.exp(-(now - since) / days)
+    return level * exp(-(now - since) / days)
 
 
 @rule
@@ -67,7 +68,7 @@ def touches(m, t, j):
         below = t.categories[x.category - 1] if x.category > 0 else 0.0
         share = t.categories[x.category] - below
     if x.min_basket > 0:
-        gap = m.mu - math.log(x.min_basket * 0.01)
+        gap = log(m.median / x.min_basket)
         sigma = t.p[0].sigma
         if sigma > 0.0:
             share *= 0.5 * (1.0 + math.erf(gap / (sigma * math.sqrt(2.0))))
@@ -112,7 +113,7 @@ def pressure(m, i, s, t, now, day):
         if x.points >= 0 and m.points_q < x.points:
             close = min(close, near(x.points - m.points_q, m.usual * p.points_milli * 1e-5 * horizon))
         if 0.0 < close < 1.0:
-            strongest = close * math.exp(-(day.block_end - now) / horizon)
+            strongest = close * exp(-(day.block_end - now) / horizon)
     if p.has_goals == 1:
         for k in range(len(t.goals)):
             j = t.goals[k]
@@ -123,7 +124,7 @@ def pressure(m, i, s, t, now, day):
                 close = near(float(x.reach - done), usual * horizon) if done < x.reach else 0.0
                 if close > 0.0:
                     left = window_end(day, x.window) - now
-                    strongest = max(strongest, close * math.exp(-left / horizon))
+                    strongest = max(strongest, close * exp(-left / horizon))
     return strongest
 
 
@@ -168,7 +169,7 @@ def appeal(m, t, now, day):
             elif shift <= 0.0 and was_on(m, t, j, now):
                 shift = min(shift, -b.member_day_after * x.special)
     if now - m.demoted_at < 10.0 * b.demotion_days:
-        shift -= b.demotion_strength * math.exp(-(now - m.demoted_at) / b.demotion_days)
+        shift -= b.demotion_strength * exp(-(now - m.demoted_at) / b.demotion_days)
     if m.pulled > 0.0:
         shift -= b.pull_forward_strength * faded(m.pulled, m.pulled_at, now, b.pull_forward_days)
     return cut, shift
@@ -188,10 +189,10 @@ def response(m, i, s, t, now, day, cut, shift):
         if b.expiry_pressure_strength > 0.0 and m.flexible == 1 and lapse_at(m, t) - now < b.expiry_pressure_horizon:
             lift += b.expiry_pressure_strength
         if now - m.reward_at < 10.0 * b.reward_afterglow_days:
-            lift += b.reward_afterglow_strength * math.exp(-(now - m.reward_at) / b.reward_afterglow_days)
+            lift += b.reward_afterglow_strength * exp(-(now - m.reward_at) / b.reward_afterglow_days)
     if m.sent > 0.0:
         heard = faded(m.sent, m.sent_at, now, b.messages_days)
-        lift += b.messages_response * heard * math.exp(-b.messages_fatigue * heard)
+        lift += b.messages_response * heard * exp(-b.messages_fatigue * heard)
     return saturated(lift * m.resp + shift)
 
 
@@ -251,10 +252,10 @@ def leaving(m, t, now):
         rate = faded(m.benefit, m.benefit_at, now, b.retention_days) / (m.usual * b.retention_days)
         log_factor -= b.retention_strength * rate / (rate + b.retention_half)
     if now - m.demoted_at < 10.0 * b.demotion_days:
-        log_factor += b.demotion_leaving * math.exp(-(now - m.demoted_at) / b.demotion_days)
+        log_factor += b.demotion_leaving * exp(-(now - m.demoted_at) / b.demotion_days)
     if log_factor == 0.0:
         return m.leave
-    return min(1.0, m.leave * math.exp(log_factor))
+    return min(1.0, m.leave * exp(log_factor))
 
 
 @rule
@@ -276,7 +277,7 @@ def redeeming(m, t, now, month):
     if b.expiry_pressure_redeeming > 0.0 and lapse_at(m, t) - now < b.expiry_pressure_horizon:
         factor += b.expiry_pressure_redeeming
     if b.catalogue_wear_fading > 0.0:
-        factor *= math.exp(-b.catalogue_wear_fading * t.months[month].since_refresh)
+        factor *= exp(-b.catalogue_wear_fading * t.months[month].since_refresh)
     if factor == 1.0 or q >= 1.0:
         return q
     return q * factor / (1.0 - q + q * factor)

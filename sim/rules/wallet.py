@@ -8,6 +8,7 @@ from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import aged, credit, lapse_at
+from sim.rules.numbers import exp, log
 from sim.rules.response import faded, feels, takes_part
 from sim.rules.tiers import promote
 from sim.rules.words import MOMENT, MONTH, incentive_uniforms
@@ -64,9 +65,9 @@ def see_coupons(m, i, s, t, now):
         x = t.incentives[j]
         if s.wallet[i, j].until > now:
             if basket == 0.0:
-                basket = math.exp(m.mu) * 100.0
+                basket = m.median
             whole = max(basket, float(max(x.coupon_min, x.coupon)))
-            m.pull = max(m.pull, -math.log(1.0 - min(0.9, x.coupon / whole)))
+            m.pull = max(m.pull, -log(1.0 - min(0.9, x.coupon / whole)))
             m.pull_until = min(m.pull_until, s.wallet[i, j].until)
 
 
@@ -296,7 +297,7 @@ def tasks(m, i, s, t, now, month, cell):
         start = t.months[month].start
         if m.joined > start:  # who joined in the month had less of it
             tasks_a_month *= (now - m.joined) / (now - start)
-            chance = math.exp(-tasks_a_month)
+            chance = exp(-tasks_a_month)
         total = chance
         k = 0
         while u > total and k < 100:
