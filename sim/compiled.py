@@ -88,5 +88,5 @@ def _of_bits(context: Any, n: Any) -> Any:
     return types.float64(types.int64), lambda _, builder, signature, given: builder.bitcast(given[0], _FLOAT)
 
 
-overload(bits, inline="always")(lambda x: lambda x: _bits(x))
-overload(of_bits, inline="always")(lambda n: lambda n: _of_bits(n))
+overload(bits)(lambda x: lambda x: _bits(x))
+overload(of_bits)(lambda n: lambda n: _of_bits(n))

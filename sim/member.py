@@ -30,6 +30,8 @@ MEMBER = np.dtype(
         ("aware", "i8"),  # knows what the programme offers
         ("flexible", "i8"),  # can shift purchases before points lapse
         ("muted", "i8"),  # has withdrawn consent to messages
+        ("learning", "f8"),  # above 1 they know the programme, or have had enough of messages: a uniform, which every
+        ("patience", "f8"),  # message raises by the inverse of the chance that it does not come to that (see wallet.worn)
         # where they stand with the shop
         ("n_base", "i8"),  # ordinal of the next baseline candidate
         ("n_extra", "i8"),

@@ -67,7 +67,7 @@ REWARD_KINDS = ("goods", "service", "voucher", "tier_upgrade", "longer_validity"
 INCENTIVE = np.dtype(
     [
         ("event", "i8"), ("window", "i8"), ("reach", "i8"), ("on_paid", "i8"), ("days", "f8"), ("before", "f8"),
-        ("tier", "i8"), ("per_month", "f8"), ("none", "f8"), ("tiers", "i8"), ("segments", "i8"), ("category", "i8"),
+        ("tier", "i8"), ("gap", "f8"), ("tiers", "i8"), ("segments", "i8"), ("category", "i8"),
         ("min_basket", "i8"), ("points", "i8"), ("coupon", "i8"), ("coupon_min", "i8"), ("coupon_days", "f8"),
         ("gift_cost", "i8"), ("gift_value", "i8"), ("gift_charge", "i8"), ("gift_recovered", "i8"), ("lifts_to", "i8"),
         ("lasting", "i8"), ("earning", "i8"), ("price", "i8"), ("log_cut", "f8"), ("free_delivery", "i8"),
@@ -360,8 +360,7 @@ def _incentive(row: Any, incentive: Incentive, scenario: Scenario, calendar: Cal
     row["reach"] = minor(reach) if when.event == "spend_in_window" else int(reach)
     row["on_paid"], row["days"], row["before"] = when.base == "paid", when.days or 0, when.days_before
     row["tier"] = tiers.index(when.tier) if when.tier is not None else -1
-    row["per_month"] = when.per_month or 0.0
-    row["none"] = math.exp(-row["per_month"])  # chance of a month without
+    row["gap"] = 365.25 / 12.0 / when.per_month if when.per_month else NEVER  # mean days from one task to the next
     row["tiers"] = _mask(only.tiers, tiers)
     row["segments"] = _mask(only.segments, segments or ["all"])
     categories = [c.name for c in scenario.market.categories]

@@ -50,7 +50,7 @@ def be_born(m, i, s, t, key):
     m.key = key
     u_rate, u_leave, u_basket, u_join = uniforms(p.seed, key, 0, BIRTH, 0)
     u_segment, u_month, u_day, u_aware = uniforms(p.seed, key, 0, BIRTH, 1)
-    u_flexible, u_history, _, _ = uniforms(p.seed, key, 0, BIRTH, 2)
+    u_flexible, u_history, m.learning, m.patience = uniforms(p.seed, key, 0, BIRTH, 2)
     z = normal(u_rate)
     k = 0
     while k + 1 < len(t.segments) and u_segment >= t.segments[k].upto:
@@ -133,6 +133,8 @@ def resume(m, i, s, t):
     """Let a member who comes from another run, or from a live programme, go on: what depends on the calendar of this one."""
     p = t.p[0]
     u_base, u_extra, _, _ = uniforms(p.seed, m.key, 0, RESUME, 0)
+    if m.patience == 0.0:  # they come from a live programme
+        _, _, m.learning, m.patience = uniforms(p.seed, m.key, 0, BIRTH, 2)
     here = m.alive == 1 or p.may_return == 1
     if m.t_base >= NEVER and (here or m.alive0 == 1):
         m.t_base = later(t, 0.0, -log(u_base) / m.rate)

@@ -21,6 +21,8 @@ def review_tier(m, i, s, t, month, cell):
         earned = review(m, s, t, end, month, cell)
         if earned > m.tier:
             lift(m, i, s, t, earned, end, month, cell)
+            if t.p[0].has_due == 1:
+                plan(m, i, s, t, end)
 
 
 @rule
@@ -28,13 +30,15 @@ def lapse_points(m, i, s, t, month, cell):
     """Lots whose time is up lapse."""
     if m.balance > 0 and t.p[0].expiry != NEVER_LAPSE and t.p[0].expiry != INACTIVE:
         lapse_lots(m, i, s, t, month, cell)
+        if t.p[0].has_due == 1:
+            plan(m, i, s, t, t.months[month].end)
 
 
 @rule
 def campaign(m, i, s, t, month, cell):
     """Tasks done in the month and soft benefits of the tier."""
     end = t.months[month].end
-    if t.p[0].has_incentives == 1:
+    if len(t.tasks) > 0:
         tasks(m, i, s, t, end, month, cell)
     tier = t.tiers[m.tier]
     if tier.care_cost > 0:  # nobody sees who has lapsed
@@ -62,8 +66,6 @@ def account(m, i, s, t, month, cell):
         m.tier0 = m.tier
     if len(t.tiers) > 1:
         roll(m, i, s, t, month)
-    if t.p[0].has_due == 1:
-        plan(m, i, s, t, t.months[month].end)
 
 
 @rule

@@ -89,6 +89,7 @@ def best_lasting(m, t, now, day, value, category, price):
 def use_coupons(m, i, s, t, price, now, cell):
     """Use the best usable coupon of each group; returns the money taken off."""
     off = 0
+    used = False
     n = len(t.coupons)
     for j_ in range(n):
         j = t.coupons[j_]
@@ -103,12 +104,15 @@ def use_coupons(m, i, s, t, price, now, cell):
                 if y.coupon > x.coupon or (y.coupon == x.coupon and k < j):
                     best = False
         if best:
+            used = True
             off += min(x.coupon, price - off)
             s.cube[cell, tally.COUPONS_USED] += 1
             s.wallet[i, j].until = -s.wallet[i, j].until  # used, and still the best of its group at this purchase
-    for j_ in range(n):
-        if s.wallet[i, t.coupons[j_]].until < 0.0:
-            s.wallet[i, t.coupons[j_]].until = 0.0
+    if used:
+        for j_ in range(n):
+            if s.wallet[i, t.coupons[j_]].until < 0.0:
+                s.wallet[i, t.coupons[j_]].until = 0.0
+        see_coupons(m, i, s, t, now)
     return off
 
 
@@ -225,7 +229,6 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
         if m.aware == 1 and now < m.pull_until < NEVER:
             off = use_coupons(m, i, s, t, price, now, cell)
             s.cube[cell, tally.COUPON_VALUE] += off
-            see_coupons(m, i, s, t, now)
     due = price - off
     delivery = p.delivery_cost if delivered > 0 else 0
     s.cube[cell, tally.DELIVERY_COST] += delivery

@@ -8,10 +8,10 @@ from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import aged, credit, lapse_at
-from sim.rules.numbers import exp, log
+from sim.rules.numbers import log
 from sim.rules.response import faded, feels, takes_part
 from sim.rules.tiers import promote
-from sim.rules.words import MOMENT, MONTH, incentive_uniforms
+from sim.rules.words import MOMENT, TASK, incentive_uniforms
 from sim.state import C_ISSUED, W_COST, W_MESSAGES
 from sim.tables import (
     ANNIVERSARY,
@@ -57,18 +57,15 @@ def spend_budget(s, i, j, amount, now):
 @rare
 def see_coupons(m, i, s, t, now):
     """What the open coupons look like to the member: the best of them as a log price cut on a usual basket."""
-    m.pull = 0.0
+    share = 0.0
     m.pull_until = NEVER
-    basket = 0.0
     for k in range(len(t.coupons)):
         j = t.coupons[k]
         x = t.incentives[j]
         if s.wallet[i, j].until > now:
-            if basket == 0.0:
-                basket = m.median
-            whole = max(basket, float(max(x.coupon_min, x.coupon)))
-            m.pull = max(m.pull, -log(1.0 - min(0.9, x.coupon / whole)))
+            share = max(share, x.coupon / max(m.median, float(max(x.coupon_min, x.coupon))))
             m.pull_until = min(m.pull_until, s.wallet[i, j].until)
+    m.pull = -log(1.0 - min(0.9, share))
 
 
 @rule
@@ -128,6 +125,15 @@ def grant(m, i, s, t, j, now, month, cell):
     return True
 
 
+@rule
+def worn(level, chance):
+    """A level, a uniform at first, after an event that takes it above 1 with probability `chance`, whatever came before.
+
+    It is still below 1 as long as the uniform is below the product of the chances that nothing happens: one draw a member does.
+    """
+    return level / max(1e-9, 1.0 - chance)
+
+
 @rare
 def send(m, i, s, t, j, now, cell):
     """One message of incentive `j`: heard by members who consent, lapsed or not."""
@@ -135,7 +141,6 @@ def send(m, i, s, t, j, now, cell):
         return
     b = t.b[0]
     p = t.p[0]
-    learn, opt, back, wake = incentive_uniforms(p.seed, m.key, p.day_zero + int(now), MOMENT, t.incentives[j].luck)
     s.cube[cell, tally.MESSAGES] += 1
     s.cube[cell, tally.MESSAGE_COST] += p.message_cost
     watched(s, t, i, now, W_MESSAGES, 1)
@@ -143,12 +148,16 @@ def send(m, i, s, t, j, now, cell):
     heard = faded(m.sent, m.sent_at, now, b.messages_days) + 1.0
     m.sent = heard
     m.sent_at = now
-    if m.aware == 0 and learn < b.awareness_learns:
-        m.aware = 1
-    if opt < b.messages_opt_out * heard:
+    if m.aware == 0:
+        m.learning = worn(m.learning, b.awareness_learns)
+        if m.learning > 1.0:
+            m.aware = 1
+    m.patience = worn(m.patience, b.messages_opt_out * heard)
+    if m.patience > 1.0:
         m.muted = 1
         s.cube[cell, tally.OPT_OUTS] += 1
     if t.incentives[j].event == INACTIVITY:
+        back, wake, _, _ = incentive_uniforms(p.seed, m.key, p.day_zero + int(now), MOMENT, t.incentives[j].luck)
         if m.alive == 0 and back < b.win_back_returns:
             m.alive = 1
             s.cube[cell, tally.RETURNS] += 1
@@ -226,6 +235,9 @@ def begin(m, i, s, t):
         x = t.incentives[j]
         if x.timed == 1:
             s.wallet[i, j].next = next_moment(m, i, s, t, j, -1e-9)
+    for k in range(len(t.tasks)):
+        if s.wallet[i, t.tasks[k]].next >= NEVER:  # they come from a live programme, or the incentive is new
+            next_task(m, i, s, t, t.tasks[k], 0.0)
     if t.p[0].has_incentives == 1:
         see_coupons(m, i, s, t, 0.0)
     plan(m, i, s, t, 0.0)
@@ -267,6 +279,8 @@ def moments(m, i, s, t, now, month, cell):
 def sign_up(m, i, s, t, now, month, cell):
     """Joining the programme: what it gives at once, and the first moments of every timed trigger."""
     s.cube[cell, tally.JOINED] += 1
+    for k in range(len(t.tasks)):
+        next_task(m, i, s, t, t.tasks[k], now)
     for j in range(len(t.incentives)):
         x = t.incentives[j]
         if x.event == SIGN_UP:
@@ -283,25 +297,26 @@ def sign_up(m, i, s, t, now, month, cell):
                 s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
 
 
+@rule
+def next_task(m, i, s, t, j, now):
+    """Set the moment of the member's next task of incentive `j` after `now`: a Poisson stream of the member's own."""
+    w = s.wallet[i, j]
+    u, _, _, _ = incentive_uniforms(t.p[0].seed, m.key, w.acc, TASK, t.incentives[j].luck)
+    w.acc += 1
+    w.next = now - t.incentives[j].gap * log(u)
+
+
 @rare
 def tasks(m, i, s, t, now, month, cell):
-    """At a month end: the tasks that an active member did in the month, as one Poisson number an incentive."""
-    if m.alive == 0:
+    """At a month end: what an active member gets for the tasks done in the month. Those of lapsed members go by undone."""
+    if m.alive == 0 and t.p[0].may_return == 0:
         return
-    for k_ in range(len(t.tasks)):
-        j = t.tasks[k_]
-        x = t.incentives[j]
-        u, _, _, _ = incentive_uniforms(t.p[0].seed, m.key, t.p[0].month_zero + month, MONTH, x.luck)
-        chance = x.none
-        tasks_a_month = x.per_month
-        start = t.months[month].start
-        if m.joined > start:  # who joined in the month had less of it
-            tasks_a_month *= (now - m.joined) / (now - start)
-            chance = exp(-tasks_a_month)
-        total = chance
-        k = 0
-        while u > total and k < 100:
-            k += 1
-            chance *= tasks_a_month / k
-            total += chance
-            grant(m, i, s, t, j, now, month, cell)
+    done = False
+    for k in range(len(t.tasks)):
+        j = t.tasks[k]
+        while s.wallet[i, j].next < now:
+            if m.alive == 1:
+                done = grant(m, i, s, t, j, now, month, cell) or done
+            next_task(m, i, s, t, j, s.wallet[i, j].next)
+    if done:
+        plan(m, i, s, t, now)
