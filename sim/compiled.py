@@ -78,15 +78,11 @@ def of_bits(n: int) -> float:
     return struct.unpack("<d", struct.pack("<q", n))[0]  # type: ignore[no-any-return]
 
 
-@intrinsic
-def _bits(context: Any, x: Any) -> Any:
-    return types.int64(types.float64), lambda _, builder, signature, given: builder.bitcast(given[0], _WORD)
+def _cast(builder: Any, given: Any, kind: Any) -> Any:
+    return builder.bitcast(given[0], kind)
 
 
-@intrinsic
-def _of_bits(context: Any, n: Any) -> Any:
-    return types.float64(types.int64), lambda _, builder, signature, given: builder.bitcast(given[0], _FLOAT)
-
-
+_bits: Any = intrinsic(lambda context, x: (types.int64(types.float64), lambda c, b, s, given: _cast(b, given, _WORD)))
+_of_bits: Any = intrinsic(lambda context, n: (types.float64(types.int64), lambda c, b, s, given: _cast(b, given, _FLOAT)))
 overload(bits)(lambda x: lambda x: _bits(x))
 overload(of_bits)(lambda n: lambda n: _of_bits(n))
