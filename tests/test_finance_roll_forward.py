@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from single_cohort import recognise
 
-from scenarios.finance.allocation import earned_so_far, recognise
+from scenarios.finance.allocation import earned_so_far
 from scenarios.finance.cost_view import LINES as COST_LINES
 from scenarios.finance.cost_view import cost_view
 from scenarios.finance.points import expected_points, ledger

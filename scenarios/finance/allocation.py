@@ -17,35 +17,10 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from scenarios.finance.rounding import Exact, Number, Rule, divide, exact
+from scenarios.finance.rounding import Exact, Rule, divide
 from sim.errors import InputError
 
 Role = Literal["agent", "principal"]
-
-
-@dataclass(frozen=True)
-class Allocation:
-    """A transaction price split at inception, minor units; the two add up to the price."""
-
-    goods: int
-    points: int
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """What the points of one cohort earn in one period, minor units, signed as revenue."""
-
-    redemption: int
-    """points redeemed, at the price allocated to one point issued"""
-    breakage: int
-    """the same points' share of those never expected to be redeemed, by the expectation at the period's start"""
-    change_of_estimate: int
-    """catch-up of everything earned so far to the expectation at the period's end; negative where more redemption is expected"""
-
-    @property
-    def revenue(self) -> int:
-        """All three."""
-        return self.redemption + self.breakage + self.change_of_estimate
 
 
 @dataclass(frozen=True)
@@ -59,20 +34,6 @@ class PartnerPoints:
     owed_to_partner: int
 
 
-def stand_alone_price(value: Number, probability: Number) -> Fraction:
-    """Stand-alone selling price of a point: what it is worth when redeemed x the probability that it will be (IFRS 15 B42).
-
-    value: minor units a point, after any discount that customers without points get too. Raises InputError where the value is
-    negative or the probability outside 0 to 1.
-    """
-    worth, chance = exact(value), exact(probability)
-    if worth < 0:
-        raise InputError(f"a point is worth {float(worth):g} minor units; 0 or more is allowed")
-    if not 0 <= chance <= 1:
-        raise InputError(f"a probability of redemption is {float(chance):g}; 0 to 1 is allowed")
-    return worth * chance
-
-
 @overload
 def to_points(price: int, goods: int, points: int | Fraction, rule: Rule = "half_up") -> int: ...
 @overload
@@ -81,25 +42,16 @@ def to_points(price: Any, goods: Any, points: Any, rule: Rule = "half_up") -> An
     """The part of a transaction price that the points get: price x points / (goods + points), rounded (IFRS 15 par. 76).
 
     price: consideration received; goods, points: stand-alone selling prices, all in minor units, 0 or more, numbers or object
-    arrays of one shape. 0 where nothing was sold: points given without a sale are no part of a contract with a customer, and
-    their cost is accrued instead.
+    arrays of one shape; that of points is what they are worth when redeemed x the probability that they will be (B42). 0 where
+    nothing was sold: points given without a sale are no part of a contract with a customer, and their cost is accrued instead.
+
+    >>> to_points(10_000_000, 10_000_000, 10_000 * 100 * Fraction("0.95"))
+    867580
     """
     both = goods + points
     if isinstance(both, np.ndarray):
         return divide(price * points, np.where(both == 0, 1, both), rule)
     return divide(price * points, both, rule) if both else 0
-
-
-def allocate(price: int, goods: int, points: int | Fraction, rule: Rule = "half_up") -> Allocation:
-    """Split a transaction price at inception (see to_points).
-
-    >>> allocate(10_000_000, 10_000_000, 10_000 * stand_alone_price(100, "0.95"))
-    Allocation(goods=9132420, points=867580)
-    """
-    if min(price, goods, points) < 0:
-        raise InputError("a sale is allocated only where price and stand-alone prices are 0 or more; a refund is a claw-back")
-    part = to_points(price, goods, points, rule)
-    return Allocation(price - part, part)
 
 
 @overload
@@ -115,51 +67,6 @@ def earned_so_far(allocation: Any, redeemed: Any, expected: Any, rule: Rule = "h
         never = expected == 0
         return np.where(never, allocation, divide(allocation * redeemed, np.where(never, 1, expected), rule))
     return divide(allocation * redeemed, expected, rule) if expected else allocation
-
-
-def recognise(
-    allocation: int,
-    issued: int,
-    *,
-    redeemed_before: int,
-    expected_before: int | Fraction,
-    redeemed: int,
-    expected: int | Fraction,
-    rule: Rule = "half_up",
-) -> Recognition:
-    """What one cohort earns in a period, in three lines whose sum is the change of earned_so_far.
-
-    redeemed_before, redeemed: points redeemed from inception to the period's start and end; expected_before, expected: points
-    expected ever to be redeemed, as seen then. Each line is made of differences of rounded balances, so an estimate that does not
-    change gives a change of 0, not of a stray cent.
-    Raises InputError where points redeemed fall or exceed those expected, or those expected exceed those issued.
-    """
-    if not (0 <= redeemed_before <= redeemed <= expected <= issued and redeemed_before <= expected_before <= issued):
-        raise InputError(
-            f"a cohort of {issued} points has {redeemed_before}, then {redeemed} redeemed, of {float(expected_before):g}, then "
-            f"{float(expected):g} expected; allowed: redeemed never falls and is at most expected, expected at most issued"
-        )
-    before = earned_so_far(allocation, redeemed_before, expected_before, rule)
-    after = earned_so_far(allocation, redeemed, expected, rule)
-
-    def step(of: int | Fraction) -> int:
-        if not of:
-            return 0
-        return divide(allocation * redeemed, of, rule) - divide(allocation * redeemed_before, of, rule)
-
-    redemption = step(issued)
-    unchanged = step(expected_before) if expected_before else redemption
-    redemption = min(redemption, unchanged)
-    return Recognition(redemption, unchanged - redemption, after - before - unchanged)
-
-
-def accrued_cost(cost_per_point: Number, redeemed: int, expected: int | Fraction, rule: Rule = "half_up") -> int:
-    """Incremental-cost view: cost of the points still expected to be redeemed, minor units, rounded.
-
-    cost_per_point: minor units that redeeming one point costs the company. For points that give no material right, whose cost is
-    accrued when the sale is made (IAS 37 par. 36; the practice that ASC 606 left only for such points).
-    """
-    return divide(exact(cost_per_point) * (expected - redeemed), 1, rule)
 
 
 def partner_points(

@@ -96,17 +96,6 @@ def largest_remainder(rows: Sequence[int | Fraction], total: int | None = None, 
     return floors
 
 
-def running_balance(entries: Sequence[int | Fraction], rule: Rule = "half_up") -> list[int]:
-    """Entries in order of time, each rounded as the difference of two rounded balances; every partial sum of the result is the
-    rounded partial sum, so the error of a balance never exceeds half a minor unit however many entries there are."""
-    balance, posted, rounded = Fraction(0), 0, []
-    for entry in entries:
-        balance += entry
-        rounded.append(divide(balance, 1, rule) - posted)
-        posted += rounded[-1]
-    return rounded
-
-
 def _where(condition: Any, yes: Any, no: Any) -> Any:
     if isinstance(condition, (bool, np.bool_)):
         return yes if condition else no
