@@ -133,8 +133,9 @@ def _between_tiers(at: Floats, o: Occasions, last: Ints) -> list[Effect]:
     span = at[last] - at[last - gaps]
     some = (gaps > 0) & (span > 0)
     tier = o.tier[last[some]].astype(float)
-    if len(np.unique(tier)) < 2:
-        return []
+    if len(tier) - np.bincount(tier.astype(np.int64)).max(initial=0) < LEAST:
+        says = f"members change tier too seldom, and fewer than {LEAST} are in another than most are in"
+        return [Effect("buying", "tier", np.nan, np.nan, np.nan, 0, "not asked", says)]
     rate = np.log(gaps[some] / span[some])
     says = "between members, since hardly anybody changes tier: who is in a tier may differ in more than the tier"
     column = tier - tier.mean()
@@ -144,19 +145,21 @@ def _between_tiers(at: Floats, o: Occasions, last: Ints) -> list[Effect]:
 def _redeeming(a: Activity, o: Occasions, prices: list[int], names: list[str]) -> list[Effect]:
     if not prices or not names or "points_redeemed" not in a.has:
         return []
-    single = a.by_month | (a.purchases[o.row] == 1)  # two on a day are two chances of which the day tells one
-    could = np.flatnonzero(o.affords(min(prices)) & single)
+    could = np.flatnonzero(o.affords(min(prices)))
     member = o.member[could]
     did = (a.redeemed[o.row[could]] > 0).astype(float)
     trial = _place(member)
     used = _before(member, did)
-    record = np.unique(np.stack([trial, used]), axis=1, return_inverse=True)[1].reshape(-1)
+    several = (a.purchases[o.row[could]] > 1) & ~np.array(a.by_month)  # chances of which the day tells one: another kind of trial
+    kinds = [trial, used, _before(member, several.astype(float)), _before(member, did * several)]
+    record = np.unique(np.stack(kinds), axis=1, return_inverse=True)[1].reshape(-1)
     worth = np.log1p(_before(member, a.value[o.row[could]]) / np.maximum(trial, 1))
-    keep = trial > 0
+    keep = (trial > 0) & ~several
     member, did, record, could, worth = member[keep], did[keep], record[keep], could[keep], worth[keep]
     size, many = np.log1p(a.value[o.row[could]]), np.log(a.purchases[o.row[could]])
-    if not len(did) or not did.any():
-        return []
+    if did.sum() < LEAST:
+        says = f"there are {int(did.sum()):,} redemptions of members with a record, at least {LEAST} are needed"
+        return [Effect("redeeming", name, np.nan, np.nan, np.nan, 0, "not asked", says) for name in names]
     columns = {"balance": o.before[could] / min(prices), "nearness": to_next(o.before[could], prices),
                "tier": o.decided_in[could].astype(float)}  # fmt: skip
     month = a.month[o.row[could]]
