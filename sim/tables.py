@@ -54,7 +54,7 @@ RULES = np.dtype(
 TIER = np.dtype(
     [
         ("spend", "i8"), ("points", "i8"), ("purchases", "i8"),  # -1 = not asked
-        ("price", "i8"), ("log_cut", "f8"), ("earning", "i8"), ("free_delivery", "i8"),
+        ("price", "i8"), ("log_cut", "f8"), ("micro", "i8"), ("free_delivery", "i8"),
         ("care_cost", "i8"), ("care_value", "f8"),
     ]
 )  # fmt: skip
@@ -323,7 +323,9 @@ def _tiers(programme: Programme) -> Array:
         row["points"] = -1 if tier.requires.points is None else tier.requires.points
         row["purchases"] = -1 if tier.requires.purchases is None else tier.requires.purchases
         row["price"], row["log_cut"] = math.floor(tier.price * 10_000 + 0.5), -math.log(tier.price)
-        row["earning"], row["free_delivery"] = math.floor(tier.earning * 1000 + 0.5), tier.free_delivery
+        row["free_delivery"] = tier.free_delivery
+        if programme.earning is not None:  # points for a million currency units
+            row["micro"] = math.floor(programme.earning.points_per_unit * 1000 + 0.5) * math.floor(tier.earning * 1000 + 0.5)
         row["care_cost"], row["care_value"] = minor(tier.care_cost_per_month), tier.care_value_per_month * 100
     return found
 

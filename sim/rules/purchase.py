@@ -215,8 +215,10 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
     tier = t.tiers[m.tier]
     category = category_of(m, t, ordinal, stream) if len(t.categories) > 1 else 0
 
-    price = share_of(value, tier.price)
-    s.cube[cell, tally.TIER_DISCOUNT] += value - price
+    price = value
+    if tier.price < 10000:
+        price = share_of(value, tier.price)
+        s.cube[cell, tally.TIER_DISCOUNT] += value - price
     earning = 1000
     delivered = tier.free_delivery
     off = 0
@@ -230,8 +232,10 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
             off = use_coupons(m, i, s, t, price, now, cell)
             s.cube[cell, tally.COUPON_VALUE] += off
     due = price - off
-    delivery = p.delivery_cost if delivered > 0 else 0
-    s.cube[cell, tally.DELIVERY_COST] += delivery
+    delivery = 0
+    if delivered > 0:
+        delivery = p.delivery_cost
+        s.cube[cell, tally.DELIVERY_COST] += delivery
 
     if m.month_bought != month:
         s.cube[cell, tally.ACTIVE] += 1
@@ -259,7 +263,9 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
     points = 0
     if p.has_points == 1:
         base = due if p.earn_paid == 1 else value
-        micro = p.points_milli * t.tiers[m.tier].earning * earning // 1000
+        micro = t.tiers[m.tier].micro
+        if earning != 1000:
+            micro = micro * earning // 1000
         points = (base * micro + p.round_points) // 100000000
         if p.cap > 0:
             points = min(points, p.cap - m.capped)
