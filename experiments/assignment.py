@@ -185,11 +185,11 @@ def _joined(block: pa.Table, strata: Sequence[str]) -> pa.ChunkedArray:
 def _check_once(codes: NDArray[np.int32], names: list[str], source: str) -> None:
     counts = np.bincount(codes, minlength=len(names))
     if EMPTY in names and counts[names.index(EMPTY)]:
-        raise InputError(f"{source}: {counts[names.index(EMPTY)]} members have no id")
+        raise InputError(f"{source}: {counts[names.index(EMPTY)]:,} members have no id")
     twice = np.flatnonzero(counts > 1)
     if len(twice):
         raise InputError(
-            f"{source}: {len(twice)} members are listed more than once, the first is {names[twice[0]]!r}; "
+            f"{source}: {len(twice):,} members are listed more than once, the first is {names[twice[0]]!r}; "
             "each must be listed once"
         )
 

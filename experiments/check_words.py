@@ -107,7 +107,7 @@ def caveats(prediction: Prediction, readout: Readout, matched: Matched, margins:
                 planned = prediction.n.get(arm)
                 if row.overall and planned and not 0.9 <= count / planned <= 1.1:
                     out.append(
-                        f"{row.metric}: {arm} had {count} members live and {planned} in the simulation, "
+                        f"{row.metric}: {arm} had {count:,} members live and {planned:,} in the simulation, "
                         "whose sampling noise is therefore of another size."
                     )
     without = dict.fromkeys(row.metric for row in live if row.week is None and row.metric not in margins)

@@ -96,7 +96,9 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
             name="duplicate units",
             passed=twice,
             statistic=float(scan.duplicated),
-            sentence="Every member is listed once." if twice else f"{scan.duplicated} members are listed more than once{across}.",
+            sentence="Every member is listed once."
+            if twice
+            else f"{scan.duplicated:,} members are listed more than once{across}.",
         )
     ]
     if plan.unit == "cluster":
@@ -124,7 +126,7 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
                 statistic=float(early),
                 sentence="Nobody was exposed before being assigned."
                 if early == 0
-                else f"{early} members were exposed before they were assigned to an arm.",
+                else f"{early:,} members were exposed before they were assigned to an arm.",
             )
         )
     return gates

@@ -42,7 +42,7 @@ def prediction_report(found: Prediction) -> str:
             "simulated by": f"loyalsim {found.software}",
             "seed": found.seed,
             "scenarios": ", ".join(f"{arm}: {name}" for arm, name in found.scenarios.items()),
-            "members": ", ".join(f"{arm}: {n}" for arm, n in found.n.items()),
+            "members": ", ".join(f"{arm}: {n:,}" for arm, n in found.n.items()),
         },
         found=found,
         count=len(draws),

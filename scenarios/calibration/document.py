@@ -21,8 +21,8 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
         f"# data       {source['file']}, sha256 {source['sha256']}",
         f"# columns    member {source['columns']['member']!r}, date {source['columns']['date']!r}, "
         f"value {source['columns']['value']!r}",
-        f"# fitted to  {period['start']} to {period['end']}: {period['members']} members, "
-        f"{period['purchases']} purchases",
+        f"# fitted to  {period['start']} to {period['end']}: {period['members']:,} members, "
+        f"{period['purchases']:,} purchases",
         f"# seed       {source['seed']}",
     ]
     applied = [f"{r['name']} {r['count']} {r['unit']}" for r in report["rules"] if r["count"]]
@@ -32,9 +32,9 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
         h = report["holdout"]
         p = h["purchases"]
         lines += _comment(
-            f"held-out check {h['from']} to {h['to']}: {p['actual']:.0f} purchases, "
-            f"forecast {p['forecast']:.0f} "
-            f"(80 % interval {p['low']:.0f} to {p['high']:.0f}); these days are in no number below"
+            f"held-out check {h['from']} to {h['to']}: {p['actual']:,.0f} purchases, "
+            f"forecast {p['forecast']:,.0f} "
+            f"(80 % interval {p['low']:,.0f} to {p['high']:,.0f}); these days are in no number below"
         )
     rate, basket = data["purchase_rate"], data["basket"]
     lines += [

@@ -44,7 +44,7 @@ def population_data(
         "posterior": _posterior(fit, baskets, between),
         "source": (
             f"calibrated from {source['file']} (sha256 {str(source['sha256'])[:12]}), "
-            f"{period['members']} members, {period['purchases']} purchases, "
+            f"{period['members']:,} members, {period['purchases']:,} purchases, "
             f"{period['start']} to {period['end']}"
         ),
     }

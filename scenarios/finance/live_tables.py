@@ -137,7 +137,7 @@ def live_tables(
     people = read_table(members, MEMBERS, "members")
     held = None if lots is None else read_table(lots, LOTS, "lots")
     offers = None if coupons is None else read_table(coupons, COUPONS, "coupons")
-    label = f"{people.label} as of {as_of}, {people.rows} members, sha256 {_digest(people, held, offers)[:16]}"
+    label = f"{people.label} as of {as_of}, {people.rows:,} members, sha256 {_digest(people, held, offers)[:16]}"
     tables = LiveTables(as_of, people, held, offers, label, None if scenario is None else terms_of(scenario))
     check_members(people, as_of)
     places = tables.places()
