@@ -77,7 +77,8 @@ class Measure:
     @property
     def beaten(self) -> list[str]:
         """Simple forecasts whose mean absolute error by month was smaller than that of the middle."""
-        return [name for name, skill in self.score.skill_of_middle.items() if skill < 0]
+        mine = self.score.mean_absolute_error
+        return [name for name, values in self.simple.items() if float(np.abs(values - self.actual).mean()) < mine]
 
     @property
     def held(self) -> bool:

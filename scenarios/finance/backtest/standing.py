@@ -46,7 +46,7 @@ def read_members(where: Where, scenario: Scenario) -> Table:
     if table.has("tier"):
         tiers = table.columns["tier"].astype(str)
         wrong = np.flatnonzero(~np.isin(tiers, names))
-        table.wrong(wrong, "tier", lambda r: f"found {tiers[r]!r}, the scenario has {', '.join(names)}")
+        table.wrong(wrong, "tier", lambda r: f"found {str(tiers[r])!r}, the scenario has {', '.join(names)}")
     if table.has("balance"):
         balance = table.columns["balance"]
         table.wrong(np.flatnonzero(balance < 0), "balance", lambda r: f"found {balance[r]}, allowed is 0 or more")
