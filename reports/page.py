@@ -110,6 +110,10 @@ def _narrow(fig: Figure) -> None:
                 locator.set_params(nbins=4)
             elif isinstance(locator, AutoDateLocator):
                 locator.maxticks.update(dict.fromkeys(locator.maxticks, 5))
+            else:
+                axes.tick_params(axis="x", labelrotation=45)
+                for tick in ticks:
+                    tick.set_horizontalalignment("right")
 
 
 class _Thousands(ScalarFormatter):

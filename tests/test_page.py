@@ -134,3 +134,14 @@ def test_thousands_are_set_off_on_an_axis_too() -> None:
     fig.draw_without_rendering()  # type: ignore[no-untyped-call]
     assert {"\u221210,000", "0", "30,000"} <= {tick.get_text() for tick in axes.get_yticklabels()}
     assert {"0.00", "0.25"} <= {tick.get_text() for tick in axes.get_xticklabels()}
+
+
+def test_names_under_an_axis_are_turned_where_a_phone_has_no_room_for_them() -> None:
+    fig, axes = page.figure()
+    axes.bar(["deferred on earning", "recognised on redemption", "recognised breakage", "change of estimate"], [4, 3, 2, 1])
+    page.figure_svg(fig, "x")
+    assert {tick.get_rotation() for tick in axes.get_xticklabels()} == {45.0}
+    short, axes = page.figure()
+    axes.bar(["a", "b"], [1, 2])
+    page.figure_svg(short, "x")
+    assert {tick.get_rotation() for tick in axes.get_xticklabels()} == {0.0}

@@ -10,7 +10,7 @@ from sim.scenario import Scenario
 def assumptions_of(scenario: Scenario) -> list[Assumption]:
     """What the scenario says that it assumes, its population, economics and market, and the parameters of the effects that act;
     a programme's own rules are terms, not assumptions, and are not in the list."""
-    stated = [Assumption("assumed", text, "", f"scenario {scenario.name}") for text in scenario.assumptions]
+    stated = [Assumption(text, "assumed", "", f"scenario {scenario.name}") for text in scenario.assumptions]
     return [*stated, *_population(scenario), *_economics(scenario), *_effects(scenario)]
 
 
