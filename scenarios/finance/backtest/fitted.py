@@ -86,7 +86,8 @@ def fit(
     occasions = occasions_of(a, held[: len(a.who)])
     designed, numbers, said = _redeeming(a, scenario, occasions)
     behaviour = designed.behaviour.model_copy(update={"all_effects": False})
-    designed = designed.model_copy(update={"population": population, "behaviour": behaviour})
+    market = designed.market.model_copy(update={"refunds": None})
+    designed = designed.model_copy(update={"population": population, "behaviour": behaviour, "market": market})
     stood = standing(a, people, designed, from_first_purchase=clock)
     told = (
         "as stated"
@@ -111,6 +112,7 @@ def fit(
     notes += [
         "Effects of the programme on buying are in the fitted level already; the engine's own are switched off, or they would be "
         "counted twice.",
+        *(["Returns are left out on both sides: market.refunds is not simulated."] if scenario.market.refunds else []),
         *stood.notes, *said, *_earning_check(a, scenario),
     ]  # fmt: skip
     if a.by_month:
