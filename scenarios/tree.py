@@ -223,7 +223,7 @@ class _Builder:
             return None
         if kind != "str":
             self.say(line, key, f"found the tag {tag}, allowed are plain values without tags")
-        return text
+        return text.replace("\a", "") if node.style == ">" else text  # the reader's own mark of where a text was folded
 
     def number(self, text: str, line: int, key: str) -> float | int:
         value = float(text.replace("_", "").replace(".inf", "inf").replace(".Inf", "inf").replace(".nan", "nan"))

@@ -158,6 +158,12 @@ def test_yaml_1_2(tmp_path):
     assert scenario.horizon.start == dt.date(2028, 2, 1)
 
 
+def test_a_folded_text_is_one_line(tmp_path):
+    folded = "description: >-\n  a long\n  description\n  in three lines\nextends: no-programme\n"
+    (tmp_path / "s.yaml").write_text(folded)
+    assert load(tmp_path / "s.yaml").description == "a long description in three lines"
+
+
 def test_an_extending_file_changes_what_it_names_and_nothing_else(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
