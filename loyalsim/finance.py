@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,14 @@ import typer
 if TYPE_CHECKING:
     from scenarios.finance.snapshot import Snapshot
     from sim.scenario import Scenario
+
+
+class Role(StrEnum):
+    """What a company is for the points of a third party."""
+
+    agent = "agent"
+    principal = "principal"
+
 
 _TABLE = "CSV, Parquet or DuckDB file, or database table (URL#table)"
 
@@ -51,13 +60,19 @@ def forecast(
         str | None, typer.Option(metavar="AMOUNT", help="Deferred revenue in your books where the forecast starts (--from); "
                                  "default: what a sale of the first month allocates to such points.")
     ] = None,
+    third_party: Annotated[
+        Role | None, typer.Option(help="Also show the points as those of a third party, the company being agent or principal.")
+    ] = None,
+    payable: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="What the third party is paid for a point (0.01).")
+    ] = None,
     point_value: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What a redeemed point is worth (0.01); default: what the rewards give.")
     ] = None,
 ) -> None:  # fmt: skip
     """Forecast cost by month and line, what is owed for points, and the risk to a budget."""
     from loyalsim.progress import Waiting
-    from reports.books import opening_of, statement_of
+    from reports.books import as_third_party, opening_of, statement_of
     from reports.forecast import NAMES, forecast_files
     from reports.statement import Statement, answer
     from reports.what_if import RunOff, Variant, run_off_answer
@@ -80,6 +95,8 @@ def forecast(
     opening = None if deferred is None else minor_units(deferred)
     if opening is not None and (opening < 0 or from_ is None):
         raise InputError(f"--deferred: found {deferred}" + (", allowed is 0 or more" if from_ else "; it needs --from"))
+    if (third_party is None) != (payable is None):
+        raise InputError("--third-party and --payable belong together: the role, and what the third party is paid for a point")
     if closing and from_ is None:
         raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
     designs = load_many(scenarios)
@@ -99,6 +116,8 @@ def forecast(
             return statement_of(found, design, value, opening if base is None else opening_of(base))
 
         statements = [told(d, start, months, run_off, None) for d, start in zip(designs, starts, strict=False)]
+        if third_party is not None and payable is not None:
+            statements[0] = as_third_party(statements[0], payable, third_party.value)
         first = statements[0]
         under = zip(changes, starts[len(designs) :], strict=True)
         variants = [Variant(said, first, told(design, start, months, run_off, first)) for (said, design), start in under]

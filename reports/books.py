@@ -8,11 +8,14 @@ from fractions import Fraction
 import numpy as np
 
 from reports.statement import Statement
+from scenarios.finance.allocation import Role
 from scenarios.finance.cost_view import CostView, cost_view
 from scenarios.finance.forecast_document import Assumption, Forecast
 from scenarios.finance.liability import Liability, liability
 from scenarios.finance.point_value import point_value
 from scenarios.finance.rounding import Number, exact, exact_array
+from scenarios.finance.third_party import third_party
+from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.typing import Ints
 
@@ -57,6 +60,21 @@ def statement_of(
         replication=found.middle,
         liability=found,
     )
+
+
+def as_third_party(statement: Statement, payable: Number, role: Role) -> Statement:
+    """The statement with its points shown as those of a third party (scenarios.finance.third_party).
+
+    payable: currency units that it is paid for a point. Raises InputError where there are no books.
+    """
+    found = statement.liability
+    if found is None:
+        raise InputError(f"--third-party: the points of {statement.forecast.name} have no value, so nothing is allocated to them")
+    third = third_party(found.rolls[found.middle], found.expected[found.middle], exact(payable) * 100, role)
+    said = f"points of a third party, the company as {role}: it is paid"
+    paid = Assumption(said, f"{float(exact(payable)):g}", f"{statement.forecast.currency} a point", "stated for this forecast")
+    forecast = dataclasses.replace(statement.forecast, assumptions=[*statement.forecast.assumptions, paid])
+    return dataclasses.replace(statement, forecast=forecast, third=third)
 
 
 def opening_of(statement: Statement) -> Ints | None:

@@ -11,7 +11,7 @@ from typing import Any
 from reports import forecast_figures as figures
 from reports.page import integer, money, percent, render
 from reports.redemption import methods
-from reports.statement import ROLL_TITLES, TITLES, Statement, answer, by_line, left_out, month_name, provenance
+from reports.statement import ROLL_TITLES, THIRD_TITLES, TITLES, Statement, answer, by_line, left_out, month_name, provenance
 from reports.what_if import RUSH, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
 from reports.what_if_figures import by_cause, owed_differences, run_off_fans
 from reports.workbook import workbook
@@ -111,6 +111,9 @@ def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] =
         run_off_worth=None if run is None else money(run.worth, f.currency),
         rush=RUSH,
         accrued=None if s.cost is None else money(float(s.cost.total()["closing"][-1]) / s.unit, f.currency),
+        third=None if s.third is None else s.third.role,
+        third_titles=list(THIRD_TITLES.values()),
+        third_rows=third_rows(s),
         left_out=left_out(s),
         provenance=provenance(s),
     )
@@ -177,6 +180,22 @@ def roll_rows(statement: Statement) -> list[dict[str, Any]]:
         whole = (start, end) == (0, count)
         rows.append({"when": "Whole period" if whole else f"to {month_name(f.months[end - 1])}", "cells": cells, "strong": whole})
     return rows if len(spans) > 1 else rows[1:]
+
+
+def third_rows(statement: Statement) -> list[dict[str, Any]]:
+    """Every third month end and the last: what is shown so far where the points are a third party's."""
+    third, months = statement.third, statement.forecast.months
+    if third is None:
+        return []
+    last = len(months) - 1
+    return [
+        {
+            "when": month_name(months[m]),
+            "cells": [money(int(getattr(third, n)[m]) / statement.unit, digits=statement.digits) for n in THIRD_TITLES],
+        }
+        for m in range(len(months))
+        if m % 3 == 2 or m == last
+    ]
 
 
 def rate_rows(statement: Statement) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reports.statement import Statement
 from scenarios.finance.chain_ladder import mack
 from scenarios.finance.curves import fit_curve
-from scenarios.finance.triangle import Triangle, triangle_of
+from scenarios.finance.triangle import Triangle, development_factors, extrapolated_tail, triangle_of
 from scenarios.finance.triangle_backtest import backtest, by_chain_ladder, by_curve
 from sim.errors import InputError
 
@@ -68,6 +68,14 @@ def _chain_ladder(known: Triangle) -> tuple[float, float, tuple[float, float]]:
     return found.reserve, found.total_se, _scores(known, "chain ladder")
 
 
+def _with_tail(known: Triangle) -> tuple[float, float, tuple[float, float]]:
+    tail = extrapolated_tail(development_factors(known))
+    if tail == 1:
+        raise InputError("the factors do not fall along a line, so none can be carried on beyond the last age")
+    found = mack(known, tail)
+    return found.reserve, found.total_se, (math.nan, math.nan)
+
+
 def _weibull(known: Triangle) -> tuple[float, float, tuple[float, float]]:
     found = fit_curve(known, "weibull")
     return float(found.to_come.sum()), found.total_se, _scores(known, "weibull")
@@ -90,6 +98,8 @@ def _scores(known: Triangle, name: str) -> tuple[float, float]:
 
 _OTHERS: tuple[tuple[str, str, Callable[[Triangle], tuple[float, float, tuple[float, float]]]], ...] = (
     ("Chain ladder", "development factors of the triangle (Mack 1993); nothing after its last age", _chain_ladder),
+    ("Chain ladder with a tail", "factors carried on beyond the last age (Mack 1999); too much where points lapse by then",
+     _with_tail),
     ("Weibull curve", "fitted to the triangle (Clark 2003); no expiry", _weibull),
     ("Log-logistic curve", "fitted to the triangle (Clark 2003); no expiry", _loglogistic),
 )

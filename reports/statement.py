@@ -15,6 +15,7 @@ from scenarios.finance.cost_view import CostView
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Forecast, spread_of
 from scenarios.finance.liability import Liability, gone_pending, pending
 from scenarios.finance.roll_forward import RollForward
+from scenarios.finance.third_party import ThirdParty
 from scenarios.finance.triangle import triangle_of
 from sim.errors import InputError
 from sim.measures import LINE_TITLES
@@ -41,6 +42,13 @@ POINT_TITLES: dict[str, str] = {
     "points_clawed_back": "Points clawed back",
     "points_outstanding": "Points outstanding at the end",
     "points_owed": "Points owed after returns, at the end",
+}
+THIRD_TITLES: dict[str, str] = {
+    "allocated": "Allocated to points so far",
+    "revenue": "Revenue so far",
+    "cost": "Cost so far",
+    "deferred": "Deferred",
+    "owed_to_partner": "Due to the third party so far",
 }
 ROLL_TITLES: dict[str, str] = {
     "opening": "Opening",
@@ -70,6 +78,8 @@ class Statement:
     """that the books are of"""
     liability: Liability | None = None
     """the same of all replications: how far the balance can be off, and the redemption rate of each cohort"""
+    third: ThirdParty | None = None
+    """the same points as those of a third party, where the reader says that they are"""
     plan: tuple[float, ...] | None = None
     """the budget month by month; None = spread evenly"""
 
@@ -229,7 +239,8 @@ def left_out(statement: Statement) -> list[str]:
             f"The books, month by month, are those of one course of events: {statement.basis}. P10 and P90 of the balance "
             "are over all replications."
         )
-        said.append("Points of third parties and tax are not modelled.")
+        own = "" if statement.third else ", and the points are taken as the company's own"
+        said.append(f"Tax is not modelled{own}.")
     return said
 
 

@@ -16,6 +16,7 @@ from reports.workbook_liability import points_sheet, tiers_sheet, total_sheet
 from reports.workbook_run_off import run_off_sheet
 from reports.workbook_scenarios import scenarios_sheet
 from reports.workbook_sheet import Book, Sheet
+from reports.workbook_third_party import third_party_sheet
 from reports.workbook_tiers import tier_points_sheet
 from reports.workbook_triangle import methods_sheet, triangle_sheet
 from scenarios.finance.rounding import RULES
@@ -44,6 +45,8 @@ def workbook(statements: Sequence[Statement], variants: Sequence[Variant] = (), 
         rolled = total_sheet(book, first, first.roll, by_tier, checks)
         points_sheet(book, first, first.roll, rolled, checks)
         tier_points_sheet(book, first, checks)
+        if first.third is not None:
+            third_party_sheet(book, first, first.third, checks)
         triangle_sheet(book, first)
         methods_sheet(book, first)
     if len(statements) > 1:

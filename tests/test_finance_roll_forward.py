@@ -14,6 +14,7 @@ from scenarios.finance.cost_view import cost_view
 from scenarios.finance.points import expected_points, ledger
 from scenarios.finance.roll_forward import LINES, Books, Contracts, roll_forward
 from scenarios.finance.rounding import divide
+from scenarios.finance.third_party import third_party
 from sim.errors import InputError
 
 
@@ -72,6 +73,32 @@ def test_example_52_rolls_forward_to_the_cent():
     assert total["deferred"].tolist() == [867_580, 0]
     assert (total["redemption"] + total["breakage"] - total["change_of_estimate"]).tolist() == [410_959, 349_292]
     assert total["closing"].tolist() == [456_621, 107_329]
+
+
+@pytest.mark.parametrize("role", ["agent", "principal"])
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32), months=st.integers(1, 6))
+def test_points_of_a_third_party_are_fully_accounted_for(role, seed, months):
+    points, contracts, expected = random_programme(seed, months)
+    roll = roll_forward(points, contracts, expected)
+    found = third_party(roll, expected, "0.4", role)
+    assert found.differences() == 0
+    if role == "agent":
+        assert (found.cost == 0).all() and (found.deferred == 0).all()
+    elif not points.clawed_back.any():
+        assert found.deferred.tolist() == roll.total()["closing"].tolist()  # as the company's own points
+        redeemed = points.redeemed.sum(axis=(0, 2)).cumsum()
+        assert np.abs(found.cost - 0.4 * redeemed).max() <= 0.5 * points.issued.size
+
+
+def test_example_52_as_points_of_a_third_party():
+    """The same sales, the third party paid 80 cents a point: of all 10,000 as agent, of those redeemed as principal."""
+    roll, expected = example_52(), np.array([[[9_500], [9_700]]])
+    agent, principal = (third_party(roll, expected, 80, role) for role in ("agent", "principal"))
+    assert agent.revenue.tolist() == [867_580 - 800_000] * 2 and agent.owed_to_partner.tolist() == [800_000] * 2
+    assert principal.revenue.tolist() == [410_959, 410_959 + 349_292] and principal.cost.tolist() == [360_000, 680_000]
+    with pytest.raises(InputError, match="0 or more"):
+        third_party(roll, expected, -1, "agent")
 
 
 def test_example_52_line_by_line_as_the_single_cohort_functions_have_it():

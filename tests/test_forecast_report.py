@@ -96,7 +96,7 @@ def test_text_of_others_is_shown_not_obeyed(page):
 
 
 def test_the_page_lists_assumptions_notes_provenance_and_scenarios(statement, page):
-    for text in ("basket, median", "ab" * 32, "Scenarios side by side", "Points of third parties", "replication 1 of 12"):
+    for text in ("basket, median", "ab" * 32, "Scenarios side by side", "company&#39;s own", "replication 1 of 12"):
         assert text in page
 
 

@@ -10,7 +10,7 @@ from scenes import scenario
 from test_forecast_report import loyalsim
 from test_workbook import SOFFICE, formulas, opened, recomputed
 
-from reports.books import opening_of, statement_of
+from reports.books import as_third_party, opening_of, statement_of
 from reports.forecast import forecast_page, summary
 from reports.what_if import CHANGE_TITLES, OWED, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
 from reports.workbook import workbook
@@ -68,6 +68,17 @@ def told(design, state, base=None, months=10, beyond=14):
 
 def variant(state, base, **parts):
     return Variant("a change", base, told(with_terms(**parts), state, base))
+
+
+def test_points_as_those_of_a_third_party_are_on_page_and_workbook(base):
+    shown = as_third_party(base, "0.02", "principal")
+    book = opened(workbook([shown]))
+    assert book["Checks"]["B4"].value is True and "Third party" in [row[0].value for row in book["Checks"]["A7:A99"]]
+    last = [cell.value for cell in book["Third party"][4 + len(base.forecast.months)]]
+    assert last[2] > 0 and last[3] > 0 and last[6] == pytest.approx(last[1])
+    page = forecast_page([shown])
+    assert "As points of a third party" in page and "the company as principal" in page
+    assert "As points of a third party" not in forecast_page([base])
 
 
 def test_where_nothing_changes_nothing_differs(state, base):
@@ -258,5 +269,7 @@ def test_the_command_tells_changes_and_run_off(tmp_path):
     assert told["changes"]["earning.points_per_unit=3"]["points_issued"]["mean"] > 0
     done = loyalsim("forecast", "cash-back", "--closing", "--out", str(tmp_path / "x"))
     assert done.returncode == 2 and "--closing needs --from" in done.stderr
+    done = loyalsim("forecast", "cash-back", "--payable", "0.01", "--out", str(tmp_path / "x"))
+    assert done.returncode == 2 and "--third-party and --payable belong together" in done.stderr
     done = loyalsim("forecast", "cash-back", "--change", "expiry.moths=3", "--out", str(tmp_path / "x"))
     assert done.returncode == 2 and "did you mean months" in done.stderr and not (tmp_path / "x").exists()
