@@ -43,7 +43,7 @@ RULES = np.dtype(
         ("expiry", "i8"), ("expiry_months", "i8"), ("expiry_month", "i8"), ("slots", "i8"), ("card_days", "f8"),
         ("fee", "i8"), ("fee_days", "f8"),
         ("redeem", "f8"), ("delivery_cost", "i8"), ("message_cost", "i8"), ("point_cost", "f8"),
-        ("has_incentives", "i8"), ("has_lasting", "i8"), ("has_timed", "i8"), ("has_goals", "i8"),
+        ("has_incentives", "i8"), ("has_lasting", "i8"), ("has_goals", "i8"),
         ("migration_month", "i8"),  # tier migration runs from the end of this month to the end of the run
         ("watch_from", "f8"), ("watch_days", "f8"), ("watch_periods", "i8"),
         ("has_due", "i8"),  # 1 = something can fall due between month ends
@@ -146,7 +146,11 @@ class Tables(NamedTuple):
     felt: Ints
     """... of these, those that can move the purchase rate"""
     timed: Ints
-    """those with moments of their own"""
+    """those with moments of their own ..."""
+    expiring: Ints
+    """... of these, those that announce the lapse of points"""
+    waiting: Ints
+    """... and those that a purchase puts off"""
     goals: Ints
     """those with a figure to reach in a window"""
     bought: Ints
@@ -162,8 +166,9 @@ LAYOUT = {
     "days": (DAY, "*"), "months": (MONTH, "*"), "day_of_op": (np.int64, "*"), "starts": (np.float64, "*"),
     "moments": (np.float64, "**"), "rates": (np.float64, "*"), "leaving": (np.float64, "*"), "segments": (SEGMENT, "*"),
     "categories": (np.float64, "*"), "closes": (np.float64, "*"), "closes_for": (np.int64, "*"),
-    "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"), "goals": (np.int64, "*"),
-    "bought": (np.int64, "*"), "coupons": (np.int64, "*"), "tasks": (np.int64, "*"),
+    "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"), "expiring": (np.int64, "*"),
+    "waiting": (np.int64, "*"), "goals": (np.int64, "*"), "bought": (np.int64, "*"), "coupons": (np.int64, "*"),
+    "tasks": (np.int64, "*"),
 }  # fmt: skip
 """dtype and shape of every array of Tables"""
 
@@ -213,7 +218,7 @@ def compile_tables(
     r["watch_from"], r["watch_days"], r["watch_periods"] = watch
     incentives = _incentives(scenario, calendar)
     r["has_incentives"] = len(incentives) > 0
-    r["has_lasting"], r["has_timed"] = incentives["lasting"].any(), incentives["timed"].any()
+    r["has_lasting"] = incentives["lasting"].any()
     r["has_goals"] = incentives["goal"].any()
     winning_back = bool((incentives["event"] == INACTIVITY).any())
     b = _behaviour(behaviour, draw, score)
@@ -254,6 +259,8 @@ def _by_part(incentives: Array) -> dict[str, Ints]:
         "lasting": lasting,
         "felt": lasting & ((incentives["log_cut"] != 0.0) | (event == CALENDAR)),
         "timed": incentives["timed"] == 1,
+        "expiring": (incentives["timed"] == 1) & (event == POINTS_EXPIRING),
+        "waiting": (incentives["timed"] == 1) & (event == INACTIVITY),
         "goals": incentives["goal"] == 1,
         "bought": np.isin(event, (FIRST_PURCHASE, SPEND_IN_WINDOW, COUNT_IN_WINDOW))
         | ((event == PURCHASE) & (incentives["gives"] == 1)),

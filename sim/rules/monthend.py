@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from sim import tally
 from sim.compiled import rule
-from sim.rules.ledger import lapse_lots
+from sim.rules.ledger import lapse_lots, lapse_month
 from sim.rules.life import cell_of
 from sim.rules.response import feels
 from sim.rules.tiers import review, roll
 from sim.rules.wallet import lift, plan, tasks, watched
 from sim.state import W_COST
-from sim.tables import INACTIVE, NEVER_LAPSE
 
 
 @rule
@@ -28,7 +27,7 @@ def review_tier(m, i, s, t, month, cell):
 @rule
 def lapse_points(m, i, s, t, month, cell):
     """Lots whose time is up lapse."""
-    if m.balance > 0 and t.p[0].expiry != NEVER_LAPSE and t.p[0].expiry != INACTIVE:
+    if 0 <= lapse_month(m, t) <= month:
         lapse_lots(m, i, s, t, month, cell)
         if t.p[0].has_due == 1:
             plan(m, i, s, t, t.months[month].end)

@@ -17,6 +17,7 @@ from sim.tables import (
     ANNIVERSARY,
     BIRTHDAY,
     CALENDAR,
+    INACTIVE,
     INACTIVITY,
     POINTS_EXPIRING,
     SIGN_UP,
@@ -181,7 +182,7 @@ def birthday_after(m, t, now, before):
 
 @rare
 def next_moment(m, i, s, t, j, now):
-    """When the timed trigger of incentive `j` comes next, after `now`."""
+    """When the timed trigger of incentive `j` comes next, after `now`; what announces the lapse of points is set by `plan`."""
     x = t.incentives[j]
     if x.event == CALENDAR:
         day = int(math.floor(now)) + 1
@@ -196,12 +197,16 @@ def next_moment(m, i, s, t, j, now):
         while moment <= now:
             moment += 365.0
         return moment
-    if x.event == POINTS_EXPIRING:
-        lapse = lapse_at(m, t)
-        if lapse >= NEVER or lapse == s.wallet[i, j].mark:
-            return NEVER
-        return max(lapse - x.days, now)
     return NEVER
+
+
+@rule
+def announced(m, i, s, t, lapse, now):
+    """Set the moments at which the lapse of points at `lapse` will be announced: each once."""
+    for k in range(len(t.expiring)):
+        j = t.expiring[k]
+        w = s.wallet[i, j]
+        w.next = max(lapse - t.incentives[j].days, now) if lapse < NEVER and lapse != w.mark else NEVER
 
 
 @rare
@@ -215,16 +220,14 @@ def plan(m, i, s, t, now):
         due = min(due, m.fee_until)
     if p.has_refunds == 1:
         due = min(due, m.refund_day)
-    if p.expiry == 3 and m.balance > 0:
+    if p.expiry == INACTIVE and m.balance > 0:
         due = min(due, max(now, lapse_at(m, t)))
     if p.has_incentives == 1:
         due = min(due, m.pull_until)
-        if p.has_timed == 1:
-            for k in range(len(t.timed)):
-                j = t.timed[k]
-                if t.incentives[j].event == POINTS_EXPIRING:
-                    s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
-                due = min(due, s.wallet[i, j].next)
+        if len(t.expiring) > 0:
+            announced(m, i, s, t, lapse_at(m, t), now)
+        for k in range(len(t.timed)):
+            due = min(due, s.wallet[i, t.timed[k]].next)
     m.due = due
 
 
@@ -246,31 +249,27 @@ def begin(m, i, s, t):
 @rule
 def bought(m, i, s, t, now):
     """A purchase restarts the clock of inactivity."""
-    if t.p[0].has_timed == 1:
-        for k in range(len(t.timed)):
-            j = t.timed[k]
-            x = t.incentives[j]
-            if x.event == INACTIVITY:
-                s.wallet[i, j].next = max(now + x.days, x.valid_from)
+    for k in range(len(t.waiting)):
+        j = t.waiting[k]
+        s.wallet[i, j].next = max(now + t.incentives[j].days, t.incentives[j].valid_from)
 
 
 @rare
 def moments(m, i, s, t, now, month, cell):
     """Everything of the incentive table that falls due at `now`, in the order of the table."""
-    if t.p[0].has_timed == 1:
-        for k in range(len(t.timed)):
-            j = t.timed[k]
+    for k in range(len(t.timed)):
+        j = t.timed[k]
+        if s.wallet[i, j].next <= now:
             x = t.incentives[j]
-            if s.wallet[i, j].next <= now:
-                reaches = x.message == 0 or m.muted == 0
-                if x.event == POINTS_EXPIRING:
-                    s.wallet[i, j].mark = lapse_at(m, t)
-                    reaches = reaches and s.wallet[i, j].mark < NEVER  # they have lapsed at this very moment
-                if reaches and grant(m, i, s, t, j, now, month, cell) and x.message == 1:
-                    send(m, i, s, t, j, now, cell)
-                if x.event == POINTS_EXPIRING:  # a grant does not announce itself
-                    s.wallet[i, j].mark = lapse_at(m, t)
-                s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
+            reaches = x.message == 0 or m.muted == 0
+            if x.event == POINTS_EXPIRING:
+                s.wallet[i, j].mark = lapse_at(m, t)
+                reaches = reaches and s.wallet[i, j].mark < NEVER  # they have lapsed at this very moment
+            if reaches and grant(m, i, s, t, j, now, month, cell) and x.message == 1:
+                send(m, i, s, t, j, now, cell)
+            if x.event == POINTS_EXPIRING:  # a grant does not announce itself
+                s.wallet[i, j].mark = lapse_at(m, t)
+            s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
     if m.pull_until <= now:
         see_coupons(m, i, s, t, now)
 
