@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
 
 from scenarios.composing import guess
+from scenarios.source_text import CsvSource, check_names
 from sim.errors import InputError
 
 ROWS = 65_536
@@ -22,7 +21,6 @@ INDEX = "__index_level_"
 
 _ALLOWED = "a .csv, .csv.gz, .parquet or .duckdb file, or a database URL such as postgresql://host/db#table"
 _TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-_SEPARATORS = (",", ";", "\t", "|")
 
 
 class Source(Protocol):
@@ -112,7 +110,7 @@ class FrameSource:
 
     def columns(self) -> list[str]:
         names = [str(column) for column in self.frame.columns]
-        _check_names(names, self.name)
+        check_names(names, self.name)
         return names
 
     def blocks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -124,91 +122,6 @@ class FrameSource:
 
 Where = str | Path | pd.DataFrame | FrameSource
 """A file, a database URL (`#table` names the table), or a data frame, which may carry a name"""
-
-
-@dataclass(frozen=True)
-class CsvSource:
-    """A text file with a header line, plain or gzipped, UTF-8; every column is read as text.
-
-    Fields are separated by what the header has most of: comma, semicolon, tab or bar.
-    """
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        return str(self.path)
-
-    def columns(self) -> list[str]:
-        _check_names(self._header()[0], self.name)
-        return self._header()[0]
-
-    def blocks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        reader = self._open(list(columns))
-        while reader is not None:
-            try:
-                batch = reader.read_next_batch()
-            except StopIteration:
-                return
-            except (pa.ArrowInvalid, OSError) as problem:
-                raise InputError(self._why(problem)) from None
-            if len(batch):
-                yield pa.Table.from_batches([batch])
-
-    def _open(self, columns: list[str]) -> Any:
-        """A reader of the rows; None where there are none."""
-        import pyarrow.csv
-
-        names, separator, rows = self._header()
-        if not rows:
-            return None
-        convert = {"strings_can_be_null": True, "null_values": [""], "include_columns": columns}
-        try:
-            return pyarrow.csv.open_csv(
-                self.path,
-                read_options=pyarrow.csv.ReadOptions(block_size=1 << 21, use_threads=False, column_names=names, skip_rows=1),
-                parse_options=pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=False),
-                convert_options=pyarrow.csv.ConvertOptions(**convert, column_types=dict.fromkeys(columns, pa.string())),
-            )
-        except (pa.ArrowInvalid, OSError) as problem:
-            raise InputError(self._why(problem)) from None
-
-    def _header(self) -> tuple[list[str], str, bool]:
-        """Names of the columns, the separator, and whether a row follows."""
-        try:
-            with self._text() as lines:
-                first = lines.readline()
-                rows = any(line.strip() for line in lines)
-        except UnicodeDecodeError:
-            raise InputError(self._why(None)) from None
-        except (OSError, EOFError) as problem:
-            raise InputError(f"{self.name}: is not a CSV table with a header ({problem})") from None
-        if not first.strip():
-            raise InputError(f"{self.name}: is empty; give a table with a header and rows")
-        separator = max(_SEPARATORS, key=first.count)
-        return [name.strip() for name in next(csv.reader([first], delimiter=separator))], separator, rows
-
-    def _text(self) -> IO[str]:
-        """The file as text, gzipped or not."""
-        if self.path.name.lower().endswith(".gz"):
-            return gzip.open(self.path, "rt", encoding="utf-8-sig", newline="")
-        return self.path.open(encoding="utf-8-sig", newline="")
-
-    def _why(self, problem: Exception | None) -> str:
-        """What is wrong with the first line that cannot be read."""
-        line = 0
-        try:
-            names, separator, _ = self._header() if problem is not None else ([], ",", False)
-            with self._text() as lines:
-                for line, row in enumerate(csv.reader(lines, delimiter=separator), 1):
-                    if row and names and len(row) != len(names):
-                        return f"{self.name}, line {line}: has {len(row)} fields; the header names {len(names)}"
-        except UnicodeDecodeError as wrong:
-            byte = wrong.object[wrong.start]
-            return f"{self.name}: found the byte 0x{byte:02X} after line {line}, allowed is UTF-8 text; save it as UTF-8"
-        except (OSError, EOFError, csv.Error) as wrong:
-            return f"{self.name}: is not a proper CSV table ({wrong})"
-        return f"{self.name}: is not a proper CSV table ({problem})"
 
 
 @dataclass(frozen=True)
@@ -338,12 +251,6 @@ def arrow_reader(relation: Any) -> Any:
     """The record batches of a DuckDB relation, whatever this version of DuckDB calls them."""
     reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     return reader(ROWS)
-
-
-def _check_names(names: list[str], place: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{place}: two columns are called {name!r}; each name must occur once")
 
 
 def _chosen(place: str, table: str | None, tables: list[str]) -> str:
