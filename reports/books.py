@@ -27,11 +27,11 @@ def statement_of(
 
     value: of a redeemed point, currency units, exact; default: what the rewards give (scenarios.finance.point_value). Without
     points, or where one is worth nothing, there are no books. opening: minor units of deferred revenue that they open with, in
-    all or by past cohort (`opening_of`).
+    all or by past cohort and tier (`opening_of`).
     The months beyond the forecast, where it has them, tell the books how points end; without them they see no redemption
     beyond the ages that the forecast itself reaches. Raises InputError where `value` is no number.
     """
-    longer = forecast.longer
+    longer, names = forecast.longer, forecast.tiers.names
     stated = scenario.population.members
     if forecast.members != stated and not forecast.provenance.get("snapshot"):
         note = (
@@ -58,6 +58,7 @@ def statement_of(
         found.rolls[found.middle],
         _cost(found, exact(scenario.economics.cost_per_point) * 100),
         replication=found.middle,
+        tiers=tuple(names) if len(names) > 1 else Statement.tiers,
         liability=found,
     )
 
@@ -78,14 +79,14 @@ def as_third_party(statement: Statement, payable: Number, role: Role) -> Stateme
 
 
 def opening_of(statement: Statement) -> Ints | None:
-    """(past cohorts,) minor units deferred at the start, for books of the same points under other terms; None without any.
+    """(past cohorts, tiers) minor units deferred at the start, for books of the same points under other terms; None without any.
 
     What a sale allocated to points was fixed then: terms that change later change the estimate, never the allocation.
     """
     if statement.roll is None or not (statement.roll.points.earned < 0).any():
         return None
     before = statement.roll.points.earned < 0
-    return np.asarray(statement.roll.opening[before, 0].sum(axis=1))
+    return np.asarray(statement.roll.opening[before, 0])
 
 
 def _cost(found: Liability, a_point: Fraction) -> CostView | None:

@@ -126,8 +126,8 @@ def heat_map(statement: Statement) -> Markup | None:
     cohorts = statement.forecast.cohorts
     months = len(cohorts.months)
     past = len(cohorts.earned) - 1 - months
-    issued = (cohorts.issued.sum(axis=2) + cohorts.opening)[:, past:-1].mean(axis=0)
-    redeemed = cohorts.redeemed[:, past:-1].mean(axis=0)
+    issued = (cohorts.issued.sum(axis=2) + cohorts.opening)[:, past:-1].sum(axis=2).mean(axis=0)
+    redeemed = cohorts.redeemed[:, past:-1].sum(axis=3).mean(axis=0)
     if not redeemed.any():
         return None
     ages = np.full((months, months), np.nan)

@@ -13,7 +13,8 @@ from reports.page import integer, money, percent
 from scenarios.finance.chain_ladder import Mack, mack
 from scenarios.finance.cost_view import CostView
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Forecast, spread_of
-from scenarios.finance.liability import Liability, gone_pending, pending
+from scenarios.finance.forecast_points import gone_pending, pending
+from scenarios.finance.liability import Liability
 from scenarios.finance.roll_forward import RollForward
 from scenarios.finance.third_party import ThirdParty
 from scenarios.finance.triangle import triangle_of

@@ -70,6 +70,10 @@ class Opening:
     """members to whom the joiners of a month and the fixed costs are in proportion"""
     next_key: int
     """key of the first member who joins"""
+    lot_tiers: Ints | None = None
+    """(n, past, tiers) the points of `lots` by the tier at which they were earned; None = not known: that of the member"""
+    pend_tiers: Ints | None = None
+    """(n, days + 1, tiers) those of `pend` likewise"""
 
     @property
     def n(self) -> int:
@@ -127,9 +131,18 @@ class Opening:
         chosen = np.asarray(rows)
         base = max(1, round(self.base * len(chosen) / max(1, self.n)))
         return replace(
-            self, members=self.members[chosen], lots=self.lots[chosen], pend=self.pend[chosen], quals=self.quals[chosen],
+            self, members=self.members[chosen], lots=self.lots[chosen], pend=self.pend[chosen],
+            lot_tiers=None if self.lot_tiers is None else self.lot_tiers[chosen],
+            pend_tiers=None if self.pend_tiers is None else self.pend_tiers[chosen], quals=self.quals[chosen],
             wallet=self.wallet[chosen], refunds=self.refunds[chosen], base=base,
         )  # fmt: skip
+
+    def by_tier(self, rows: slice = slice(None)) -> tuple[Ints, Ints]:
+        """(members, past, tiers) lots and (members, days + 1, tiers) pending points by the tier at which they were earned."""
+        if self.lot_tiers is not None and self.pend_tiers is not None:
+            return self.lot_tiers[rows], self.pend_tiers[rows]
+        own = np.arange(len(self.tiers)) == self.members["tier"][rows, None, None]
+        return self.lots[rows, :, None] * own, self.pend[rows, :, None] * own
 
     def install(self, chunk: Chunk, t: Tables, names: Sequence[str], first: int, count: int) -> None:
         """Put members first .. first + count into the first places of a chunk.
@@ -149,6 +162,12 @@ class Opening:
         for day in range(self.pend.shape[1]):
             due = min(day, width - 1)
             chunk.pend[:count, due % width] += self.pend[rows, day]
+        if len(chunk.lot_tiers):
+            lots, pend = self.by_tier(rows)
+            for k in range(self.past):
+                chunk.lot_tiers[:count].reshape(count, slots, -1)[:, (k - self.past) % slots] += lots[:, k]
+            for day in range(pend.shape[1]):
+                chunk.pend_tiers[:count].reshape(count, width, -1)[:, min(day, width - 1) % width] += pend[:, day]
         waiting = chunk.pend[:count] > 0
         m["pend_day"] = np.where(waiting.any(axis=1), waiting.argmax(axis=1), NEVER)
         if self.refunds.shape[1]:  # as many days as the tables have, or fewer
@@ -164,13 +183,13 @@ class Opening:
 
 
 def opening_after(
-    scenario: Scenario, t: Tables, left: dict[int, int], members: Array, lots: Ints, pend: Ints, quals: Array, wallet: Array,
-    refunds: Array,
+    scenario: Scenario, t: Tables, left: dict[int, int], members: Array, lots: Ints, pend: Ints, lot_tiers: Ints,
+    pend_tiers: Ints, quals: Array, wallet: Array, refunds: Array,
 ) -> Opening:  # fmt: skip
     """The opening of a run that begins where this one ended.
 
-    left: minor units left of each budgeted incentive, by its number; members, lots, pend, quals, wallet, refunds: as in
-    sim.state.Chunk, of everybody.
+    left: minor units left of each budgeted incentive, by its number; members .. refunds: as in sim.state.Chunk, of
+    everybody.
     """
     p = t.p[0]
     days, months = int(p["end"]), len(t.months)
@@ -182,18 +201,19 @@ def opening_after(
     m["month_bought"] -= months
     oldest = np.where(m["balance"] > 0, m["oldest"] - months, 0)
     past = max(1, -int(oldest.min(initial=-1)))
-    aged = np.zeros((len(m), past), np.int64)
-    slots = lots.shape[1]
+    slots, width = lots.shape[1], pend.shape[1]
+    known = len(lot_tiers) > 0
+    whose = lot_tiers.reshape(len(m), slots, -1) if known else lots[:, :, None]
+    aged = np.zeros((len(m), past, whose.shape[2]), np.int64)
     everyone = np.arange(len(m))
     for step in range(min(slots, past)):
         month = oldest + step  # of the lot that lies so many months after the oldest
-        held = np.where((m["balance"] > 0) & (month < 0), lots[everyone, (month + months) % slots], 0)
-        aged[everyone, np.where(month < 0, month + past, 0)] += held
+        there = (m["balance"] > 0) & (month < 0)
+        aged[everyone, np.where(month < 0, month + past, 0)] += np.where(
+            there[:, None], whose[everyone, (month + months) % slots], 0
+        )
     m["oldest"] = oldest
-    width = pend.shape[1]
-    due = np.zeros_like(pend)
-    for day in range(width):
-        due[:, day] = pend[:, (days + day) % width]
+    turned = (days + np.arange(width)) % width
     waiting = np.zeros((len(m), refunds.shape[1] if len(refunds) else 0), REFUND)
     for day in range(waiting.shape[1]):
         waiting[:, day] = refunds[:, (days + day) % waiting.shape[1]]
@@ -217,8 +237,10 @@ def opening_after(
         month_zero=int(p["month_zero"]) + months,
         level_days=float(p["level_days"]) + days,
         members=m,
-        lots=aged,
-        pend=due,
+        lots=aged.sum(axis=2),
+        pend=pend[:, turned],
+        lot_tiers=aged if known else None,
+        pend_tiers=pend_tiers.reshape(len(m), width, -1)[:, turned] if known else None,
         quals=rolled,
         wallet=purse[:, : len(names)],
         refunds=waiting,

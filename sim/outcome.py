@@ -30,8 +30,8 @@ class Outcome:
     survival: Ints
     """(cohorts, months, 2) members not lapsed at month end, with the programme and without; cohort 0 was there at the start"""
     cohorts: Ints
-    """(past months + months + 1, months, 4) points by month of credit (the last row: after the run) and month: issued, redeemed,
-    expired, clawed back; empty where cohorts were not asked for"""
+    """(past months + months + 1, months, tiers, 4) points by month of credit (the last row: after the run), month and tier at
+    which they were earned: issued, redeemed, expired, clawed back; empty where cohorts were not asked for"""
     migration: Ints
     """(tiers, tiers) members from the tier in the middle of the run to the tier at its end"""
     repurchase: Ints
@@ -101,7 +101,7 @@ class _Sums:
             if self.keep:
                 self.kept[first] = (m.copy(), chunk.watch.copy())
             if self.keep_state:
-                kept = (m, chunk.lots, chunk.pend, chunk.quals, chunk.wallet, chunk.refunds)
+                kept = (m, chunk.lots, chunk.pend, chunk.lot_tiers, chunk.pend_tiers, chunk.quals, chunk.wallet, chunk.refunds)
                 self.states[first] = tuple(array.copy() for array in kept)
 
 

@@ -22,6 +22,11 @@ class Chunk(NamedTuple):
     """(n, slots) open points by month of credit modulo slots"""
     pend: Ints
     """(n, pending_days + 1) pending points by due day modulo that"""
+    lot_tiers: Ints
+    """(n or 0, slots * tiers) the points of `lots` by the tier at which they were earned, tiers of a lot side by side; no row
+    where cohorts are not kept"""
+    pend_tiers: Ints
+    """(n or 0, (pending_days + 1) * tiers) those of `pend` likewise"""
     quals: Array
     """(n, months of a rolling window or 1) of QUALIFYING, by month modulo that"""
     wallet: Array
@@ -33,8 +38,8 @@ class Chunk(NamedTuple):
     survival: Ints
     """(cohorts, months, 2) members not lapsed at month end: with the programme, without"""
     cohorts: Ints
-    """(past months + months + 1, months, 4) points by month of credit and month: issued, redeemed, expired, clawed back; the last
-    row is credited after the run. Size 0 where cohorts are not kept"""
+    """(past months + months + 1, months, tiers, 4) points by month of credit, month and tier of earning: issued, redeemed,
+    expired, clawed back; the last row is credited after the run. Size 0 where cohorts are not kept"""
     watch: Ints
     """(n or 0, periods, watched) what single members did in each watched period; see WATCHED"""
     spent_at: Floats
@@ -57,7 +62,7 @@ class Chunk(NamedTuple):
         """Room for `n` new members in the memory of this chunk, which has at least as many."""
         for name, array in zip(self._fields, self, strict=True):
             array.fill(-1 if name == "ahead_of" else 0) if array.dtype.names is None else array.view(np.int64).fill(0)
-        many = ("members", "lots", "pend", "quals", "wallet", "refunds", "watch")
+        many = ("members", "lots", "pend", "lot_tiers", "pend_tiers", "quals", "wallet", "refunds", "watch")
         return self._replace(**{name: getattr(self, name)[:n] for name in many})
 
     def restore(self, snapshot: Chunk) -> None:
@@ -73,10 +78,11 @@ WATCHED = ("purchases", "paid", "list_value", "benefit_cost", "redemptions", "po
 (W_PURCHASES, W_PAID, W_LIST, W_COST, W_REDEMPTIONS, W_POINTS, W_MESSAGES, W_FEES) = range(len(WATCHED))
 
 LAYOUT = {
-    "members": (MEMBER, "*"), "lots": (np.int64, "**"), "pend": (np.int64, "**"), "quals": (QUALIFYING, "**"),
+    "members": (MEMBER, "*"), "lots": (np.int64, "**"), "pend": (np.int64, "**"),
+    "lot_tiers": (np.int64, "**"), "pend_tiers": (np.int64, "**"), "quals": (QUALIFYING, "**"),
     "wallet": (WALLET, "**"), "refunds": (REFUND, "**"),
     "cube": (np.int64, ("*", tally.SIZE)), "survival": (np.int64, ("*", "*", 2)),
-    "cohorts": (np.int64, ("*", "*", 4)),
+    "cohorts": (np.int64, ("*", "*", "*", 4)),
     "watch": (np.int64, ("*", "*", len(WATCHED))), "spent_at": (np.float64, "*"), "spent": (np.int64, ("*", 3)),
     "n_spent": (np.int64, "*"), "ahead": (np.float64, ("*", 2, len(LUCK), "*")), "ahead_of": (np.int64, ("*", 2, 2)),
 }  # fmt: skip
@@ -91,12 +97,14 @@ def empty_chunk(t: Tables, n: int, capacity: int = 0, visits: int = 1) -> Chunk:
         members=np.zeros(n, MEMBER),
         lots=np.zeros((n, int(p["slots"])), np.int64),
         pend=np.zeros((n, int(p["pending_days"]) + 1), np.int64),
+        lot_tiers=np.zeros((n if p["cohorts"] else 0, int(p["slots"]) * len(t.tiers)), np.int64),
+        pend_tiers=np.zeros((n if p["cohorts"] else 0, (int(p["pending_days"]) + 1) * len(t.tiers)), np.int64),
         quals=np.zeros((n, rolling), QUALIFYING),
         wallet=np.zeros((n, max(1, len(t.incentives))), WALLET),
         refunds=np.zeros((n if p["has_refunds"] else 0, int(p["refund_slots"])), REFUND),
         cube=np.zeros((len(t.months) * len(t.tiers) * len(t.segments), tally.SIZE), np.int64),
         survival=np.zeros((len(t.months) + 1, len(t.months), 2), np.int64),
-        cohorts=np.zeros((int(p["past"]) + len(t.months) + 1, len(t.months), 4) if p["cohorts"] else (0, 0, 4), np.int64),
+        cohorts=np.zeros(_cohorts(t) if p["cohorts"] else (0, 0, 0, 4), np.int64),
         watch=np.zeros((n if p["watch_periods"] else 0, max(1, int(p["watch_periods"])), len(WATCHED)), np.int64),
         spent_at=np.zeros(capacity, np.float64),
         spent=np.zeros((capacity, 3), np.int64),
@@ -104,3 +112,7 @@ def empty_chunk(t: Tables, n: int, capacity: int = 0, visits: int = 1) -> Chunk:
         ahead=np.zeros((visits, 2, len(LUCK), AHEAD), np.float64),
         ahead_of=np.full((visits, 2, 2), -1, np.int64),
     )
+
+
+def _cohorts(t: Tables) -> tuple[int, int, int, int]:
+    return int(t.p["past"][0]) + len(t.months) + 1, len(t.months), len(t.tiers), 4

@@ -60,6 +60,13 @@ def check(chunk: Chunk) -> None:
     assert (chunk.pend >= 0).all()
     np.testing.assert_array_equal(chunk.lots.sum(axis=1), m["balance"])
     np.testing.assert_array_equal(chunk.pend.sum(axis=1), m["pending"])
+    if len(chunk.lot_tiers):  # by tier of earning, lot by lot
+        for pool, tiers in ((chunk.lots, chunk.lot_tiers), (chunk.pend, chunk.pend_tiers)):
+            assert (tiers >= 0).all()
+            np.testing.assert_array_equal(tiers.reshape(*pool.shape, -1).sum(axis=2), pool)
+        gone = chunk.cohorts.sum(axis=(0, 1))
+        held = sum(tiers.reshape(-1, len(gone)).sum(axis=0) for tiers in (chunk.lot_tiers, chunk.pend_tiers))
+        np.testing.assert_array_equal(gone[:, 0] - gone[:, 1:].sum(axis=1), held)
     assert (m["debt"] >= 0).all()
     assert (m["balance"][m["debt"] > 0] == 0).all()
     parts = tally.BOTH_LIST, tally.GAINED_LIST, tally.KEPT_LIST
@@ -90,7 +97,7 @@ def markets(draw):
 @given(programme=programmes(), market=markets(), seed=st.integers(0, 1000))
 def test_conservation(programme: dict, market: dict, seed: int) -> None:
     """One member a chunk: what holds for the chunk holds for the member."""
-    t = compile_tables(scenario({**RICH, "programme": programme, "market": market}), members=12, seed=seed)
+    t = compile_tables(scenario({**RICH, "programme": programme, "market": market}), members=12, seed=seed, cohorts=seed % 2 == 0)
     crew = Crew(t, chunk=1, stays=True, threads=1)
     for moment in (1.0, 17.0, 31.0, 90.0, 91.0, 181.0, 300.0, 455.0):
         crew.advance(moment)
@@ -110,8 +117,8 @@ def test_a_lapsed_lot_never_takes_spent_points() -> None:
     named = Tables(*(_named(a) for a in t))
     s = Chunk(*(_named(a) for a in empty_chunk(t, 1)))
     m = s.members[0]
-    ledger.credit(m, 0, s, named, 100, 0, 0)
-    ledger.credit(m, 0, s, named, 50, 1, 0)
+    ledger.credit(m, 0, s, named, 100, 0, 0, 0)
+    ledger.credit(m, 0, s, named, 50, 0, 1, 0)
     ledger.burn(m, 0, s, named, 70, 1, C_REDEEMED)
     ledger.lapse_lots(m, 0, s, named, 2, 0)
     assert m.balance == 50
@@ -119,7 +126,30 @@ def test_a_lapsed_lot_never_takes_spent_points() -> None:
     ledger.burn(m, 0, s, named, 50, 2, C_REDEEMED)
     ledger.lapse_lots(m, 0, s, named, 3, 0)
     assert (m.balance, s.cube[0, tally.POINTS_EXPIRED]) == (0, 30)
-    ledger.credit(m, 0, s, named, 20, 3, 0)
-    ledger.credit(m, 0, s, named, 20, 4, 0)
+    ledger.credit(m, 0, s, named, 20, 0, 3, 0)
+    ledger.credit(m, 0, s, named, 20, 0, 4, 0)
     ledger.burn(m, 0, s, named, 40, 4, C_REDEEMED)  # across lots to the very last point
     assert m.balance == 0
+
+
+def test_of_a_lot_the_points_of_the_lowest_tier_go_first() -> None:
+    """First in, first out by month of credit, whatever the tier; within a month from the lowest tier of earning up."""
+    from sim.reference import _named
+    from sim.rules import ledger
+    from sim.state import C_CLAWED_BACK, C_EXPIRED, empty_chunk
+    from sim.tables import Tables
+
+    t = compile_tables(scenario(RICH), members=1, cohorts=True)
+    named = Tables(*(_named(a) for a in t))
+    s = Chunk(*(_named(a) for a in empty_chunk(t, 1)))
+    m = s.members[0]
+    for points, tier, month in ((30, 2, 0), (20, 0, 1), (50, 2, 1), (10, 1, 1)):
+        ledger.credit(m, 0, s, named, points, tier, month, 0)
+    ledger.burn(m, 0, s, named, 65, 1, C_REDEEMED)  # all of month 0, then 20 and 10, then 5 of the highest
+    assert s.cohorts[0, 1, :, C_REDEEMED].tolist() == [0, 0, 30]
+    assert s.cohorts[1, 1, :, C_REDEEMED].tolist() == [20, 10, 5]
+    ledger.claw_back(m, 0, s, named, 15, 40.0, 1, 59.0, 2, 0)
+    assert s.cohorts[1, 2, :, C_CLAWED_BACK].tolist() == [0, 0, 15]
+    ledger.lapse_all(m, 0, s, named, 3, 0)
+    assert s.cohorts[1, 3, :, C_EXPIRED].tolist() == [0, 0, 30]
+    assert s.lot_tiers.sum() == 0 == m.balance

@@ -140,9 +140,9 @@ def test_cohorts_add_up_to_the_ledger(rule: str, pending: int) -> None:
         opening[past + month] += first.state.pend[:, day].sum()
     for o, before in ((whole, np.zeros(len(whole.cohorts), np.int64)), (rest, opening)):
         for column, name in enumerate(("points_issued", "points_redeemed", "points_expired", "points_clawed_back")):
-            np.testing.assert_array_equal(o.cohorts[..., column].sum(axis=0), o.by_month(name), err_msg=name)
+            np.testing.assert_array_equal(o.cohorts[..., column].sum(axis=(0, 2)), o.by_month(name), err_msg=name)
             assert o.total(name) > 0
-        moves = o.cohorts[..., 0] - o.cohorts[..., 1:].sum(axis=-1)
+        moves = (o.cohorts[..., 0] - o.cohorts[..., 1:].sum(axis=-1)).sum(axis=2)
         open_points = before[:, None] + moves.cumsum(axis=1)
         assert (open_points >= 0).all()
         np.testing.assert_array_equal(open_points.sum(axis=0), o.by_month("outstanding") + o.by_month("pending"))
@@ -159,12 +159,31 @@ def test_cohorts_agree_with_the_reference_and_change_nothing() -> None:
     assert plain.cohorts.size == 0
 
 
+def test_points_keep_the_tier_at_which_they_were_earned_over_a_break() -> None:
+    """The second part knows it from the first; where nobody kept it, points count as earned at the tier that the member is in."""
+    s = scenario(RICH, horizon={"months": 12})
+    whole, first, rest = in_two(s, 7, 300, seed=6, cohorts=True)
+    assert first.state is not None and first.state.lot_tiers is not None
+    past = first.state.past
+    np.testing.assert_array_equal(rest.cohorts[past:], whole.cohorts[7:, 7:])
+    np.testing.assert_array_equal(rest.cohorts[:past], whole.cohorts[7 - past : 7, 7:])
+    np.testing.assert_array_equal(first.state.lot_tiers.sum(axis=2), first.state.lots)
+    unknown = simulate(cut(s, 7), members=300, seed=6, keep_state=True).state
+    assert unknown is not None and unknown.lot_tiers is None
+    lots, pend = unknown.by_tier()
+    own = np.take_along_axis(lots, unknown.members["tier"][:, None, None], axis=2)[..., 0]
+    np.testing.assert_array_equal(own, unknown.lots)
+    assert lots.sum() + pend.sum() == unknown.outstanding
+    known = first.state.lot_tiers.sum(axis=(0, 1))
+    assert (known > 0).all() and (known != lots.sum(axis=(0, 1))).any()
+
+
 def test_points_lapse_when_their_cohort_does() -> None:
     """Rolling expiry after 3 months: a cohort expires in one month, the third after its own, and nowhere else."""
     base = {k: v for k, v in RICH["programme"].items() if k != "card_valid_months"}
     base["rewards"] = [r for r in base["rewards"] if r["name"] == "mug"]
     o = simulate(scenario({**RICH, "programme": base}), members=800, seed=2, cohorts=True)
-    expired = o.cohorts[:-1, :, 2]
+    expired = o.cohorts[:-1, :, :, 2].sum(axis=2)
     cohort, month = np.nonzero(expired)
     assert set((month - cohort).tolist()) == {3}
 
@@ -179,9 +198,9 @@ def test_a_shorter_validity_lapses_with_the_first_month() -> None:
                        horizon={"months": 4, "start": first.state.start})  # fmt: skip
     o = simulate(shorter, seed=5, opening=first.state, cohorts=True)
     # lots credited 3 months before the start or earlier are overdue at the start, those of 2 before lapse on time
-    left = o.cohorts[: first.state.past - 2, :, 1:].sum(axis=(1, 2))
+    left = o.cohorts[: first.state.past - 2, ..., 1:].sum(axis=(1, 2, 3))
     np.testing.assert_array_equal(left, first.state.lots[:, : first.state.past - 2].sum(axis=0))
-    assert o.cohorts[: first.state.past - 3, 1:, 2].sum() == 0
+    assert o.cohorts[: first.state.past - 3, 1:, :, 2].sum() == 0
 
 
 def test_budgets_go_on_where_they_were() -> None:

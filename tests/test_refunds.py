@@ -78,20 +78,20 @@ def one(clawback: str = "negative", pending: int = 0) -> tuple:
 
 
 def moved(s: Chunk, column: int) -> list[int]:
-    return s.cohorts[:, :, column].sum(axis=1)[:4].tolist()
+    return s.cohorts[..., column].sum(axis=(1, 2))[:4].tolist()
 
 
 def test_a_refund_after_redemption_leaves_the_right_negative_balance() -> None:
     """100 earned and spent, 30 earned; the purchase of the 100 is returned: 30 are there, 70 are owed, and later points repay."""
     m, s, t = one()
-    ledger.credit(m, 0, s, t, 100, 0, 0)
+    ledger.credit(m, 0, s, t, 100, 0, 0, 0)
     ledger.burn(m, 0, s, t, 100, 0, C_REDEEMED)
-    ledger.credit(m, 0, s, t, 30, 1, 0)
+    ledger.credit(m, 0, s, t, 30, 0, 1, 0)
     ledger.claw_back(m, 0, s, t, 100, 5.0, 0, 40.0, 1, 0)
     assert (m.balance, m.debt, s.cube[0, tally.POINTS_CLAWED_BACK]) == (0, 70, 30)
-    ledger.credit(m, 0, s, t, 50, 2, 0)
+    ledger.credit(m, 0, s, t, 50, 0, 2, 0)
     assert (m.balance, m.debt) == (0, 20)
-    ledger.credit(m, 0, s, t, 50, 3, 0)
+    ledger.credit(m, 0, s, t, 50, 0, 3, 0)
     assert (m.balance, m.debt, s.cube[0, tally.POINTS_CLAWED_BACK]) == (30, 0, 100)
     assert moved(s, C_CLAWED_BACK) == [0, 30, 50, 20]
     assert s.lots[0].sum() == 30
@@ -100,7 +100,7 @@ def test_a_refund_after_redemption_leaves_the_right_negative_balance() -> None:
 @pytest.mark.parametrize(("clawback", "left", "taken"), [("to_zero", 0, 30), ("none", 30, 0)])
 def test_a_programme_may_stop_at_zero_or_let_points_be(clawback: str, left: int, taken: int) -> None:
     m, s, t = one(clawback)
-    ledger.credit(m, 0, s, t, 30, 0, 0)
+    ledger.credit(m, 0, s, t, 30, 0, 0, 0)
     ledger.claw_back(m, 0, s, t, 100, 5.0, 0, 19.0, 0, 0)
     assert (m.balance, m.debt, s.cube[0, tally.POINTS_CLAWED_BACK]) == (left, 0, taken)
 
@@ -108,7 +108,7 @@ def test_a_programme_may_stop_at_zero_or_let_points_be(clawback: str, left: int,
 def test_the_very_points_go_first_then_the_oldest() -> None:
     m, s, t = one()
     for month, points in ((0, 10), (1, 20), (2, 40), (3, 80)):
-        ledger.credit(m, 0, s, t, points, month, 0)
+        ledger.credit(m, 0, s, t, points, 0, month, 0)
     ledger.claw_back(m, 0, s, t, 55, 70.0, 2, 95.0, 3, 0)
     assert moved(s, C_CLAWED_BACK) == [10, 5, 40, 0]
     assert (m.balance, m.oldest) == (95, 1)

@@ -128,7 +128,7 @@ def test_the_books_learn_from_what_happens(base):
     to_come = np.array([expected[:, -1].sum() - roll.points.redeemed_so_far()[:, -1].sum() for expected, roll in pairs])
     last = len(base.forecast.months)
     cohorts = found.rolls[0].points.earned.size
-    truth = longer.cohorts.redeemed[:, :cohorts, last:].sum(axis=(1, 2))
+    truth = longer.cohorts.redeemed[:, :cohorts, last:].sum(axis=(1, 2, 3))
     assert to_come.mean() == pytest.approx(truth.mean(), rel=0.02)
     assert np.abs(to_come / truth - 1).max() < 0.25
     assert sum(np.abs(roll.total()["change_of_estimate"]).sum() for roll in found.rolls) > 0

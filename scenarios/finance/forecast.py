@@ -155,9 +155,9 @@ class _Run:
     points: Ints
     """(point lines, months)"""
     cohorts: Ints
-    """(past + months + 1, months, 4)"""
+    """(past + months + 1, months, tiers, 4)"""
     opening: Ints
-    """(past + months + 1,)"""
+    """(past + months + 1, tiers)"""
     tiers: Ints
     """(6, tiers, months)"""
     tiers_opening: Ints
@@ -168,10 +168,11 @@ class _Run:
             return self
         rows = self.past + months
         later = self.cohorts[rows:, :months].sum(axis=0, keepdims=True)
+        held = self.opening[rows:].sum(axis=0, keepdims=True)
         return replace(
             self, lines=self.lines[:months], points=self.points[:, :months],
             cohorts=np.concatenate([self.cohorts[:rows, :months], later]),
-            opening=np.append(self.opening[:rows], self.opening[rows:].sum()), tiers=self.tiers[..., :months],
+            opening=np.concatenate([self.opening[:rows], held]), tiers=self.tiers[..., :months],
         )  # fmt: skip
 
 
@@ -215,13 +216,14 @@ def _lines(o: Outcome) -> Floats:
 
 
 def _by_cohort(opening: Opening | None, o: Outcome) -> Ints:
-    """(past + months + 1,) points open at the start by month of credit."""
-    found = np.zeros(len(o.cohorts), np.int64)
+    """(past + months + 1, tiers) points open at the start by month of credit and tier of earning."""
+    found = np.zeros((len(o.cohorts), len(o.tables.tiers)), np.int64)
     if opening is not None:
-        found[: opening.past] = opening.lots.sum(axis=0)
+        lots, pend = opening.by_tier()
+        found[: opening.past] = lots.sum(axis=0)
         ends = o.tables.months["end"]
-        for day in range(opening.pend.shape[1]):
-            found[opening.past + int(np.searchsorted(ends, day, side="right"))] += opening.pend[:, day].sum()
+        for day in range(pend.shape[1]):
+            found[opening.past + int(np.searchsorted(ends, day, side="right"))] += pend[:, day].sum(axis=0)
     return found
 
 
@@ -296,8 +298,8 @@ def _worth(values: Floats, scenario: Scenario) -> Floats:
 def _cohorts(scenario: Scenario, runs: list[_Run], months: list[dt.date]) -> Cohorts:
     """Every replication on the same rows, however far back the points of its members go."""
     past = max(run.past for run in runs)
-    cohorts = np.stack([np.pad(run.cohorts, ((past - run.past, 0), (0, 0), (0, 0))) for run in runs])
-    opening = np.stack([np.pad(run.opening, (past - run.past, 0)) for run in runs])
+    cohorts = np.stack([np.pad(run.cohorts, ((past - run.past, 0), (0, 0), (0, 0), (0, 0))) for run in runs])
+    opening = np.stack([np.pad(run.opening, ((past - run.past, 0), (0, 0))) for run in runs])
     if (opening != opening[0]).any():
         raise RuntimeError("the points that members start with differ between replications")
     return Cohorts(

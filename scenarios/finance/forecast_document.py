@@ -58,10 +58,11 @@ NaN where one replication shows no spread."""
 
 @dataclass(frozen=True)
 class Cohorts:
-    """Points by the month in which they became spendable, of every replication; whole points.
+    """Points by the month in which they became spendable and the tier at which they were earned, of every replication; whole.
 
     opening + issued - redeemed - expired - clawed back, summed over months, is what is left of a cohort. With pending days a
-    cohort holds what becomes spendable in its month, and its issue may lie in the months before.
+    cohort holds what becomes spendable in its month, and its issue may lie in the months before. Points are spent first in,
+    first out; of those of one month, the ones earned at the lowest tier go first.
     """
 
     earned: list[dt.date | None]
@@ -70,18 +71,18 @@ class Cohorts:
     months: list[dt.date]
     """(months,) last day of each month of the forecast"""
     opening: Ints
-    """(cohorts,) points open at the start, pending ones included; 0 without a snapshot"""
+    """(cohorts, tiers) points open at the start, pending ones included; 0 without a snapshot"""
     issued: Ints
-    """(replications, cohorts, months)"""
+    """(replications, cohorts, months, tiers)"""
     redeemed: Ints
-    """(replications, cohorts, months)"""
+    """(replications, cohorts, months, tiers)"""
     expired: Ints
-    """(replications, cohorts, months)"""
+    """(replications, cohorts, months, tiers)"""
     clawed_back: Ints
-    """(replications, cohorts, months) of lots still open, and of those that repay what is owed"""
+    """(replications, cohorts, months, tiers) of lots still open, and of those that repay what is owed"""
 
     def outstanding(self) -> Ints:
-        """(replications, cohorts, months) points open at each month end."""
+        """(replications, cohorts, months, tiers) points open at each month end."""
         moves = self.issued - self.redeemed - self.expired - self.clawed_back
         return np.asarray(self.opening[None, :, None] + moves.cumsum(axis=2))
 

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from scenarios.finance.forecast_document import Cohorts, Forecast, spread_of
-from scenarios.finance.points import PointsLedger, expected_points, ledger
+from scenarios.finance.forecast_points import Rates, cut, gone_pending, ledger_of, pending, rates_of
+from scenarios.finance.points import PointsLedger, expected_points
 from scenarios.finance.roll_forward import LINES, Books, Breakage, Contracts, RollForward, roll_forward
 from scenarios.finance.rounding import Exact, Number, Rule, exact, exact_array, largest_remainder
 from sim.errors import InputError
@@ -38,9 +39,9 @@ class Liability:
     and not of a cohort), points (issued, or open at the start; mean), COLUMNS of the ultimate redemption rate, completed (the
     part of the mean rate that lies after the simulated period)"""
     rolls: list[RollForward]
-    """the books of each replication; cohorts as in `rates`, one tier"""
+    """the books of each replication; cohorts as in `rates`, by tier of earning"""
     expected: list[Ints]
-    """points expected ever to be redeemed as each of them sees it at month ends, (cohorts, months, 1)"""
+    """points expected ever to be redeemed as each of them sees it at month ends, (cohorts, months, tiers)"""
     pending: Ints
     """(replications, months) points issued and not yet spendable, which the books take up when they become so"""
     middle: int
@@ -81,14 +82,14 @@ def liability(
     books, the first of the forecast's; the later ones only tell how the points end, so make the forecast as much longer as points
     live; probability: of redemption at inception, the same for all cohorts; default: the simulated rate of each; opening: minor
     units deferred at the start for the points that members start with, as in the closing books of the period before: (past
-    cohorts,), or their sum, which is split in proportion to the default: those points at the share of a sale that the first
+    cohorts, tiers), or their sum, which is split in proportion to the default: those points at the share of a sale that the first
     month's points get, over all replications.
 
     The transaction price of a cohort are the net sales of its month before refunds: what is clawed back takes its part along.
     What is expected at a month end is what was redeemed in this course of events, and of the points outstanding the share that
     all replications together still redeem; where it redeemed more or less than they, the books show a change of estimate. The
     rate of a cohort that the end of the forecast cuts off is completed with the shares that older cohorts redeem at the ages it
-    has not reached (the additive method); an age that no cohort has reached counts nothing. A stated `probability` is the
+    has not reached (scenarios.finance.forecast_points.rates_of). A stated `probability` is the
     expectation of every month end too.
 
     Raises InputError for a value that is not positive, or months beyond the forecast.
@@ -98,24 +99,22 @@ def liability(
         raise InputError(f"months: found {window}, the forecast has {len(forecast.months)}")
     if exact(value) <= 0:
         raise InputError(f"value: found {value}, a redeemed point is worth more than 0 minor units")
-    everything = [_ledger(forecast.cohorts, k, len(forecast.months)) for k in range(len(forecast.values))]
-    rates, completed = _rates(everything)
-    mean = _mean_rates(everything) + completed
+    everything = [ledger_of(forecast.cohorts, k) for k in range(len(forecast.values))]
+    rates = rates_of(everything)
     kept = everything[0].earned < window
-    chance = np.full(int(kept.sum()), exact(probability) if probability is not None else 0, dtype=object)
-    if probability is None:
-        chance = exact_array(np.round(mean[kept], 6), chance.shape)
-    to_come = _to_come(everything, completed)[kept, :window]
+    cell = everything[0].issued[kept].shape
+    chance = exact_array(np.round(rates.mean[kept], 6) if probability is None else exact(probability), cell)
+    to_come = rates.to_come[kept, :window]
     deferred = _opening(forecast, everything, kept, exact(value) * chance, opening)
     rolls, expectations = [], []
     for k, points in enumerate(everything):
-        books = _cut(points, kept, window)
-        sales = _sales(forecast, k, books)
+        books = cut(points, kept, window)
+        sales = _sales(forecast, k, books, exact(value) * chance)
         contracts = Contracts(sales=sales, value=exact(value), probability=chance)
         if probability is None:
-            expected = books.redeemed_so_far() + np.rint(books.outstanding() * to_come[:, :, None]).astype(np.int64)
+            expected = books.redeemed_so_far() + np.rint(books.outstanding() * to_come).astype(np.int64)
         else:
-            expected = expected_points(np.broadcast_to(chance[:, None], (len(chance), window)), books)
+            expected = expected_points(np.broadcast_to(chance[:, None], books.redeemed.shape), books)
         start = _opening_books(books, deferred, chance)
         rolls.append(roll_forward(books, contracts, expected, breakage=breakage, rule=rule, opening=start))
         expectations.append(expected)
@@ -125,7 +124,7 @@ def liability(
         currency=forecast.currency,
         months=forecast.months[:window],
         lines=_lines(rolls, forecast.months[:window]),
-        rates=_rate_table(forecast.cohorts, everything, rates, completed, kept),
+        rates=_rate_table(forecast.cohorts, everything, rates, kept),
         rolls=rolls,
         expected=expectations,
         pending=pending(forecast.cohorts)[:, :window],
@@ -145,110 +144,43 @@ def change(before: Liability, after: Liability) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({"month": before.months}), pd.DataFrame(found, columns=list(COLUMNS))], axis=1)
 
 
-def _ledger(cohorts: Cohorts, k: int, months: int) -> PointsLedger:
-    """Spendable points of one replication: a cohort begins with its month of credit, net of what lapsed or was
-    clawed back while pending."""
-    past = len(cohorts.earned) - 1 - months
-    earned = np.arange(-past, months)
-    issued, redeemed, expired, clawed = (
-        a[k, :-1] for a in (cohorts.issued, cohorts.redeemed, cohorts.expired, cohorts.clawed_back)
-    )
-    early = np.arange(months) < earned[:, None]
-    all_issued = cohorts.opening[:-1] + issued.sum(axis=1) - np.where(early, expired + clawed, 0).sum(axis=1)
-    return ledger(earned, all_issued, redeemed, np.where(early, 0, expired), np.where(early, 0, clawed))
-
-
-def gone_pending(cohorts: Cohorts, k: int, name: str) -> Ints:
-    """(months,) points of replication `k` that were "expired" or "clawed_back" before they became spendable."""
-    months = len(cohorts.months)
-    past = len(cohorts.earned) - 1 - months
-    earned = np.arange(-past, months + 1)
-    return np.asarray(np.where(np.arange(months) < earned[:, None], getattr(cohorts, name)[k], 0).sum(axis=0))
-
-
-def pending(cohorts: Cohorts) -> Ints:
-    """(replications, months) points of cohorts whose month is still to come."""
-    months = len(cohorts.months)
-    past = len(cohorts.earned) - 1 - months
-    earned = np.arange(-past, months + 1)
-    return np.asarray(np.where(np.arange(months) < earned[:, None], cohorts.outstanding(), 0).sum(axis=1))
-
-
-def _cut(points: PointsLedger, kept: Array, window: int) -> PointsLedger:
-    return ledger(
-        points.earned[kept], points.issued[kept, 0], points.redeemed[kept, :window, 0], points.expired[kept, :window, 0],
-        points.clawed_back[kept, :window, 0],
-    )
-
-
-def _sales(forecast: Forecast, k: int, points: PointsLedger) -> Ints:
-    """(cohorts,) sales of the month of earning, refunds not yet taken off, minor units; 0 for cohorts from before."""
+def _sales(forecast: Forecast, k: int, points: PointsLedger, price: Exact) -> Ints:
+    """(cohorts, tiers) sales of the month of earning, refunds not yet taken off, minor units; 0 for cohorts from before. The
+    month's sales are split in proportion to the stand-alone price of the points earned at each tier (`price`: of one)."""
     net = np.rint((forecast.of("net_sales")[k] + forecast.of("refunds")[k]) * 100).astype(np.int64)
-    return np.where(points.earned >= 0, net[np.maximum(points.earned, 0)], 0)
-
-
-def _mean_rates(everything: list[PointsLedger]) -> Floats:
-    """(cohorts,) points redeemed within the forecast / points not clawed back, over all replications together."""
-    redeemed = sum(points.redeemed.sum(axis=(1, 2)) for points in everything)
-    issued = sum(_standing(points) for points in everything)
-    return np.asarray(redeemed / np.maximum(issued, 1))
-
-
-def _standing(points: PointsLedger) -> Ints:
-    """(cohorts,) points issued and not clawed back within the forecast."""
-    return np.asarray(points.issued[:, 0] - points.clawed_back.sum(axis=(1, 2)))
-
-
-def _rates(everything: list[PointsLedger]) -> tuple[Floats, Floats]:
-    """(replications, cohorts) rates within the forecast, and (cohorts,) what the mean completes them by."""
-    earned, months = everything[0].earned, everything[0].months
-    rates = np.stack([p.redeemed.sum(axis=(1, 2)) / np.maximum(_standing(p), 1) for p in everything])
-    issued = np.sum([_standing(p) for p in everything], axis=0)
-    redeemed = np.sum([p.redeemed[:, :, 0] for p in everything], axis=0)
-    open_share = np.sum([p.outstanding()[:, -1, 0] for p in everything], axis=0) / np.maximum(issued, 1)
-    by_age = np.zeros(months)
-    for age in range(months):
-        seen = np.flatnonzero((earned >= 0) & (earned + age < months))
-        total = issued[seen].sum()
-        by_age[age] = redeemed[seen, earned[seen] + age].sum() / total if total else 0.0
-    to_come = np.array([by_age[months - e :].sum() if e >= 0 else 0.0 for e in earned])
-    return rates, np.minimum(to_come, open_share)
-
-
-def _to_come(everything: list[PointsLedger], completed: Floats) -> Floats:
-    """(cohorts, months) share of the points outstanding at a month end that is redeemed later, over all replications."""
-    redeemed = np.sum([p.redeemed[:, :, 0] for p in everything], axis=0)
-    later = redeemed[:, ::-1].cumsum(axis=1)[:, ::-1] - redeemed
-    beyond = completed * np.sum([_standing(p) for p in everything], axis=0)
-    left = np.sum([p.outstanding()[:, :, 0] for p in everything], axis=0)
-    return np.asarray(np.minimum(1.0, (later + beyond[:, None]) / np.maximum(left, 1)))
+    found = np.zeros(points.issued.shape, np.int64)
+    for c in np.flatnonzero(points.earned >= 0):
+        worth = points.issued[c].astype(object) * price[c]
+        sale, whole = int(net[points.earned[c]]), sum(worth)
+        found[c] = largest_remainder([sale * x / whole for x in worth], sale) if whole else [sale, *[0] * (len(worth) - 1)]
+    return found
 
 
 def _opening(
     forecast: Forecast, everything: list[PointsLedger], kept: Array, price: Exact, opening: Ints | int | None
 ) -> Ints:  # fmt: skip
-    """(cohorts,) minor units deferred at the start, the same in every course of events; price: stand-alone price of a point."""
+    """(cohorts, tiers) minor units deferred at the start, the same in every course of events; price: stand-alone price of a
+    point."""
     earned = everything[0].earned[kept]
     before = earned < 0
-    points = np.stack([p.issued[kept, 0] for p in everything])
-    found = np.zeros(len(earned), np.int64)
+    points = np.stack([p.issued[kept] for p in everything])
+    found = np.zeros(points.shape[1:], np.int64)
     if opening is not None and not isinstance(opening, int):
-        given = np.asarray(opening)
-        if given.shape != (int(before.sum()),):
-            raise InputError(f"opening: found {given.shape[0]} cohorts, members start with points of {int(before.sum())} months")
+        given, cell = np.asarray(opening), found[before].shape
+        if given.shape != cell:
+            raise InputError(f"opening: found {given.shape} cohorts and tiers, members start with points of {cell}")
         found[before] = given
     elif before.any():
         first = int(np.flatnonzero(earned == 0)[0])
         sale = int(np.rint((forecast.of("net_sales") + forecast.of("refunds"))[:, 0] * 100).sum())
-        worth = int(points[:, first].sum()) * price[first]
+        worth = sum(int(n) * x for n, x in zip(points[:, first].sum(axis=0), price[first], strict=True))
         part = worth / (sale + worth) if sale + worth else exact(0)
-        held = points[0].astype(object) * price
-        default = [x * (1 - part) for x in held[before]]
-        whole = sum(default)
+        default = (points[0].astype(object) * price)[before] * (1 - part)
+        whole = default.sum()
         if opening is not None and whole:
-            found[before] = largest_remainder([x * opening / whole for x in default], opening)
+            found[before] = np.reshape(largest_remainder([x * opening / whole for x in default.flat], opening), default.shape)
         else:
-            found[before] = [int(round(x)) for x in default]
+            found[before] = np.reshape([int(round(x)) for x in default.flat], default.shape)
     if isinstance(opening, int) and opening != found.sum():
         raise InputError(f"opening: found {opening / 100:,.2f}, but members start with no points that could carry it")
     return found
@@ -259,9 +191,8 @@ def _opening_books(points: PointsLedger, deferred: Ints, chance: Exact) -> Books
     before = points.earned < 0
     if not before.any():
         return None
-    cell = points.issued.shape
-    expected = np.where(before, points.issued[:, 0].astype(object) * chance, 0)
-    return Books(deferred.astype(object).reshape(cell), np.full(cell, 0, dtype=object), expected.reshape(cell))
+    expected = np.where(before[:, None], points.issued.astype(object) * chance, 0)
+    return Books(deferred.astype(object), np.full(deferred.shape, 0, dtype=object), expected)
 
 
 def _lines(rolls: list[RollForward], months: list[dt.date]) -> pd.DataFrame:
@@ -280,12 +211,12 @@ def _columns(values: Floats) -> Floats:
 
 
 def _rate_table(
-    cohorts: Cohorts, everything: list[PointsLedger], rates: Floats, completed: Floats, kept: Array
+    cohorts: Cohorts, everything: list[PointsLedger], rates: Rates, kept: Array
 ) -> pd.DataFrame:
-    found = pd.DataFrame(_columns(rates + completed), columns=list(COLUMNS))
-    points = np.mean([p.issued[:, 0] for p in everything], axis=0)
+    found = pd.DataFrame(_columns(rates.by_run + rates.completed), columns=list(COLUMNS))
+    points = np.mean([p.issued.sum(axis=1) for p in everything], axis=0)
     left = pd.DataFrame({"earned": cohorts.earned[:-1], "before": everything[0].earned < 0, "points": points})
-    table = pd.concat([left, found], axis=1).assign(completed=completed)
+    table = pd.concat([left, found], axis=1).assign(completed=rates.completed)
     return table[kept].reset_index(drop=True)
 
 
@@ -298,7 +229,11 @@ def _notes(forecast: Forecast, opening: Ints | int | None) -> list[str]:
         )
     if pending(forecast.cohorts).any():
         found.append("Points enter the books when they become spendable; pending points at month end are shown beside them.")
-    found.append("Points are not kept by tier of earning: the roll-forward has one tier; points by tier are in the forecast.")
+    if forecast.cohorts.opening.shape[1] > 1:
+        found.append(
+            "The books keep points by the tier at which they were earned. Of the points of one month those of the lowest tier "
+            "are spent first; the month's sales are split over tiers in proportion to the stand-alone price of their points."
+        )
     return found
 
 
@@ -306,4 +241,4 @@ def _largest(difference: Ints) -> int:
     return int(np.abs(difference).max(initial=0))
 
 
-__all__ = ["COLUMNS", "Liability", "change", "gone_pending", "liability", "pending"]
+__all__ = ["COLUMNS", "Liability", "change", "liability"]

@@ -10,11 +10,22 @@ from sim.tables import LEAVE, NEVER_LAPSE, ON_DATE, OWE, ROLLING
 
 
 @rule
-def aged(s, t, credited, month, column, points):
-    """Note what happens in `month` to points credited in month `credited`, where cohorts are kept."""
-    p = t.p[0]
-    if p.cohorts == 1:
-        s.cohorts[credited + p.past, month, column] += points
+def issue(s, t, credited, tier, month, points):
+    """Note points issued in `month`, at `tier`, that are credited in month `credited`, where cohorts are kept."""
+    if t.p[0].cohorts == 1:
+        s.cohorts[credited + t.p[0].past, month, tier, C_ISSUED] += points
+
+
+@rare
+def taken_out(i, s, t, pool, slot, credited, month, column, points):
+    """Note what happens in `month` to points credited in month `credited`, of the lot at `slot` of `pool` (s.lot_tiers or
+    s.pend_tiers). Of a lot, points of the lowest tier of earning go first."""
+    tiers = len(t.tiers)
+    for tier in range(tiers):
+        part = min(points, pool[i, slot * tiers + tier])
+        pool[i, slot * tiers + tier] -= part
+        s.cohorts[credited + t.p[0].past, month, tier, column] += part
+        points -= part
 
 
 @rule
@@ -24,15 +35,18 @@ def credited_at(t, day):
 
 
 @rule
-def credit(m, i, s, t, points, month, cell):
-    """Open or enlarge the lot of `month`, with what is left when points that are owed are repaid."""
+def credit(m, i, s, t, points, tier, month, cell):
+    """Open or enlarge the lot of `month` by points earned at `tier`, with what is left when points that are owed are repaid."""
     if m.debt > 0:
-        points -= repay(m, s, t, points, month, cell)
+        points -= repay(m, s, t, points, tier, month, cell)
     if points > 0:
         if m.balance == 0:
             m.oldest = month
-        s.lots[i, month % t.p[0].slots] += points
+        slot = month % t.p[0].slots
+        s.lots[i, slot] += points
         m.balance += points
+        if t.p[0].cohorts == 1:
+            s.lot_tiers[i, slot * len(t.tiers) + tier] += points
 
 
 @rule
@@ -41,12 +55,15 @@ def earn(m, i, s, t, points, now, month, cell):
     s.cube[cell, tally.POINTS_ISSUED] += points
     days = t.p[0].pending_days
     if days == 0:
-        credit(m, i, s, t, points, month, cell)
-        aged(s, t, month, month, C_ISSUED, points)
+        credit(m, i, s, t, points, m.tier, month, cell)
+        issue(s, t, month, m.tier, month, points)
     elif points > 0:
         due = int(now) + days
-        aged(s, t, credited_at(t, due), month, C_ISSUED, points)
-        s.pend[i, due % (days + 1)] += points
+        slot = due % (days + 1)
+        issue(s, t, credited_at(t, due), m.tier, month, points)
+        s.pend[i, slot] += points
+        if t.p[0].cohorts == 1:
+            s.pend_tiers[i, slot * len(t.tiers) + m.tier] += points
         if m.pending == 0:
             m.pend_day = due
         m.pending += points
@@ -61,7 +78,13 @@ def mature(m, i, s, t, now, month, cell):
         points = s.pend[i, slot]
         s.pend[i, slot] = 0
         m.pending -= points
-        credit(m, i, s, t, points, month, cell)
+        if t.p[0].cohorts == 1:
+            for tier in range(len(t.tiers)):
+                part = s.pend_tiers[i, slot * len(t.tiers) + tier]
+                s.pend_tiers[i, slot * len(t.tiers) + tier] = 0
+                credit(m, i, s, t, part, tier, month, cell)
+        else:
+            credit(m, i, s, t, points, m.tier, month, cell)
         m.pend_day += 1.0
     await_pending(m, i, s, t)
 
@@ -87,7 +110,8 @@ def burn(m, i, s, t, points, month, column):
         taken = min(points, s.lots[i, slot])
         s.lots[i, slot] -= taken
         points -= taken
-        aged(s, t, m.oldest, month, column, taken)
+        if t.p[0].cohorts == 1:
+            taken_out(i, s, t, s.lot_tiers, slot, m.oldest, month, column, taken)
         if s.lots[i, slot] == 0 and (points > 0 or m.balance > 0):
             m.oldest += 1
     while m.balance > 0 and s.lots[i, m.oldest % slots] == 0:
@@ -95,12 +119,13 @@ def burn(m, i, s, t, points, month, column):
 
 
 @rare
-def repay(m, s, t, points, month, cell):
-    """Of `points` credited in `month`, how many repay what is owed."""
+def repay(m, s, t, points, tier, month, cell):
+    """Of `points` earned at `tier` and credited in `month`, how many repay what is owed."""
     taken = min(m.debt, points)
     m.debt -= taken
     s.cube[cell, tally.POINTS_CLAWED_BACK] += taken
-    aged(s, t, month, month, C_CLAWED_BACK, taken)
+    if t.p[0].cohorts == 1:
+        s.cohorts[month + t.p[0].past, month, tier, C_CLAWED_BACK] += taken
     return taken
 
 
@@ -120,14 +145,16 @@ def claw_back(m, i, s, t, points, day, lot, now, month, cell):
             s.pend[i, slot] -= taken
             m.pending -= taken
             left -= taken
-            aged(s, t, credited_at(t, day), month, C_CLAWED_BACK, taken)
+            if p.cohorts == 1:
+                taken_out(i, s, t, s.pend_tiers, slot, credited_at(t, day), month, C_CLAWED_BACK, taken)
             await_pending(m, i, s, t)
     elif m.balance > 0 and lot >= m.oldest:
         taken = min(left, s.lots[i, lot % p.slots])
         s.lots[i, lot % p.slots] -= taken
         m.balance -= taken
         left -= taken
-        aged(s, t, lot, month, C_CLAWED_BACK, taken)
+        if p.cohorts == 1:
+            taken_out(i, s, t, s.lot_tiers, lot % p.slots, lot, month, C_CLAWED_BACK, taken)
         while m.balance > 0 and s.lots[i, m.oldest % p.slots] == 0:
             m.oldest += 1
     taken = min(left, m.balance)
@@ -179,7 +206,8 @@ def lapse_lots(m, i, s, t, month, cell):
         s.lots[i, slot] = 0
         m.balance -= gone
         s.cube[cell, tally.POINTS_EXPIRED] += gone
-        aged(s, t, m.oldest, month, C_EXPIRED, gone)
+        if t.p[0].cohorts == 1:
+            taken_out(i, s, t, s.lot_tiers, slot, m.oldest, month, C_EXPIRED, gone)
         while m.balance > 0 and s.lots[i, m.oldest % slots] == 0:
             m.oldest += 1
 
@@ -190,12 +218,13 @@ def lapse_all(m, i, s, t, month, cell):
     if t.p[0].cohorts == 1:
         for k in range(m.oldest, m.oldest + t.p[0].slots):
             if m.balance > 0 and s.lots[i, k % t.p[0].slots] > 0:
-                aged(s, t, k, month, C_EXPIRED, s.lots[i, k % t.p[0].slots])
+                taken_out(i, s, t, s.lot_tiers, k % t.p[0].slots, k, month, C_EXPIRED, s.lots[i, k % t.p[0].slots])
         days = t.p[0].pending_days
         if m.pending > 0:
             for day in range(int(m.pend_day), int(m.pend_day) + days + 1):
-                if s.pend[i, day % (days + 1)] > 0:
-                    aged(s, t, credited_at(t, day), month, C_EXPIRED, s.pend[i, day % (days + 1)])
+                slot = day % (days + 1)
+                if s.pend[i, slot] > 0:
+                    taken_out(i, s, t, s.pend_tiers, slot, credited_at(t, day), month, C_EXPIRED, s.pend[i, slot])
     for k in range(t.p[0].slots):
         s.lots[i, k] = 0
     for k in range(t.p[0].pending_days + 1):

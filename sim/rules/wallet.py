@@ -7,12 +7,12 @@ import math
 from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
-from sim.rules.ledger import aged, credit, lapse_at
+from sim.rules.ledger import credit, issue, lapse_at
 from sim.rules.numbers import log
 from sim.rules.response import faded, feels, takes_part
 from sim.rules.tiers import promote
 from sim.rules.words import MOMENT, TASK, incentive_uniforms
-from sim.state import C_ISSUED, W_COST, W_MESSAGES
+from sim.state import W_COST, W_MESSAGES
 from sim.tables import (
     ANNIVERSARY,
     BIRTHDAY,
@@ -85,8 +85,8 @@ def hand_over(m, i, s, t, j, now, month, cell):
     w = s.wallet[i, j]
     w.given += 1
     if x.points > 0:
-        credit(m, i, s, t, x.points, month, cell)
-        aged(s, t, month, month, C_ISSUED, x.points)
+        credit(m, i, s, t, x.points, m.tier, month, cell)
+        issue(s, t, month, m.tier, month, x.points)
         s.cube[cell, tally.POINTS_ISSUED] += x.points
         s.cube[cell, tally.POINTS_BONUS] += x.points
     if x.coupon > 0:
