@@ -9,6 +9,8 @@ from forecast_helpers import changed
 from scenes import RICH, scenario
 
 from scenarios.finance.forecast import forecast
+from scenarios.finance.forecast_document import POINT_LINES
+from scenarios.finance.liability import liability
 from scenarios.finance.snapshot import snapshot
 from sim.errors import InputError
 from sim.outcome import simulate
@@ -246,6 +248,19 @@ def test_balances_without_lots_are_spread_over_what_is_valid(tmp_path):
     assert found.lots[1].tolist() == [0, 0, 30, *[0] * 9]  # joined and bought in March alone
     assert set(found.lots[0].tolist()) == {18, 19}  # January to December
     assert any("No lots were given" in note for note in found.notes)
+
+
+def test_a_negative_balance_is_owed_and_repaid_by_the_next_points(world):
+    """In every course of events the points ledger ties, and what is clawed back is what was owed and is owed no more."""
+    state, members, lots = world
+    buyers = np.flatnonzero(state.members["buys"] >= 10)[:40]
+    owing = members.assign(balance=members["balance"].where(~members.index.isin(buyers), -30))
+    found = snapshot(owing, lots, scenario=at_start(SHOP))
+    assert found.debt.sum() == 30 * len(buyers) and (found.lots[buyers] == 0).all()
+    f = forecast(SHOP, snapshot=found, months=6, replications=3, seed=1)
+    owed, back = (f.point_values[..., POINT_LINES.index(name)] for name in ("points_owed", "points_clawed_back"))
+    assert (owed + back.cumsum(axis=1) == 30 * len(buyers)).all() and (owed[:, -1] < owed[:, 0]).all()
+    assert set(liability(f, value="2").differences(f).values()) == {0}
 
 
 def test_more_than_twenty_problems_are_counted(tmp_path):

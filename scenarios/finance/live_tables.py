@@ -40,6 +40,8 @@ class Held:
 
     balance: Ints
     """(n,) that can be spent, 0 or more"""
+    debt: Ints
+    """(n,) that are owed after a refund: how far the stated balance is below 0"""
     lots: Ints | None
     """(n, past) by month of credit, the last column being the month of as_of, adding up to the balance; None without lots"""
     reconciliation: Reconciliation
@@ -96,17 +98,18 @@ class LiveTables:
         stated = c.get("balance")
         none = np.zeros(self.members.rows, np.int64)
         balance = none if stated is None else np.maximum(stated, 0)
+        debt = none if stated is None else np.maximum(-stated, 0)
         found = difference(
-            "negative balances", "taken as 0; what these members owe is in no line", c["member"],
+            "negative balances", "nothing to spend; what they owe is repaid by the points that they earn next", c["member"],
             none < 0 if stated is None else stated < 0, none if stated is None else stated, balance,
             None if stated is None else stated.astype(float),
         )  # fmt: skip
         checked = [] if stated is None else ["negative balances"]
         if self.lots is None:
-            return Held(balance, None, Reconciliation(found, checked))
+            return Held(balance, debt, None, Reconciliation(found, checked))
         lots = by_month(self.lots, self.places(), self.members.rows, start)
         if stated is None:
-            return Held(lots.sum(axis=1), lots, Reconciliation(found, checked))
+            return Held(lots.sum(axis=1), debt, lots, Reconciliation(found, checked))
         off = balance - lots.sum(axis=1)
         found += difference(
             "balances that differ from their lots",
@@ -114,7 +117,7 @@ class LiveTables:
             c["member"], off != 0, lots.sum(axis=1), balance, off.astype(float),
         )  # fmt: skip
         last = c.get("last_purchase", np.full(self.members.rows, np.nan)) - float(day_number(start))
-        return Held(balance, corrected(lots, off, last, start), Reconciliation(found, ["balances against lots", *checked]))
+        return Held(balance, debt, corrected(lots, off, last, start), Reconciliation(found, ["balances against lots", *checked]))
 
 
 def live_tables(

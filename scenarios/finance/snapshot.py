@@ -74,6 +74,7 @@ def snapshot_of(tables: LiveTables, scenario: Scenario) -> Snapshot:
         who=c["member"],
         lots=lots,
         pending=c.get("pending", zeros),
+        debt=held.debt,
         tier=tier,
         failed=_failed(people, scenario, start),
         joined=np.minimum(joined, -0.5),

@@ -34,6 +34,8 @@ class Snapshot:
     """(n, past) open points by month of credit, the last column being the month of as_of"""
     pending: Ints
     """(n,)"""
+    debt: Ints
+    """(n,) points owed after a refund, which the next ones repay"""
     tier: Ints
     failed: Ints
     """(n,) month of the review, from MONTHS_BACK months before the start; -1 = none"""
@@ -143,7 +145,7 @@ class Snapshot:
         m["tier"], m["failed"] = self.tier, self.failed
         for k, name in enumerate(("spend_q", "points_q", "count_q")):
             m[name] = 0 if self._window_ended(t) else self.window[:, k]
-        m["balance"] = self.lots.sum(axis=1)
+        m["balance"], m["debt"] = self.lots.sum(axis=1), self.debt
         past = self.lots.shape[1]
         m["oldest"] = np.where(m["balance"] > 0, (self.lots > 0).argmax(axis=1) - past, 0)
         if t.p["fee"][0] > 0:
