@@ -159,6 +159,6 @@ def test_every_measure_has_one_definition() -> None:
     assert lines == pytest.approx(found["benefit_cost"])
     parts = sum(found[f"gain_from_{k}"] for k in ("attrition", "frequency", "basket"))
     cost = found["benefit_cost"] + found["fixed_cost"] + found["provision"]
-    assert parts - cost == pytest.approx(found["incremental_net_margin"])
+    assert parts + found["fee_income"] - cost == pytest.approx(found["incremental_net_margin"])
     shares = by_month[by_month["measure"] == "tier_share"].groupby("month")["value"].sum()
     np.testing.assert_allclose(shares, 1.0)
