@@ -10,8 +10,10 @@ from backtest_helpers import COLUMNS, activity, programme
 
 from scenarios.finance.backtest.activity import read_activity
 from scenarios.finance.backtest.habits import MATTERS, habits
+from scenarios.finance.backtest.joining import joining
 from scenarios.finance.backtest.occasions import occasions_of, to_next
-from scenarios.finance.backtest.standing import held_before, people_of, read_members, with_tiers
+from scenarios.finance.backtest.standing import held_before, people_of, read_members, standing, with_tiers
+from scenarios.finance.backtest.willingness import Recorded, willingness
 
 SEASON = [1.0 + 0.5 * np.sin(week / 53 * 2 * np.pi) for week in range(53)]
 
@@ -110,3 +112,45 @@ def test_the_fictional_airline_shows_no_effect_of_balance_tier_or_goal():
     }  # fmt: skip
     assert all(e.verdict in ("none", "too small") for e in asked)
     assert all(abs(e.estimate) < MATTERS for e in asked)
+
+
+def test_those_who_never_redeem_are_told_from_those_who_seldom_do():
+    rng = np.random.default_rng(6)
+    trials = rng.integers(0, 12, 3000)
+    knows = rng.random(3000) < 0.4
+    found = willingness(trials, rng.binomial(trials, 0.3) * knows)
+    assert found.share == pytest.approx(0.4, abs=0.03) and found.chance == pytest.approx(0.3, abs=0.02)
+    record = found.redeems()
+    assert (record[found.used > 0] == 1).all() and record[trials == 0] == pytest.approx(found.share)
+    assert record[(trials == 10) & (found.used == 0)].max(initial=0) < 0.05
+    everybody = willingness(trials, rng.binomial(trials, 0.3))
+    assert everybody.share == 1.0 and everybody.chance == pytest.approx(0.3, abs=0.02)
+    assert (everybody.redeems() == 1).all()
+
+
+def test_members_who_redeemed_start_as_such_and_the_others_by_their_record():
+    design = programme(members=400, months=8)
+    a = read_activity(activity(design, 3), COLUMNS, design)
+    stood = standing(a, people_of(None, a, design), design, from_first_purchase=True)
+    chance = np.linspace(0, 1, stood.snapshot.size)
+    start = Recorded(stood.snapshot, chance)
+    aware = np.mean([start.opening(design, seed=s, draw=None).members["aware"] for s in range(40)], axis=0)
+    assert aware[chance == 1].all() and not aware[chance == 0].any()
+    assert aware.mean() == pytest.approx(chance.mean(), abs=0.02)
+    both = (x.opening(design, seed=1, draw=None).members["rate"] for x in (start, stood.snapshot))
+    np.testing.assert_array_equal(*both)
+
+
+def test_joiners_are_told_from_rare_buyers_who_were_there_before():
+    for new in (0.0, 0.03):
+        shares = []
+        for seed in range(5):
+            design = programme(members=800, months=12, new=new, rate=0.03)
+            a = read_activity(activity(design, seed), COLUMNS, design)
+            found, how = joining(a, people_of(None, a, design), design.population)
+            shares.append(found * len(a.who) / 800)
+            assert "first rows" in how
+        assert np.mean(shares) == pytest.approx(new, abs=0.007)
+    listed = pd.DataFrame({"member": a.who, "joined": ["2027-01-01"] * (len(a.who) - 40) + ["2027-11-05"] * 40})
+    table = read_members(listed.assign(tier="blue"), design)
+    assert joining(a, people_of(table, a, design), None)[0] == pytest.approx(40 / 4 / len(a.who), rel=0.15)

@@ -15,7 +15,18 @@ from scenarios.resolved import resolved_yaml
 
 DESIGN = programme(members=250, months=10, new=0.02)
 OPTIONS = ["--member", "member", "--date", "day", "--value", "value"]
-POINTS = ["--points-earned", "earned", "--points-redeemed", "redeemed", "--cost", "cost", "--tier", "tier", "--purchases", "purchases"]
+POINTS = [
+    "--points-earned",
+    "earned",
+    "--points-redeemed",
+    "redeemed",
+    "--cost",
+    "cost",
+    "--tier",
+    "tier",
+    "--purchases",
+    "purchases",
+]
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from scenarios.calibration import calibrate
-from scenarios.finance.backtest.activity import Activity, month_number, month_of
+from scenarios.finance.backtest.activity import Activity
+from scenarios.finance.backtest.joining import joining
 from scenarios.finance.backtest.occasions import Occasions, occasions_of
 from scenarios.finance.backtest.standing import People, Standing, held_before, standing
+from scenarios.finance.backtest.willingness import Recorded, Willingness, willingness
 from scenarios.finance.snapshot_tables import DAY_ZERO
 from scenarios.sources import FrameSource
 from sim.errors import InputError
@@ -44,6 +46,8 @@ class Fitted:
 
     scenario: Scenario
     standing: Standing
+    start: Recorded
+    """where the forecast starts"""
     occasions: Occasions
     purchases_each: float
     """purchases a row with any: what the model takes for one"""
@@ -79,69 +83,58 @@ def fit(
         )  # fmt: skip
         population, report = calibration.population, calibration.report
     clock = population.first_purchase_on_joining
-    rate = joining(a, people) if joins is None else joins
-    if rate is not None:
+    rate, how = (joins, "as stated") if joins is not None else joining(a, people, population if report else None)
+    if joins is not None or people.told or report:
         population = population.model_copy(update={"new_members_per_month": rate})
+    else:
+        how = "of the population given"
     held, _ = held_before(a, people)
     occasions = occasions_of(a, held[: len(a.who)])
-    designed, numbers, said = _redeeming(a, scenario, occasions)
-    behaviour = designed.behaviour.model_copy(update={"all_effects": False})
+    designed, numbers, said = _rewards(a, scenario)
+    willing, counted, unsure = _willing(a, occasions, designed)
+    behaviour = willing.put(designed.behaviour)
     market = designed.market.model_copy(update={"refunds": None})
     designed = designed.model_copy(update={"population": population, "behaviour": behaviour, "market": market})
     stood = standing(a, people, designed, from_first_purchase=clock)
-    told = (
-        "as stated"
-        if joins is not None
-        else "last third of the fit, "
-        + ("the members table" if rate is not None else "first rows" if report else "the population given")
-    )
     each = float(a.purchases.sum() / max(1, (a.purchases > 0).sum())) if report or a.by_month else 1.0
+    single = Number("purchases a row", each, "purchases", "of a member's day or month; what one purchase of the model stands for")
     numbers = [
-        Number("new members a month", population.new_members_per_month, "share of members", told),
-        *(
-            [
-                Number(
-                    "purchases a row", each, "purchases", "of a member's day or month; what one purchase of the model stands for"
-                )
-            ]
-            if each != 1.0
-            else []
-        ),
+        Number("new members a month", population.new_members_per_month, "share of members", how),
+        *([single] if each != 1.0 else []),
         *numbers,
+        *counted,
     ]
+    redeems = np.full(stood.snapshot.size, willing.share)
+    redeems[: len(a.who)] = willing.redeems()
     notes += [
         "Effects of the programme on buying are in the fitted level already; the engine's own are switched off, or they would be "
         "counted twice.",
         *(["Returns are left out on both sides: market.refunds is not simulated."] if scenario.market.refunds else []),
-        *stood.notes, *said, *_earning_check(a, scenario),
+        *stood.notes, *said, *unsure, *_earning_check(a, scenario),
     ]  # fmt: skip
+    if report is not None and not population.season:
+        unseen = report["uncertainty"]["unseen_season_rate"]
+        notes.append(
+            "No season was fitted, so a season of the months forecast is in neither the middle nor the band"
+            + (f"; the calibration puts it at ± {unseen:.1%} of purchases." if unseen else ".")
+        )
     if a.by_month:
         notes.append(
             "The table is by month: a member's month with purchases is one purchase of the model, on a day drawn from the "
             "member's id, so active members are forecast as its purchases."
         )
-    return Fitted(designed, stood, occasions, each, numbers, notes, report)
+    return Fitted(designed, stood, Recorded(stood.snapshot, redeems), occasions, each, numbers, notes, report)
 
 
-def joining(a: Activity, people: People) -> float | None:
-    """New members a month over the last third of the fit, as a share of members at its end; None without a members table."""
-    if not people.told or not len(people.who):
-        return None
-    months = max(1, a.months // 3)
-    last = month_number(a.end)
-    joined = month_of(people.joined.astype(np.int64))
-    return min(1.0, float(((joined > last - months) & (joined <= last)).sum()) / months / len(people.who))
-
-
-def _redeeming(a: Activity, scenario: Scenario, occasions: Occasions) -> tuple[Scenario, list[Number], list[str]]:
-    """Rewards, their cost and the chance of redeeming, as the rows have them."""
+def _rewards(a: Activity, scenario: Scenario) -> tuple[Scenario, list[Number], list[str]]:
+    """Rewards and what a redeemed point costs, as the rows have them."""
     redeems = a.redeemed > 0
     if scenario.programme.earning is None or not scenario.programme.rewards or "points_redeemed" not in a.has:
         return scenario, [], ["Redemption is not fitted: it needs rewards in the scenario and a column of points redeemed."]
     count = int(redeems.sum())
     if count < LEAST_REDEMPTIONS:
         few = f"{count} redemptions before the forecast, fewer than {LEAST_REDEMPTIONS}"
-        return scenario, [], [f"{few}: rewards and willingness are the scenario's."]
+        return scenario, [], [f"{few}: rewards are the scenario's."]
     notes, numbers = [], []
     rewards, cost = scenario.programme.rewards, None
     points = a.redeemed[redeems]
@@ -171,22 +164,33 @@ def _redeeming(a: Activity, scenario: Scenario, occasions: Occasions) -> tuple[S
             f"{size:,} points, the mean of the fit; that single redemptions differ in size is not in the band."
         )
     programme = scenario.programme.model_copy(update={"rewards": rewards})
-    designed = scenario.model_copy(update={"programme": programme})
-    could = occasions.affords(min(r.points for r in rewards))
-    did = redeems[occasions.row]
-    chance = float(did[could].mean()) if could.any() else float(did.mean())
+    return scenario.model_copy(update={"programme": programme}), numbers, notes
+
+
+def _willing(a: Activity, o: Occasions, scenario: Scenario) -> tuple[Willingness, list[Number], list[str]]:
+    """Who redeems, and with what chance; the scenario's chance where there is too little to tell."""
+    none = np.zeros(len(a.who), np.int64)
+    prices = [r.points for r in scenario.programme.rewards]
+    did = a.redeemed[o.row] > 0
+    if "points_redeemed" not in a.has or not prices or did.sum() < LEAST_REDEMPTIONS:
+        stated = scenario.behaviour.redeeming.probability
+        return Willingness(1.0, stated, none, none), [], ["Willingness to redeem is the scenario's: the rows do not tell enough."]
+    could = o.affords(min(prices))
+    trials, used = (np.bincount(o.member[rows], minlength=len(a.who)) for rows in (could, could & did))
+    found = willingness(trials, used)
+    numbers = [
+        Number(
+            "redeems when the balance affords a reward", found.chance, "share of purchases", f"{int(could.sum()):,} purchases"
+        ),
+        Number("redeems at all", found.share, "share of members", f"{int((trials > 0).sum()):,} members who could have"),
+    ]
     beyond = int((did & ~could).sum())
-    if beyond:
-        notes.append(
-            f"{beyond:,} redemptions came from balances that are not known to afford a reward; they are not in the rate."
-        )
-    numbers.append(
-        Number("redeems when the balance affords a reward", chance, "share of purchases", f"{int(could.sum()):,} purchases")
-    )
-    behaviour = designed.behaviour.model_copy(
-        update={"redeeming": designed.behaviour.redeeming.model_copy(update={"probability": chance})}
-    )
-    return designed.model_copy(update={"behaviour": behaviour}), numbers, notes
+    notes = [f"{beyond:,} redemptions came from balances that are not known to afford a reward; they are not in the rate."]
+    kept = [
+        "Who redeems at all is drawn by each member's own record; memory of messages and benefits starts empty, limits and "
+        "budgets of incentives start unused. Rate and share of redeeming are taken as known, so the band lacks their error."
+    ]
+    return found, numbers, [*kept, *(notes if beyond else [])]
 
 
 def _earning_check(a: Activity, scenario: Scenario) -> list[str]:

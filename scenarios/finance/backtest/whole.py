@@ -30,6 +30,9 @@ from sim.population import Population
 from sim.scenario import Scenario
 from sim.typing import Floats
 
+_OTHERWISE = ("Incremental margin", "Who knows the programme")
+"""Beginnings of notes of a snapshot that do not hold here: no margin is shown, and who redeems is known from the rows"""
+
 
 @dataclass(frozen=True)
 class Backtest:
@@ -113,7 +116,7 @@ def backtest(
     ahead = month_number(whole.end) - month_number(date) + 1
     runs = Runs()
     made = forecast_of(
-        fitted.scenario, snapshot=fitted.standing.snapshot, months=ahead, replications=replications, seed=seed, threads=threads,
+        fitted.scenario, snapshot=fitted.start, months=ahead, replications=replications, seed=seed, threads=threads,
         progress=progress, seen=runs.seen,
     )  # fmt: skip
     tell("scoring")
@@ -138,7 +141,7 @@ def backtest(
         event=event,
         missing=missing,
         rules=(*whole.rules, *people.rules),
-        notes=[*fitted.notes, *(n for n in fitted.standing.snapshot.notes if "margin" not in n)],
+        notes=[*fitted.notes, *(n for n in fitted.standing.snapshot.notes if not n.startswith(_OTHERWISE))],
         provenance={
             "version": version("loyalsim"), "activity": whole.name, "rows_before": len(known.day),
             "rows_after": len(whole.day) - len(known.day), "digest_before": _digest(known),

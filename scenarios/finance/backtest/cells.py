@@ -1,0 +1,99 @@
+"""Cells of a table by named columns: text, days, numbers; what is wrong with one is a sentence with row and column."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sim.errors import InputError
+from sim.scenario import Scenario
+from sim.typing import Array, Floats, Ints
+
+MOST = 20
+"""problems that are told one by one"""
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
+_MONTH = re.compile(r"\d{4}-\d{1,2}")
+
+
+class Cells:
+    """The cells of a table, and what is wrong with them."""
+
+    def __init__(self, name: str, first: int, frame: pd.DataFrame) -> None:
+        self.name, self.first, self.frame = name, first, frame
+        self.problems: list[str] = []
+
+    def refuse(self) -> None:
+        """Raise InputError with what is wrong so far, if anything is."""
+        if self.problems:
+            more = len(self.problems) - MOST
+            raise InputError(*self.problems[:MOST], *([f"and {more:,} more"] if more > 0 else []))
+
+    def ids(self, column: str) -> Array:
+        """(rows,) text, none of it empty."""
+        values = self.frame[column]
+        found = values.astype(str).str.strip()
+        self._wrong(column, values.isna() | (found == ""), "a member id")
+        return found.to_numpy(dtype=object)
+
+    def dates(self, columns: list[str]) -> tuple[Ints, bool]:
+        """Days since 1970, and whether they are months; a month is its first day."""
+        if len(columns) == 2:
+            year, month = (self.numbers(column) for column in columns)
+            self._wrong(columns[0], (year < 1970) | (year > 9999) | (year % 1 != 0), "a year such as 2017")
+            self._wrong(columns[1], (month < 1) | (month > 12) | (month % 1 != 0), "a month from 1 to 12")
+            self.refuse()
+            first = (year.astype(np.int64) - 1970) * 12 + month.astype(np.int64) - 1
+            return first.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64), True
+        column = columns[0]
+        values: Any = self.frame[column]
+        if pd.api.types.is_datetime64_any_dtype(values):
+            parsed = values.dt.tz_localize(None)
+            text_month = False
+        else:
+            text = values.astype(str).str.strip()
+            text_month = bool(text.str.fullmatch(_MONTH).all())
+            shown = text.where(text.str.fullmatch(_DAY if not text_month else _MONTH))
+            parsed = pd.to_datetime(shown.str.slice(0, 10), format="%Y-%m" if text_month else "%Y-%m-%d", errors="coerce")
+        self._wrong(column, parsed.isna(), "a day such as 2017-03-14, or in every row a month such as 2017-03")
+        self.refuse()
+        days = parsed.to_numpy(dtype="datetime64[D]").astype(np.int64)
+        firsts = bool((parsed.dt.day == 1).all())
+        return days, text_month or (firsts and parsed.dt.to_period("M").nunique() > 1)
+
+    def numbers(self, column: str, *, negative: bool = False, empty_is_0: bool = False) -> Floats:
+        """(rows,) finite numbers, 0 or more unless `negative`."""
+        values: Any = self.frame[column]
+        text = not pd.api.types.is_numeric_dtype(values)
+        found = pd.to_numeric(values.astype(str).str.strip() if text else values, errors="coerce")
+        number = found.astype(float).to_numpy(na_value=np.nan)
+        empty = np.asarray(values.isna() | (values.astype(str).str.strip() == ""))
+        if empty_is_0:
+            number = np.where(empty, 0.0, number)
+        self._wrong(column, ~np.isfinite(number), "a number such as 120.50")
+        if not negative:
+            self._wrong(column, number < 0, "0 or more")
+        return np.asarray(np.nan_to_num(number, posinf=0.0, neginf=0.0))
+
+    def whole(self, column: str, values: Floats) -> None:
+        """Note values of the column that are not whole."""
+        self._wrong(column, values != np.floor(values), "a whole number")
+
+    def tiers(self, column: str, scenario: Scenario) -> Ints:
+        """(rows,) number of the scenario's tier."""
+        names = [tier.name for tier in scenario.programme.tiers]
+        found = self.frame[column].astype(str).str.strip()
+        self._wrong(column, ~found.isin(names), f"a tier of the scenario: {', '.join(names)}")
+        return np.asarray(found.map({name: k for k, name in enumerate(names)}).fillna(-1).astype(np.int64))
+
+    def _wrong(self, column: str, bad: Any, allowed: str) -> None:
+        for row in np.flatnonzero(np.asarray(bad)):
+            cell = self.frame[column].iloc[int(row)]
+            found = "an empty cell" if pd.isna(cell) or str(cell).strip() == "" else repr(str(cell))
+            self.problems.append(
+                f"{self.name}: row {int(row) + self.first}, column {column}: found {found}, allowed is {allowed}"
+            )
+            if len(self.problems) > 1000:
+                return
