@@ -170,7 +170,7 @@ def snapshot(
     if target is not None:
         target.write({**stored(tables), **reconciliation_files(tables, found)})
     print(said(tables, found))
-    for note in [*(tables.held().reconciliation.notes if found is None else found.reconciliation.notes), *unsaid(tables, found)]:
+    for note in [*(tables.held.reconciliation.notes if found is None else found.reconciliation.notes), *unsaid(tables, found)]:
         print(f"- {note}")
     if out is not None:
         print(f"What does not add up: {out / 'reconciliation.html'}; forecast from here: loyalsim forecast SCENARIO --from {out}")

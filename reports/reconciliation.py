@@ -78,11 +78,11 @@ def unsaid(tables: LiveTables, found: Snapshot | None) -> list[str]:
 
 
 def _report(tables: LiveTables, found: Snapshot | None) -> Reconciliation:
-    return tables.held().reconciliation if found is None else found.reconciliation
+    return tables.held.reconciliation if found is None else found.reconciliation
 
 
 def _points(tables: LiveTables) -> int:
-    return int(tables.held().balance.sum())
+    return int(tables.held.balance.sum())
 
 
 def _facts(tables: LiveTables) -> list[dict[str, str]]:
@@ -96,7 +96,7 @@ def _facts(tables: LiveTables) -> list[dict[str, str]]:
 
 def _by_month(tables: LiveTables) -> Markup | None:
     """Points that can be spent by the month in which they became so; None without lots."""
-    lots: Ints | None = tables.held().lots
+    lots: Ints | None = tables.held.lots
     if lots is None or not lots.any():
         return None
     held = lots.sum(axis=0)

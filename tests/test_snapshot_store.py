@@ -51,7 +51,7 @@ def test_storing_what_was_stored_changes_nothing(kept, tmp_path):
 
 def test_without_a_programme_the_tables_are_compared_with_each_other_alone(places):
     tables = live_tables(*places, as_of=LAST)
-    report = tables.held().reconciliation
+    report = tables.held.reconciliation
     assert [d.kind for d in report.differences] == ["balances that differ from their lots"]
     assert report.checked == ["balances against lots", "negative balances"]
     whole = snapshot_of(tables, at_start(SHOP)).reconciliation

@@ -6,6 +6,7 @@ import calendar
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -72,6 +73,7 @@ class LiveTables:
         tables = {"members": self.members, "lots": self.lots, "coupons": self.coupons}
         return {name: table for name, table in tables.items() if table is not None}
 
+    @cached_property
     def places(self) -> dict[str, int]:
         """Row of each member id."""
         return {name: k for k, name in enumerate(self.members.columns["member"])}
@@ -92,6 +94,7 @@ class LiveTables:
                 f"the scenario {scenario.name} has {theirs}"
             )
 
+    @cached_property
     def held(self) -> Held:
         """Balances against lots: where they differ the balance holds."""
         c, start = self.members.columns, self.day
@@ -107,7 +110,7 @@ class LiveTables:
         checked = [] if stated is None else ["negative balances"]
         if self.lots is None:
             return Held(balance, debt, None, Reconciliation(found, checked))
-        lots = by_month(self.lots, self.places(), self.members.rows, start)
+        lots = by_month(self.lots, self.places, self.members.rows, start)
         if stated is None:
             return Held(lots.sum(axis=1), debt, lots, Reconciliation(found, checked))
         off = balance - lots.sum(axis=1)
@@ -143,7 +146,7 @@ def live_tables(
     label = f"{people.label} as of {as_of}, {people.rows:,} members, sha256 {_digest(people, held, offers)[:16]}"
     tables = LiveTables(as_of, people, held, offers, label, None if scenario is None else terms_of(scenario))
     check_members(people, as_of)
-    places = tables.places()
+    places = tables.places
     for table in (held, offers):
         if table is not None:
             check_ids(table, places)

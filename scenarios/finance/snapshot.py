@@ -43,7 +43,7 @@ def snapshot_of(tables: LiveTables, scenario: Scenario) -> Snapshot:
     none, zeros = np.full(n, np.nan), np.zeros(n, np.int64)
     last = c.get("last_purchase", none) - zero
     joined = c["joined"] - zero
-    held = tables.held()
+    held = tables.held
     notes: list[str] = []
     lots = held.lots
     if lots is None:
@@ -87,7 +87,7 @@ def snapshot_of(tables: LiveTables, scenario: Scenario) -> Snapshot:
         segment=segment,
         birth_month=c.get("birth_month", zeros),
         muted=1 - c.get("consent", zeros + 1).astype(np.int64),
-        coupons=_open_coupons(tables.coupons, tables.places(), scenario, n, zero),
+        coupons=_open_coupons(tables.coupons, tables.places, scenario, n, zero),
     )
 
 
