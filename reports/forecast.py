@@ -19,7 +19,9 @@ from scenarios.finance.closing import spread_by_cause
 from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
 from scenarios.finance.roll_forward import LINES as ROLL
 from sim.tally import TALLIES
+from sim.typing import Ints
 
+WHOLE = "Whole period"
 BAND = ("p10", "p50", "p90", "mean")
 
 
@@ -164,22 +166,26 @@ def overrun_rows(statement: Statement) -> list[dict[str, str]]:
 
 
 def roll_rows(statement: Statement) -> list[dict[str, Any]]:
-    """The roll-forward by quarter of the forecast, and the whole period."""
+    """The roll-forward by quarter of the forecast; the whole period by tier of earning, where there are several, and in all."""
     if statement.roll is None:
         return []
-    total, f = statement.roll.total(), statement.forecast
+    total, tiers, f = statement.roll.total(), statement.roll.by_tier(), statement.forecast
     count = len(f.months)
-    spans = [(start, min(start + 3, count)) for start in range(0, count, 3)]
-    rows = []
-    for start, end in [*spans, (0, count)]:
+
+    def row(when: str, lines: dict[str, Ints], start: int, end: int) -> dict[str, Any]:
         cells = []
         for name, sign in ROLL.items():
-            part = total[name][start:end]
+            part = lines[name][start:end]
             minor = int(part[0] if name == "opening" else part[-1] if name == "closing" else sign * part.sum())
             cells.append(money(minor / statement.unit, digits=statement.digits))
-        whole = (start, end) == (0, count)
-        rows.append({"when": "Whole period" if whole else f"to {month_name(f.months[end - 1])}", "cells": cells, "strong": whole})
-    return rows if len(spans) > 1 else rows[1:]
+        return {"when": when, "cells": cells, "strong": when == WHOLE}
+
+    spans = [(start, min(start + 3, count)) for start in range(0, count, 3)]
+    rows = [row(f"to {month_name(f.months[end - 1])}", total, start, end) for start, end in spans] if len(spans) > 1 else []
+    if len(statement.tiers) > 1:
+        for k, tier in enumerate(statement.tiers):
+            rows.append(row(f"Earned at {tier}", {name: values[:, k] for name, values in tiers.items()}, 0, count))
+    return [*rows, row(WHOLE, total, 0, count)]
 
 
 def third_rows(statement: Statement) -> list[dict[str, Any]]:

@@ -104,11 +104,12 @@ def test_quarters_of_the_roll_forward_add_up_to_the_whole_period(statement):
     def cents(text):
         return int(text.replace(",", "").replace("\u2212", "-").replace(".", ""))
 
-    *quarters, whole = roll_rows(statement)
+    *quarters, silver, gold, whole = roll_rows(statement)
     for k, name in enumerate(ROLL):
         column = [cents(row["cells"][k]) for row in quarters]
         if ROLL[name]:
             assert sum(column) == cents(whole["cells"][k])
+        assert cents(silver["cells"][k]) + cents(gold["cells"][k]) == cents(whole["cells"][k])
     first, last = list(ROLL).index("opening"), list(ROLL).index("closing")
     assert whole["cells"][first] == quarters[0]["cells"][first] and whole["cells"][last] == quarters[-1]["cells"][last]
 

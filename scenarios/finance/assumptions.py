@@ -48,8 +48,11 @@ def _economics(scenario: Scenario) -> list[Assumption]:
         ("running cost", f"{economics.running_cost_per_month:g}", f"{money} a month"),
         ("discount rate", f"{economics.discount_rate:g}", "a year"),
         ("price inflation", f"{market.price_inflation:g}", "a year"),
+        ("purchases returned", f"{market.refunds.share if market.refunds else 0:g}", "share, with the programme and without"),
         ("redeeming", f"{scenario.behaviour.redeeming.probability:g}", "probability at a purchase that affords a reward"),
     ]
+    if market.refunds:
+        rows.append(("days to a return", f"{market.refunds.after_days}", "whole days from the day of the purchase"))
     return [Assumption(name, value, unit, source) for name, value, unit in rows]
 
 
