@@ -327,5 +327,8 @@ def test_the_examples_of_the_document_load(tmp_path):
     assert [r.points for r in found["bigger-cup.yaml"].programme.rewards] == [700]
     assert [r.name for r in found["no-cup.yaml"].programme.rewards] == ["a croissant"]
     assert [i.name for i in found["no-cup.yaml"].programme.incentives] == ["welcome"]
+    club = found["club.yaml"]
+    assert club.market.refunds.share == 0.04 and club.programme.fee.amount == 15 and club.programme.earning.points_per_unit == 10
+    assert club.programme.rewards[0].partner.recovered == 0.5 and club.programme.rewards[0].points == 600
     for key in json_schema()["properties"]:
         assert f"| `{key}` |" in document
