@@ -22,12 +22,15 @@ def main() -> None:
     assert watched is not None
     who, day = np.nonzero(watched[:, :, WATCHED.index("purchases")])
     cell = dict(zip(WATCHED, watched[who, day].T, strict=True))
-    pd.DataFrame(
-        {
-            "customer": [f"c{k:04d}" for k in who], "day": start + pd.to_timedelta(day, unit="D"),
-            "amount": cell["list_value"] / 100, "points_used": cell["points_redeemed"], "benefits": cell["benefit_cost"] / 100, "receipts": cell["purchases"],
-        }
-    ).to_csv("activity.csv", index=False)  # fmt: skip
+    rows = {
+        "customer": [f"c{k:04d}" for k in who],
+        "day": start + pd.to_timedelta(day, unit="D"),
+        "amount": cell["list_value"] / 100,
+        "points_used": cell["points_redeemed"],
+        "benefits": cell["benefit_cost"] / 100,
+        "receipts": cell["purchases"],
+    }
+    pd.DataFrame(rows).to_csv("activity.csv", index=False)
 
 
 if __name__ == "__main__":
