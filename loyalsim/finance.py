@@ -87,16 +87,16 @@ def forecast(
     from scenarios.output import Target
     from sim.errors import InputError
 
-    value = None
-    if point_value is not None:
-        value = exact(point_value)
-        if value <= 0:
-            raise InputError(f"--point-value: found {point_value}, a redeemed point is worth more than 0")
+    value = None if point_value is None else exact(point_value)
+    if value is not None and value <= 0:
+        raise InputError(f"--point-value: found {point_value}, a redeemed point is worth more than 0")
     opening = None if deferred is None else minor_units(deferred)
     if opening is not None and (opening < 0 or from_ is None):
         raise InputError(f"--deferred: found {deferred}" + (", allowed is 0 or more" if from_ else "; it needs --from"))
     if (third_party is None) != (payable is None):
         raise InputError("--third-party and --payable belong together: the role, and what the third party is paid for a point")
+    if payable is not None and exact(payable) < 0:
+        raise InputError(f"--payable: found {payable}, allowed is 0 or more for a point")
     if closing and from_ is None:
         raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
     designs = load_many(scenarios)

@@ -267,9 +267,21 @@ def test_the_command_tells_changes_and_run_off(tmp_path):
     assert "With earning.points_per_unit=3: cost " in done.stdout and "If the programme closed on 2027-01-01" in done.stdout
     told = json.loads((out / "summary.json").read_text())
     assert told["changes"]["earning.points_per_unit=3"]["points_issued"]["mean"] > 0
-    done = loyalsim("forecast", "cash-back", "--closing", "--out", str(tmp_path / "x"))
-    assert done.returncode == 2 and "--closing needs --from" in done.stderr
-    done = loyalsim("forecast", "cash-back", "--payable", "0.01", "--out", str(tmp_path / "x"))
-    assert done.returncode == 2 and "--third-party and --payable belong together" in done.stderr
-    done = loyalsim("forecast", "cash-back", "--change", "expiry.moths=3", "--out", str(tmp_path / "x"))
-    assert done.returncode == 2 and "did you mean months" in done.stderr and not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--payable", "0.01"), "--third-party and --payable belong together"),
+        (("--payable", "-1", "--third-party", "agent"), "--payable: found -1, allowed is 0 or more"),
+        (("--payable", "1", "--third-party", "broker"), "agent"),
+        (("--closing",), "--closing needs --from"),
+        (("--deferred", "500"), "--deferred: found 500; it needs --from"),
+        (("--change", "expiry.moths=3"), "did you mean months"),
+        (("--from", "nowhere"), "nowhere: there is no such folder"),
+    ],
+)
+def test_options_that_do_not_go_are_told_before_the_work(tmp_path, words, said):
+    done = loyalsim("forecast", "cash-back", *words, "--out", str(tmp_path / "x"))
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "x").exists()
