@@ -45,9 +45,9 @@ def test_effects_that_are_off_are_not_found_though_members_differ_leave_and_foll
     assert wrong <= 2  # of 40; the intervals of one panel hold together with 95 %
 
 
-def panel(seed, *, buys=0.0, redeems=0.0):
+def panel(seed, *, buys=0.0, redeems=0.0, season=0.0):
     """Members with a rate and a willingness of their own; with 300 points more they buy exp(buys) times as often and redeem
-    exp(redeems) times as willingly."""
+    exp(redeems) times as willingly; baskets follow a season."""
     rng = np.random.default_rng(seed)
     rows = []
     for member in range(1500):
@@ -56,7 +56,7 @@ def panel(seed, *, buys=0.0, redeems=0.0):
             day += rng.exponential(1 / (rate * np.exp(buys * balance / 300)))
             if day >= 360:
                 break
-            worth = int(rng.integers(50, 150))
+            worth = int(rng.integers(50, 150) * (1 + season * np.sin(2 * np.pi * day / 360)))
             balance += worth
             chance = own * np.exp(redeems * (balance / 300 - 1))
             used = 300 if balance >= 300 and rng.random() < min(chance, 0.95) else 0
@@ -66,6 +66,16 @@ def panel(seed, *, buys=0.0, redeems=0.0):
                 break
     frame = pd.DataFrame(rows, columns=["member", "day", "value", "earned", "redeemed"])
     return frame.assign(cost=frame.redeemed * 0.01, tier="blue", purchases=1)
+
+
+def test_a_season_of_baskets_is_no_effect_of_balances():
+    """Balances grow in the dear season, and who bought late has less time left: neither may be taken for an effect."""
+    z = []
+    for seed in range(6):
+        found = answers(programme(), panel(seed, season=0.8))
+        assert found["buying", "balance"].verdict != "found" and found["buying", "nearness"].verdict != "found"
+        z.append(found["buying", "balance"].estimate / (found["buying", "balance"].high - found["buying", "balance"].low))
+    assert abs(np.mean(z)) < 0.3  # no lean to one side, in widths of the interval
 
 
 def test_buying_that_grows_with_the_balance_is_found():
