@@ -70,9 +70,21 @@ def summary(statement: Statement, variants: Sequence[Variant] = (), run: RunOff 
         "deferred_revenue": None if statement.roll is None else float(statement.closing()[-1]),
         "deferred_revenue_band": None if spread is None else {n: _plain(x) for n, x in zip(BAND, spread[-1], strict=True)},
         "changes": {v.said: {line: {n: _plain(found[n]) for n in BAND} for line, found in v.whole.items()} for v in variants},
-        "run_off": None if run is None else run_off_answer(run),
+        "run_off": None if run is None else _run_off(run),
         "left_out": left_out(statement),
         "provenance": f.provenance,
+    }
+
+
+def _run_off(run: RunOff) -> dict[str, Any]:
+    redeemed, cost = run.points("points_redeemed", cumulative=True)[-1], run.cost(cumulative=True)[-1]
+    return {
+        "answer": run_off_answer(run),
+        "months": len(run.statement.forecast.months),
+        "opening_points": run.opening,
+        "deferred_revenue": run.owed,
+        "points_redeemed": {n: _plain(x) for n, x in zip(BAND, redeemed[:4], strict=True)},
+        "cost": {n: _plain(x) for n, x in zip(BAND, cost[:4], strict=True)},
     }
 
 

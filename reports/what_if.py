@@ -85,9 +85,10 @@ class RunOff:
         """Mean benefit cost, discounted to the start, currency units."""
         return by_line(self.statement.forecast.present_value)["benefit_cost"]["mean"]
 
-    def points(self, line: str) -> Floats:
-        """(months, 6) SPREAD of one of POINT_LINES."""
-        return _spread(self.statement.forecast.point_values[:, :, POINT_LINES.index(line)].astype(float))
+    def points(self, line: str, cumulative: bool = False) -> Floats:
+        """(months, 6) SPREAD of one of POINT_LINES, of each month or so far."""
+        values = self.statement.forecast.point_values[:, :, POINT_LINES.index(line)].astype(float)
+        return _spread(values.cumsum(axis=1) if cumulative else values)
 
     def cost(self, cumulative: bool = False) -> Floats:
         """(months, 6) SPREAD of the benefit cost of each month, or so far."""
@@ -119,8 +120,7 @@ def variant_rows(variants: Sequence[Variant]) -> list[dict[str, Any]]:
 def run_off_answer(run: RunOff) -> str:
     """How much of what is owed will be redeemed, at what cost, and until when."""
     s, f = run.statement, run.statement.forecast
-    redeemed = f.point_values[:, :, POINT_LINES.index("points_redeemed")].sum(axis=1)
-    p10, _, p90, mean, *_ = _spread(redeemed.astype(float))
+    p10, _, p90, mean, *_ = run.points("points_redeemed", cumulative=True)[-1]
     cost = run.cost(cumulative=True)[-1]
     share = f" ({100 * mean / run.opening:.0f} %)" if run.opening else ""
     text = f"If the programme closed on {f.provenance['start']}, {integer(mean)}{share} of the {integer(run.opening)} points "

@@ -111,6 +111,18 @@ def test_csv_and_parquet_and_semicolons_give_the_same_panel(tmp_path: Path) -> N
         assert other.value.sum() == pytest.approx(panels[0].value.sum())
 
 
+def test_a_database_gives_the_same_panel_as_a_file(tmp_path: Path) -> None:
+    import sqlalchemy
+
+    frame, *_ = read_table(table(tmp_path, DIRTY), **COLUMNS)
+    url = f"sqlite:///{tmp_path}/shop.db"
+    frame.to_sql("sales", sqlalchemy.create_engine(url), index=False)
+    there, source, digest = read_table(f"{url}#sales", **COLUMNS)
+    assert source.name.endswith("shop.db#sales") and len(digest) == 64
+    one, two = clean(frame, **COLUMNS), clean(there, **COLUMNS)
+    assert (one.value == two.value).all() and one.rules == two.rules
+
+
 def test_dates_in_other_formats_are_read_or_refused_when_ambiguous() -> None:
     def panel(dates: list[str]) -> Panel:
         frame = pd.DataFrame({"m": "a", "d": dates, "v": 1.0})

@@ -220,7 +220,9 @@ def test_the_workbook_tells_the_changes_and_the_run_off(base, variants, shut, ma
     page = forecast_page([base], variants, shut)
     assert "What a change of terms does" in page and "If the programme closed" in page and "change 1" in page
     told = summary(base, variants, shut)
-    assert told["changes"]["change 0"]["points_issued"]["mean"] > 0 and told["run_off"] in page
+    assert told["changes"]["change 0"]["points_issued"]["mean"] > 0 and told["run_off"]["answer"] in page
+    redeemed = shut.statement.forecast.point_values[..., POINT_LINES.index("points_redeemed")].sum(axis=1)
+    assert told["run_off"]["points_redeemed"]["mean"] == redeemed.mean() and told["run_off"]["opening_points"] == shut.opening
 
 
 @pytest.mark.parametrize(
