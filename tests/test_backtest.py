@@ -231,6 +231,7 @@ def test_a_table_without_points_or_cost_is_scored_on_what_it_tells(rows):
 
 BROKEN = [
     ({"day": ["2027-01-05", "05/01/2027"]}, "row 2, column day: found '05/01/2027', allowed is a day such as 2017-03-14"),
+    ({"member": ["a", "b@shop.example"]}, "row 2, column member: looks like an e-mail address"),
     ({"value": ["1", "x"]}, "row 2, column value: found 'x', allowed is a number"),
     ({"value": ["1", None]}, "row 2, column value: found an empty cell"),
     ({"member": ["a", " "]}, "row 2, column member: found an empty cell, allowed is a member id"),

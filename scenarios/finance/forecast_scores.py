@@ -11,8 +11,6 @@ from scipy.stats import beta
 from sim.errors import InputError
 from sim.typing import Floats
 
-NAIVE = ("last_value", "same_month_last_year")
-
 
 @dataclass(frozen=True)
 class ForecastScore:

@@ -128,6 +128,16 @@ def read_table(where: Where, wanted: dict[str, Column], what: str) -> Table:
     return table
 
 
+def looks_personal(ids: Array) -> tuple[int, str] | None:
+    """The first of the ids, (rows,) text, that is an e-mail address or a telephone number, and which of the two; None without."""
+    marks: pd.Series[Any] = pd.Series(ids)
+    mails = np.flatnonzero(marks.str.contains("@", regex=False))
+    phones = np.flatnonzero(marks.str.fullmatch(r"(\+|00)\d[\d \-()/]{6,}"))
+    if len(mails):
+        return int(mails[0]), "an e-mail address"
+    return (int(phones[0]), "a telephone number") if len(phones) else None
+
+
 def _empty(values: pd.Series[Any]) -> Array:
     return np.asarray(values.isna() | (values.astype(str).str.strip() == ""))
 
@@ -136,14 +146,12 @@ def _text(table: Table, column: str, values: pd.Series[Any], what: Column) -> Ar
     found = values.astype(str).str.strip().to_numpy(dtype=object)
     if column == "member":
         table.wrong(np.flatnonzero(_empty(values)), column, lambda r: "is empty; every row needs a member id")
-        marks = pd.Series(found)
-        mails = np.flatnonzero(marks.str.contains("@", regex=False))
-        phones = np.flatnonzero(marks.str.fullmatch(r"(\+|00)\d[\d \-()/]{6,}"))
-        if len(mails) or len(phones):
-            row = int(mails[0] if len(mails) else phones[0]) + table.first_row
-            kind = "an e-mail address" if len(mails) else "a telephone number"
+        personal = looks_personal(found)
+        if personal is not None:
+            row, kind = personal
             raise InputError(
-                f"{table.name}: row {row}, column member: looks like {kind}; a snapshot takes pseudonymous ids only: replace it"
+                f"{table.name}: row {row + table.first_row}, column member: looks like {kind}; a snapshot takes pseudonymous ids "
+                "only: replace it"
             )
     return np.where(_empty(values), "", found)
 

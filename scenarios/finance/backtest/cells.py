@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenarios.finance.snapshot_tables import looks_personal
 from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.typing import Array, Floats, Ints
@@ -36,6 +37,12 @@ class Cells:
         values = self.frame[column]
         found = values.astype(str).str.strip()
         self._wrong(column, values.isna() | (found == ""), "a member id")
+        personal = looks_personal(found.to_numpy(dtype=object))
+        if personal is not None:
+            row, kind = personal
+            raise InputError(
+                f"{self.name}: row {row + self.first}, column {column}: looks like {kind}; a backtest takes pseudonymous ids only"
+            )
         return found.to_numpy(dtype=object)
 
     def dates(self, columns: list[str]) -> tuple[Ints, bool]:

@@ -96,7 +96,7 @@ def measure(line: Line, draws: Floats, actual: Floats, past: Floats, others: dic
         band=spread_of(draws, draws[:0]),
         simple=simple,
         past=past,
-        score=score_forecast(draws, actual, others=dict(simple)),
+        score=score_forecast(draws, actual, past, others=dict(others)),
         whole_actual=float(_total(line, actual[None])[0]),
         whole=spread_of(total, total[:0]),
         whole_simple={name: float(_total(line, values[None])[0]) for name, values in simple.items()},
