@@ -92,7 +92,7 @@ class Fee(Part):
 
     amount: Positive
     """currency units, paid on joining and at each renewal by members who are active customers then; who has lapsed pays again at
-    the first purchase after coming back"""
+    the first purchase after coming back, and so do members of a programme that had no fee"""
     every_months: Months = 12
     """length of the term that is paid for, of 365 / 12 days a month"""
 

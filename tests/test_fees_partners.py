@@ -1,10 +1,14 @@
 """Membership fees and partners: who pays what when, where it is counted, and that nothing else changes."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 from scenes import PLAIN, RICH, only, scenario
 
+from scenarios.finance.snapshot import snapshot
 from sim import tally
 from sim.measures import BY_NAME, is_programme, net_margin_by_month, point_cost
 from sim.outcome import simulate
@@ -50,6 +54,23 @@ def test_who_comes_back_pays_at_the_first_purchase() -> None:
     until, silent = o.members["fee_until"][bought], o.members["fee_until"] > 1e9
     assert bought.sum() > 10 and ((until >= end) & (until < end + 31)).all()
     assert silent.sum() > 10 and (o.members["alive"][silent] == 0).all()
+
+
+def test_members_of_a_live_programme_renew_a_term_after_joining() -> None:
+    """The tables tell when they joined: each pays once a year, in the month of joining; a new fee, at the next purchase."""
+    people = pd.DataFrame({"member": range(24), "joined": [f"2025-{1 + k % 12:02d}-15" for k in range(24)]})
+    programme = {"name": "club", "fee": {"amount": 9.99}}
+    s = scenario(PLAIN, programme=programme, population=STAYS, horizon={"months": 12})
+    live = snapshot(people, scenario=s)
+    o = simulate(s, seed=1, opening=live.opening(s, seed=1, draw=None))
+    np.testing.assert_array_equal(o.by_month("fees"), [2 * 999] * 12)
+    free = simulate(scenario(PLAIN, population=STAYS, horizon={"months": 12}), members=50, seed=1, keep_state=True).state
+    assert free is not None
+    later = scenario(PLAIN, programme=programme, population=STAYS, horizon={"months": 6, "start": free.start})
+    new = simulate(later, seed=1, opening=replace(free, tiers=("member",)), keep=True)
+    assert new.members is not None
+    bought = new.members["buys"] > free.members["buys"]
+    assert new.total("fees") == 999 * bought.sum() > 0
 
 
 def test_a_fee_changes_fees_and_nothing_else() -> None:

@@ -59,14 +59,16 @@ def test_nothing_else_changes() -> None:
 
 
 def test_everything_returned_leaves_nothing() -> None:
-    """A programme with prices, coupons and vouchers: when all is returned after the last purchase, every amount is 0."""
+    """A programme with prices, coupons and vouchers: when all is returned after the last purchase, every amount is 0, benefits
+    handed over at purchases included."""
     base = {**without(RICH, "win60", "win200"), "population": {**RICH["population"], "leaving": {"probability": 0.5}}}
-    o = simulate(refunded(base, 1 - 1e-12, 3, horizon={"months": 60}, population__new_members_per_month=0.0), members=300, seed=5)
+    vouchers = [{"name": "voucher", "points": 20, "value": 5.0, "kind": "voucher"}]  # for points of tasks and campaigns
+    changes = {"population__new_members_per_month": 0.0, "programme__rewards": vouchers, "economics": {}, "horizon__months": 60}
+    o = simulate(refunded(base, 1 - 1e-12, 3, **changes), members=300, seed=5)
     assert o.total("purchases") == o.total("refunds") > 100
-    assert {name: o.total(name) for name in (*AMOUNTS, "both_base_list", "gained_list", "kept_list")} == dict.fromkeys(
-        (*AMOUNTS, "both_base_list", "gained_list", "kept_list"), 0
-    )
-    assert o.total("coupons_used") > 0
+    names = (*AMOUNTS, "both_base_list", "both_cost", "gained_list", "kept_list", "lost_list", "gone_list")
+    assert {name: o.total(name) for name in names} == dict.fromkeys(names, 0)
+    assert o.total("coupons_used") > 0 and o.total("redemptions") > 0
 
 
 def one(clawback: str = "negative", pending: int = 0) -> tuple:
