@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.calibration import calibrate
+from scenarios.calibration.candidates import SEASON_DAYS
 from scenarios.finance.backtest.activity import Activity
 from scenarios.finance.backtest.joining import joining
 from scenarios.finance.backtest.occasions import Occasions, occasions_of
@@ -28,6 +29,9 @@ LEAST_REDEMPTIONS = 20
 """below so many the redemption rate of the scenario stays"""
 SAME_SIZE = 0.95
 """share of redemptions that must be at a reward's price for the scenario's rewards to stay"""
+
+JOINED = 0.005
+"""new members a month, share of members, from which a season that no inner forecast has tested is not believed"""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,13 @@ def fit(
         population, report = calibration.population, calibration.report
     clock = population.first_purchase_on_joining
     rate, how = (joins, "as stated") if joins is not None else joining(a, people, population if report else None)
+    untested = report is not None and min(report["choice"]["inner_fit_days"]) < SEASON_DAYS
+    if population.season and untested and rate >= JOINED:
+        population = population.model_copy(update={"season": None})
+        notes.append(
+            "Calibration found a season that it could not test on a period not seen; while members join it cannot be told from "
+            "their coming, and was left out."
+        )
     if joins is not None or people.told or report:
         population = population.model_copy(update={"new_members_per_month": rate})
     else:
@@ -112,6 +123,8 @@ def fit(
         *(["Returns are left out on both sides: market.refunds is not simulated."] if scenario.market.refunds else []),
         *stood.notes, *said, *unsure, *_earning_check(a, scenario),
     ]  # fmt: skip
+    if report is not None and population.season:
+        notes.append(f"A season was fitted ({report['choice']['season']}); growth by joining can pass for one.")
     if report is not None and not population.season:
         unseen = report["uncertainty"]["unseen_season_rate"]
         notes.append(
