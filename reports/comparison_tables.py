@@ -14,10 +14,12 @@ from sim.tally import COST_LINES
 
 FIRST = (
     "incremental_net_margin", "roi", "margin_per_member", "lifetime_value", "retention", "active_rate", "repurchase_30",
-    "purchases_per_member", "basket", "revenue_per_member", "benefit_cost", "fixed_cost", "provision", "benefit_cost_share",
-    "anyway_share", "points_redemption_rate", "redeemer_share", "redemption_cost", "points_outstanding",
+    "purchases_per_member", "basket", "refund_share", "revenue_per_member", "fee_income", "benefit_cost", "fixed_cost",
+    "provision", "benefit_cost_share", "anyway_share", "points_redemption_rate", "redeemer_share", "redemption_cost", "points_outstanding",
 )  # fmt: skip
 """What a reader must see before all else, in this order."""
+WHERE_ANY = ("refund_share", "fee_income")
+"""Of these, those that are left out where no design has any."""
 GAINS = (
     "incremental_net_margin", "roi", "incremental_purchases", "gain_from_attrition", "gain_from_frequency", "gain_from_basket",
 )  # fmt: skip
@@ -39,12 +41,12 @@ class Row:
 
 def first_rows(comparison: Comparison) -> list[Row]:
     """The measures of FIRST for every design; a measure that is defined for none is left out."""
-    return _rows(comparison, list(FIRST), comparison.measures, difference=False)
+    return _rows(comparison, _first(comparison), comparison.measures, difference=False)
 
 
 def difference_rows(comparison: Comparison) -> list[Row]:
     """The measures of FIRST against the baseline, replication by replication."""
-    names = [m for m in FIRST if m not in OF_THE_PROGRAMME and m != "fixed_cost"]
+    names = [m for m in _first(comparison) if m not in OF_THE_PROGRAMME and m != "fixed_cost"]
     return _rows(comparison, names, comparison.differences, difference=True)
 
 
@@ -156,6 +158,11 @@ def moving(comparison: Comparison) -> list[Any]:
 def still(comparison: Comparison) -> list[str]:
     """Parameters that do not move the gain at all."""
     return [d.parameter for d in comparison.drivers if d.swing == 0]
+
+
+def _first(comparison: Comparison) -> list[str]:
+    found = comparison.measures.values()
+    return [name for name in FIRST if name not in WHERE_ANY or any(figures[name].value for figures in found)]
 
 
 def _rows(

@@ -193,7 +193,7 @@ def roll_rows(statement: Statement) -> list[dict[str, Any]]:
         return {"when": when, "cells": cells, "strong": when == WHOLE}
 
     spans = [(start, min(start + 3, count)) for start in range(0, count, 3)]
-    rows = [row(f"to {month_name(f.months[end - 1])}", total, start, end) for start, end in spans] if len(spans) > 1 else []
+    rows = [row(f"to {f.months[end - 1]:%b %Y}", total, start, end) for start, end in spans] if len(spans) > 1 else []
     if len(statement.tiers) > 1:
         for k, tier in enumerate(statement.tiers):
             rows.append(row(f"Earned at {tier}", {name: values[:, k] for name, values in tiers.items()}, 0, count))
