@@ -300,3 +300,12 @@ def test_the_fictional_airline_end_to_end():
     numbers = {n.name: n.value for n in b.fitted.numbers}
     assert numbers["cost of a redeemed point"] == pytest.approx(0.081, abs=0.001)
     assert numbers["redeems when the balance affords a reward"] == pytest.approx(0.117, abs=0.01)
+
+
+def test_a_season_that_joining_would_explain_is_left_out():
+    """Twelve months of a programme that grows, without any season: forecast months must not inherit the growth as one."""
+    design = programme(members=300, months=13, new=0.03)
+    b = backtest(activity(design, 7), COLUMNS, design, dt.date(2028, 1, 1), replications=3)
+    assert b.fitted.calibration["population"]["season"] is not None and b.fitted.scenario.population.season is None
+    assert any(note.startswith("Calibration found a season") for note in b.notes)
+    assert "same_month_last_year" in b.measures["cost"].simple and "same month last year" not in b.missing

@@ -96,7 +96,9 @@ def fit(
             "their coming, and was left out."
         )
     if joins is not None or people.told or report:
-        population = population.model_copy(update={"new_members_per_month": rate})
+        with_first = clock or (report is not None and not people.told)  # without a table members join with their first row
+        update = {"new_members_per_month": rate, "first_purchase_on_joining": with_first}
+        population = population.model_copy(update=update)
     else:
         how = "of the population given"
     held, _ = held_before(a, people)

@@ -158,10 +158,14 @@ def standing(a: Activity, people: People, scenario: Scenario, *, from_first_purc
     np.maximum.at(last, a.member[bought], a.day[bought])
     ever = count > 0
     if not from_first_purchase:  # the start of the clock stands where a first purchase would
-        origin = np.maximum((a.start - dt.date(1970, 1, 1)).days, people.joined)
-        first = np.where(ever, np.minimum(origin, first), np.inf)
-        spend = np.where(ever, spend * (count + 1) / np.maximum(count, 1), 0.0)
-        count = np.where(ever, count + 1, 0)
+        begin = (a.start - dt.date(1970, 1, 1)).days
+        origin = np.maximum(begin, people.joined)
+        if not people.told:  # seen early: there from the start; seen late: taken to join with the first row
+            origin = np.where(first < begin + ((a.end - a.start).days + 1) / 3, begin, first)
+        waits = ever & (origin < first)
+        first = np.where(waits, origin, first)
+        spend = np.where(waits, spend * (count + 1) / np.maximum(count, 1), spend)
+        count = np.where(waits, count + 1, count)
     tiers = [tier.name for tier in scenario.programme.tiers]
     tier = _last_tier(a, people)
     if len(tiers) > 1 and (tier < 0).all():
