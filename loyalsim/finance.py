@@ -102,7 +102,8 @@ def forecast(
     designs = load_many(scenarios)
     changes = [(said, changed_terms(scenarios[0], said)) for said in change or ()]
     tables = None if from_ is None else load_snapshot(from_)
-    starts = [None if tables is None else snapshot_of(tables, design) for design in [*designs, *(x for _, x in changes)]]
+    everything = [*designs, *(design for _, design in changes)]
+    starts = [None if tables is None else snapshot_of(tables, design, designs[0]) for design in everything]
     target = Target(out, *NAMES)
     with Waiting("compiling the simulation") as waiting:
 

@@ -6,6 +6,7 @@ import datetime as dt
 
 import numpy as np
 
+from scenarios.finance.knowing import untouched
 from scenarios.finance.live_tables import LiveTables, live_tables
 from scenarios.finance.opening_lots import months_before, spread_evenly
 from scenarios.finance.reconciliation import Reconciliation, other_expiries, overdue, tiers_against_figures
@@ -25,8 +26,10 @@ def snapshot(
     return snapshot_of(live_tables(members, lots, coupons, as_of=as_of, scenario=scenario), scenario)
 
 
-def snapshot_of(tables: LiveTables, scenario: Scenario) -> Snapshot:
+def snapshot_of(tables: LiveTables, scenario: Scenario, before: Scenario | None = None) -> Snapshot:
     """The members of the tables, in the programme of `scenario`: its tiers, segments, incentives and rules.
+
+    before: the programme under which they came to stand where they stand, if another; what comes does not change who they are.
 
     Raises InputError with a sentence for every cell that the programme cannot have. What can be read but does not add up is in
     Snapshot.reconciliation, with what was done about it.
@@ -66,6 +69,8 @@ def snapshot_of(tables: LiveTables, scenario: Scenario) -> Snapshot:
     report = Reconciliation(found, checked)
     segments = ["", *(s.name for s in scenario.population.segments)]
     segment = np.array([segments.index(s) - 1 for s in c["segment"]], np.int64) if people.has("segment") else zeros - 1
+    first, purchases = c.get("first_purchase", none) - zero + 0.25, c.get("purchases", zeros)
+    spend = np.where(c["spend"] > 0, c["spend"] / 100.0, np.nan) if people.has("spend") else none
     return Snapshot(
         as_of=tables.as_of,
         label=tables.label,
@@ -81,11 +86,12 @@ def snapshot_of(tables: LiveTables, scenario: Scenario) -> Snapshot:
         last=last + 0.5,
         tells_last=people.has("last_purchase"),
         window=window,
-        first=c.get("first_purchase", none) - zero + 0.25,
-        purchases=c.get("purchases", zeros),
-        spend=np.where(c["spend"] > 0, c["spend"] / 100.0, np.nan) if people.has("spend") else none,
+        first=first,
+        purchases=purchases,
+        spend=spend,
         segment=segment,
         birth_month=c.get("birth_month", zeros),
+        untouched=untouched(lots.sum(axis=1), tier, purchases, first - 0.25, spend, before or scenario),
         muted=1 - c.get("consent", zeros + 1).astype(np.int64),
         coupons=_open_coupons(tables.coupons, tables.places, scenario, n, zero),
     )
@@ -129,8 +135,9 @@ def _unsaid(people: Table, scenario: Scenario) -> list[str]:
     if scenario.population.leaving.return_rate:
         found.append("A history is read as if nobody who left had come back.")
     found.append(
-        "Who knows the programme, and memory of recent benefits and messages, are not in the tables: knowing it is drawn as "
-        "for new members, memory starts empty; limits and budgets of incentives start unused."
+        "Who knows the programme, and memory of recent benefits and messages, are not in the tables: as many know it as of new "
+        "members, fewer of those who have long had points for a reward, more of those who hold fewer than they earned; memory "
+        "starts empty; limits and budgets of incentives start unused."
     )
     found.append("Incremental margin compares with closing the programme on the day of the snapshot.")
     return found

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.finance import history
+from scenarios.finance.knowing import Untouched
 from scenarios.finance.opening_lots import months_before
 from scenarios.finance.reconciliation import Reconciliation
 from scenarios.finance.snapshot_tables import MONTHS_BACK
@@ -57,6 +58,8 @@ class Snapshot:
     birth_month: Ints
     """(n,) 0 = not known"""
     muted: Ints
+    untouched: Untouched
+    """what their points tell of who knows the programme"""
     coupons: Floats
     """(n, incentives) valid until, days since the start; 0 = none"""
 
@@ -126,7 +129,8 @@ class Snapshot:
         )
         m["birth_month"] = np.where(self.birth_month > 0, self.birth_month, 1 + (u[:, 1] * 12).astype(int))
         m["birth_day"] = 1 + (u[:, 2] * 28).astype(int)
-        m["aware"] = u[:, 3] < b["awareness_share"]
+        basket = float(np.exp(t.p["ln_median"][0] + 0.5 * (t.p["sigma"][0] ** 2 + t.p["sigma_between"][0] ** 2)))
+        m["aware"] = u[:, 3] < self.untouched.probability(float(b["awareness_share"]), float(t.p["redeem"][0]), basket)
         m["flexible"] = u[:, 4] < b["expiry_pressure_flexible"]
         m["muted"], m["enrolled"], m["joined"] = self.muted, 1, self.joined
         for name in ("t_extra", "first_buy", "second_gap", "pend_day", "refund_day", "card_until", "fee_until", "pull_until",
