@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -133,8 +134,6 @@ RICH: dict[str, Any] = {
 
 def scenario(base: dict[str, Any] | None = None, /, **changes: Any) -> Scenario:
     """A scenario from a mapping, with parts or dotted keys (double underscore for the dot) replaced."""
-    import copy
-
     data = copy.deepcopy(base if base is not None else PLAIN)
     for key, value in changes.items():
         *path, leaf = key.split("__")
@@ -163,6 +162,7 @@ def only(**effects: Any) -> dict[str, Any]:
 
 
 def without(base: dict[str, Any], *names: str) -> dict[str, Any]:
-    """The mapping with some incentives taken out."""
-    rows = [row for row in base["programme"]["incentives"] if row["name"] not in names]
-    return {**base, "programme": {**base["programme"], "incentives": rows}}
+    """A copy of the mapping, down to its rows, with some incentives taken out."""
+    found = copy.deepcopy(base)
+    found["programme"]["incentives"] = [row for row in found["programme"]["incentives"] if row["name"] not in names]
+    return found
