@@ -25,6 +25,7 @@ from sim.typing import Ints
 Layout = Mapping[str, tuple[Any, Sequence[str | int]]]
 """(dtype, shape) of every array of a named tuple, by field; "*" in a shape is a length that varies."""
 
+Known = Mapping[str, int | float]
 _WORD = ir.IntType(64)
 _BYTE = ir.IntType(8)
 _POINTER = _BYTE.as_pointer()
@@ -33,29 +34,29 @@ _POINTER = _BYTE.as_pointer()
 class Row(types.Type):
     """One record in memory; fields are 64-bit integers and floats."""
 
-    def __init__(self, name: str, dtype: np.dtype[Any], fixed: bool) -> None:
+    def __init__(self, name: str, dtype: np.dtype[Any], fixed: bool, known: Known) -> None:
         self.fields = {n: (_scalar(d), offset) for n, (d, offset, *_) in dtype.fields.items()}  # type: ignore[union-attr]
-        self.fixed = fixed
+        self.fixed, self.known = fixed, known
         super().__init__(f"Row.{name}")
 
 
 class View(types.Type):
     """An array in memory, without bounds checks and without negative indices."""
 
-    def __init__(self, name: str, dtype: np.dtype[Any], shape: Sequence[str | int], fixed: bool) -> None:
+    def __init__(self, name: str, dtype: np.dtype[Any], shape: Sequence[str | int], fixed: bool, known: Known) -> None:
         self.shape, self.ndim, self.itemsize, self.fixed = shape, len(shape), dtype.itemsize, fixed
-        self.dtype = Row(name, dtype, fixed) if dtype.names else _scalar(dtype)
+        self.dtype = Row(name, dtype, fixed, known) if dtype.names else _scalar(dtype)
         super().__init__(f"View.{name}")
 
 
 class Bundle(types.Type):
     """A named tuple of arrays, as a pointer to their addresses and shapes."""
 
-    def __init__(self, name: str, layout: Layout, fixed: bool) -> None:
+    def __init__(self, name: str, layout: Layout, fixed: bool, known: Mapping[str, Known]) -> None:
         self.views: dict[str, tuple[View, int]] = {}
         place = 0
         for field, (dtype, shape) in layout.items():
-            self.views[field] = View(f"{name}.{field}", np.dtype(dtype), shape, fixed), place
+            self.views[field] = View(f"{name}.{field}", np.dtype(dtype), shape, fixed, known.get(field, {})), place
             place += 8 * (1 + len(shape))
         super().__init__(f"Bundle.{name}")
 
@@ -64,12 +65,13 @@ def _scalar(dtype: np.dtype[Any]) -> types.Type:
     return {"i8": types.int64, "f8": types.float64}[dtype.str[1:]]
 
 
-def opener(name: str, layout: Layout, *, fixed: bool = False) -> Any:
+def opener(name: str, layout: Layout, *, fixed: bool = False, known: Mapping[str, Known] | None = None) -> Any:
     """A function for compiled code: the Bundle behind the array that `addresses` made.
 
-    fixed: nothing in it changes while a kernel runs.
+    fixed: nothing in it changes while a kernel runs; known: by array, fields of its records that have these values in every run
+    of the kernel, for which the compiler leaves out what cannot happen.
     """
-    bundle = Bundle(name, layout, fixed)
+    bundle = Bundle(name, layout, fixed, known or {})
 
     @intrinsic
     def opened(typing_context: Any, array: Any) -> Any:
@@ -166,6 +168,8 @@ class _RowAttributes(AttributeTemplate):
 @lower_getattr_generic(Row)
 def _row_get(context: Any, builder: Any, row: Row, value: Any, name: str) -> Any:
     kind, offset = row.fields[name]
+    if name in row.known:
+        return ir.Constant(context.get_value_type(kind), row.known[name])
     return _load(builder, _at(builder, value, offset), context.get_value_type(kind), f"{row}.{name}", row.fixed)
 
 

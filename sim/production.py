@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from sim import state, tables
-from sim.compiled import kernel
+from sim.compiled import kernel, rule
 from sim.memory import addresses, opener
 from sim.opening import Opening
 from sim.rules.life import be_born, happen, next_event, resume
@@ -21,15 +21,17 @@ CHUNK = 2048
 """Members in a chunk. No result depends on it; the size lets a chunk's state live in a core's cache."""
 
 
+PAYS = 10_000_000
+"""Member months from which a kernel for plain runs is worth compiling. No result depends on it."""
+
 _chunk = opener("Chunk", state.LAYOUT)
 _tables = opener("Tables", tables.LAYOUT, fixed=True)
+_plain_tables = opener("PlainTables", tables.LAYOUT, fixed=True, known={"p": tables.PLAIN})
 
 
-@kernel
-def _live(chunk, rules, first, since, until):
+@rule
+def _lives(s, t, first, since, until):
     """Let the members of a chunk live from `since` to `until`, both whole days; before day 0 they have yet to be born."""
-    s = _chunk(chunk)
-    t = _tables(rules)
     p = t.p[0]
     first_month = t.days[int(max(since, 0.0))].month
     for i in range(s.members.shape[0]):
@@ -47,6 +49,18 @@ def _live(chunk, rules, first, since, until):
             if end == t.months[month].end and m.joined <= end:
                 end_month(m, i, s, t, month)
             month += 1
+
+
+@kernel
+def _live(chunk, rules, first, since, until):
+    """Any run."""
+    _lives(_chunk(chunk), _tables(rules), first, since, until)
+
+
+@kernel
+def _live_plainly(chunk, rules, first, since, until):
+    """A run of which PLAIN holds: the same rules, without what cannot happen in it."""
+    _lives(_chunk(chunk), _plain_tables(rules), first, since, until)
 
 
 BEFORE = -1.0
@@ -70,6 +84,8 @@ class Crew:
         self.opening, self.incentives = opening, incentives
         self.rules = addresses(t, tables.LAYOUT)
         self.total = int(t.p["n_start"][0] + t.p["new_per_month"][0] * len(t.months))
+        plain = all(t.p[name][0] == value for name, value in tables.PLAIN.items())
+        self.live = _live_plainly if plain and self.total * len(t.months) >= PAYS else _live
         self.firsts = range(0, self.total, chunk)
         self.size = chunk
         self.threads = threads or os.cpu_count() or 1
@@ -156,7 +172,7 @@ class Crew:
             self.spare.append(chunk)
 
     def _live(self, chunk: Chunk, first: int, since: float, until: float) -> None:
-        _live(addresses(chunk, state.LAYOUT), self.rules, first, since, until)
+        self.live(addresses(chunk, state.LAYOUT), self.rules, first, since, until)
 
     def _map(self, work, items):  # type: ignore[no-untyped-def]
         if self.threads == 1 or len(items) < 2:

@@ -51,6 +51,12 @@ RULES = np.dtype(
     ]
 )  # fmt: skip
 
+PLAIN: dict[str, int | float] = {
+    "calm": 1, "opened": 0, "cohorts": 0, "watch_periods": 0, "has_incentives": 0, "has_lasting": 0, "has_goals": 0, "has_due": 0,
+    "has_refunds": 0, "pending_days": 0, "card_days": 0.0, "fee": 0, "cap": 0, "counts_points": 0, "inflation": 0.0,
+}  # fmt: skip
+"""What holds of RULES in a plain run: points and tiers at most, no effect, nothing that falls due between month ends."""
+
 TIER = np.dtype(
     [
         ("spend", "i8"), ("points", "i8"), ("purchases", "i8"),  # -1 = not asked
@@ -223,7 +229,7 @@ def compile_tables(
     winning_back = bool((incentives["event"] == INACTIVITY).any())
     b = _behaviour(behaviour, draw, score)
     r["may_return"] = population.leaving.return_rate > 0 or (winning_back and b["win_back_returns"][0] > 0)
-    r["calm"] = all(b[name][0] == 0.0 for name in MOVES_RATES)
+    r["calm"] = all(b[name][0] == 0.0 for name in MOVES_RATES) or (opening is None and _gives_nothing(programme))
     r["has_due"] = bool(len(incentives)) or r["pending_days"] > 0 or r["expiry"] == INACTIVE or r["card_days"] > 0
     r["has_due"] = r["has_due"] or r["has_refunds"] or r["fee"] > 0
     closes = np.full(max(1, len(incentives)), NEVER)
@@ -250,6 +256,13 @@ def compile_tables(
         closes_for=np.zeros(max(1, len(incentives)), np.int64),
         **_by_part(incentives),
     )
+
+
+def _gives_nothing(programme: Programme) -> bool:
+    """Whether there is nothing to react to, so that no effect can act."""
+    tier = programme.tiers[0]
+    given = tier.price < 1 or tier.free_delivery or tier.care_value_per_month or programme.earning or programme.incentives
+    return len(programme.tiers) == 1 and not given
 
 
 def _by_part(incentives: Array) -> dict[str, Ints]:

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from scenes import RICH, scenario, without
 
+from scenarios.files import load
+from sim import production
 from sim.measures import monthly
 from sim.outcome import Outcome, simulate
+from sim.tables import compile_tables
 
 RICH_UNSHARED = without(RICH, "nobody")  # a copy
 for _row in RICH_UNSHARED["programme"]["incentives"]:
@@ -62,3 +65,19 @@ def test_an_unused_incentive_changes_nothing(place: int) -> None:
 def test_seeds_matter() -> None:
     a, b = (simulate(scenario(RICH), members=300, seed=seed).total("purchases") for seed in (1, 2))
     assert a != b
+
+
+@pytest.mark.parametrize("name", ["loy-365", "no-programme"])
+def test_a_plain_run_is_the_same_by_either_kernel(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lives = []
+    for pays, expected in ((0, production._live_plainly), (10**18, production._live)):
+        monkeypatch.setattr(production, "PAYS", pays)
+        assert production.Crew(compile_tables(load(name), members=10)).live is expected
+        lives.append(simulate(load(name), members=3000, seed=5))
+    assert bytes_of(lives[0]) == bytes_of(lives[1])
+
+
+def test_a_run_with_anything_to_react_to_is_not_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(production, "PAYS", 0)
+    for name in ("p4", "cash-back"):
+        assert production.Crew(compile_tables(load(name), members=10)).live is production._live
