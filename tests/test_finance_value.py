@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from scenarios.finance.budget import budget_at_risk
+from scenarios.finance.forecast_document import spread_of
 from scenarios.finance.forecast_scores import crps, naive_forecasts, score_forecast
 from scenarios.finance.value import break_even_uplift, lifetime_value, present_value
 from scenarios.finance.variance import PARTS, Activity, Variance, monthly_variance, variance
@@ -65,8 +66,16 @@ def test_budget_at_risk_on_costs_that_can_be_counted():
     assert found.overrun.tolist() == [0.25, 0.75, 0.5] and found.probability == 0.5
     assert found.exhausted.tolist() == [0, 0, 0.5]
     assert found.early_warning == 1 and found.peak == 0
-    assert found.at_risk == pytest.approx(35 - 36) and found.expected == 37.5
+    assert found.at_risk == pytest.approx(37.5 - 36) and found.expected == 37.5
     assert budget_at_risk(costs, 1000).early_warning is None
+
+
+@pytest.mark.parametrize("replications", [2, 3, 8, 9, 12, 20])
+def test_the_95_percent_quantile_of_cost_lies_above_its_p90(replications):
+    """Both stand in one sentence, so both are of one further course of events."""
+    costs = np.random.default_rng(replications).lognormal(5, 0.4, (replications, 6))
+    p90 = spread_of(costs.sum(axis=1), costs[:0].sum(axis=1))[2]
+    assert budget_at_risk(costs, 0.0).at_risk >= p90
 
 
 def test_budget_at_risk_of_normal_costs_is_the_normal_quantile():

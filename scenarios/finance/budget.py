@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scenarios.finance.quantiles import prediction_quantile
 from sim.errors import InputError
 from sim.typing import Floats
 
@@ -41,9 +42,9 @@ class BudgetAtRisk:
 def budget_at_risk(costs: ArrayLike, budget: ArrayLike, *, level: float = 0.95, alarm: float = 0.2) -> BudgetAtRisk:
     """Compare simulated costs with a budget.
 
-    costs: (replications, months); budget: (months,), or one number for the whole, spread evenly; level: of the quantile (linear
-    between order statistics); alarm: probability. Raises InputError for shapes that do not fit, numbers not finite, or a level or
-    alarm outside 0 to 1.
+    costs: (replications, months); budget: (months,), or one number for the whole, spread evenly; level: of the quantile
+    (scenarios.finance.quantiles); alarm: probability. Raises InputError for shapes that do not fit, numbers not finite, or a
+    level or alarm outside 0 to 1.
     """
     amounts = np.asarray(costs, np.float64)
     if amounts.ndim != 2 or not amounts.size or not np.isfinite(amounts).all():
@@ -64,7 +65,7 @@ def budget_at_risk(costs: ArrayLike, budget: ArrayLike, *, level: float = 0.95, 
     return BudgetAtRisk(
         budget=whole,
         expected=float(spent[:, -1].mean()),
-        at_risk=float(np.quantile(spent[:, -1], level)) - whole,
+        at_risk=float(prediction_quantile(spent[:, -1], level)) - whole,
         level=level,
         overrun=overrun,
         exhausted=(spent > whole + slack[-1]).mean(axis=0),

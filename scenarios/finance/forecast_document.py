@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from scenarios.finance.budget import BudgetAtRisk
+from scenarios.finance.quantiles import prediction_quantile
 from sim.tally import COST_LINES
 from sim.typing import Floats, Ints
 
@@ -182,8 +182,8 @@ def spread_of(values: Floats, luck: Floats) -> Floats:
     """(..., 6) SPREAD of replications.
 
     values: (replications, ...) luck and parameters together; luck: (replications, ...) with the parameters at their means.
-    P10 and P90 are set so that a further replication falls between them with a chance of 80 %: quantiles at k / (replications
-    + 1) from 9 replications on, a Student t prediction interval of fewer, NaN of one.
+    P10 and P90 are set so that a further replication falls between them with a chance of 80 %: see
+    scenarios.finance.quantiles; NaN of one.
     """
     n = len(values)
     p50, mean = np.median(values, axis=0), values.mean(axis=0)
@@ -191,11 +191,7 @@ def spread_of(values: Floats, luck: Floats) -> Floats:
     if n < 2:
         return np.stack([nothing, p50, nothing, mean, nothing, nothing], axis=-1)
     sd = values.std(axis=0, ddof=1)
-    if n >= 9:
-        p10, p90 = np.quantile(values, (0.1, 0.9), axis=0, method="weibull")
-    else:
-        half = float(stats.t.ppf(0.9, n - 1)) * sd * np.sqrt(1 + 1 / n)
-        p10, p90 = mean - half, mean + half
+    p10, p90 = (prediction_quantile(values, level) for level in (0.1, 0.9))
     lucky = luck.std(axis=0, ddof=1) if len(luck) > 1 else nothing
     unknown = np.sqrt(np.maximum(0.0, sd**2 - lucky**2))
     return np.stack([p10, p50, p90, mean, lucky, unknown], axis=-1)
