@@ -15,7 +15,7 @@ from scenarios.finance.snapshot import snapshot
 from sim.errors import InputError
 from sim.outcome import simulate
 from sim.population import Population
-from sim.programme import Qualification
+from sim.programme import Fee, Qualification
 
 SHOP = scenario(
     {
@@ -240,6 +240,28 @@ def test_what_does_not_add_up_is_listed_and_said(tmp_path):
     assert set(found.notes) <= set(f.notes)
     gone = (f.cohorts.expired + f.cohorts.redeemed)[:, 0, 0].sum(axis=-1)
     assert gone.tolist() == [5, 5]  # June 2026 lapses with the first month, unless it is spent before
+
+
+def test_pending_points_are_held_in_the_tier_of_their_member(tmp_path):
+    waits = changed(SHOP, "waits", earning=SHOP.programme.earning.model_copy(update={"pending_days": 20}))
+    rows = [f"{row},{pending}" for row, pending in zip(MEMBERS.split(), ("pending", 70, 0, 5), strict=True)]
+    found = read(tmp_path, members="\n".join(rows) + "\n", s=waits)
+    f = forecast(waits, snapshot=found, months=2, replications=2, seed=1)
+    assert found.opening(at_start(waits), seed=1, draw=None).outstanding == found.outstanding == 250 + 75
+    assert f.tiers.opening.tolist() == [35, 290]
+    assert not f.tiers.moved().sum(axis=1).any()
+
+
+def test_figures_of_an_open_window_that_were_not_given_are_said(tmp_path):
+    bare = "member,joined,tier,balance\nm1,2027-01-05,gold,0\n"
+    half_way = at_start(SHOP).model_copy(update={"horizon": SHOP.horizon.model_copy(update={"start": dt.date(2027, 7, 1)})})
+    (tmp_path / "m.csv").write_text(bare)
+    paid = changed(half_way, "paid", fee=Fee(amount=10.0))
+    found = snapshot(tmp_path / "m.csv", scenario=paid)
+    assert next(note for note in found.notes if "window_" in note).startswith("window_spend was not given")
+    assert any("membership fee" in note for note in found.notes)
+    ended = snapshot(tmp_path / "m.csv", scenario=at_start(SHOP))
+    assert not any("window_" in note or "fee" in note for note in ended.notes)
 
 
 def test_balances_without_lots_are_spread_over_what_is_valid(tmp_path):

@@ -75,7 +75,7 @@ def snapshot_of(tables: LiveTables, scenario: Scenario, before: Scenario | None 
         as_of=tables.as_of,
         label=tables.label,
         reconciliation=report,
-        notes=[*report.notes, *notes, *_unsaid(people, scenario)],
+        notes=[*report.notes, *notes, *_unsaid(people, scenario, tables.as_of)],
         who=c["member"],
         lots=lots,
         pending=c.get("pending", zeros),
@@ -119,18 +119,25 @@ def _open_coupons(offers: Table | None, places: dict[str, int], scenario: Scenar
     return found
 
 
-def _unsaid(people: Table, scenario: Scenario) -> list[str]:
+def _unsaid(people: Table, scenario: Scenario, as_of: dt.date) -> list[str]:
     """What the tables did not say, and what was put in its place."""
     found = []
     if not people.has("first_purchase"):
         found.append("No history was given: rates are drawn from the population given the last purchase, where that is known.")
     if not people.has("consent"):
         found.append("Consent to messages was not given: everybody may get them.")
+    programme, q = scenario.programme, scenario.programme.qualification
+    ended = q.window == "calendar" and as_of.month % 12 % q.months == 0
+    for figure in () if ended else ("spend", "points", "purchases"):
+        if any(getattr(tier.requires, figure) for tier in programme.tiers) and not people.has(f"window_{figure}"):
+            found.append(f"window_{figure} was not given: in the qualification window that is open it starts at 0 for everybody.")
+    if programme.fee is not None:
+        found.append("When the next membership fee is due was not given: at the end of the term that runs since joining.")
     if scenario.population.segments and not people.has("segment"):
         found.append("Segments were not given: they are drawn by their shares.")
     if people.has("pending") and people.columns["pending"].any():
         found.append("Pending points become spendable on the last day that they can.")
-    if scenario.programme.qualification.window == "rolling" and people.has("window_spend"):
+    if q.window == "rolling" and people.has("window_spend"):
         found.append("Figures of the rolling window are spread evenly over its months.")
     if scenario.population.leaving.return_rate:
         found.append("A history is read as if nobody who left had come back.")

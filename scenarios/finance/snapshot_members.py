@@ -149,7 +149,7 @@ class Snapshot:
         m["tier"], m["failed"] = self.tier, self.failed
         for k, name in enumerate(("spend_q", "points_q", "count_q")):
             m[name] = 0 if self._window_ended(t) else self.window[:, k]
-        m["balance"], m["debt"] = self.lots.sum(axis=1), self.debt
+        m["balance"], m["pending"], m["debt"] = self.lots.sum(axis=1), self.pending, self.debt
         past = self.lots.shape[1]
         m["oldest"] = np.where(m["balance"] > 0, (self.lots > 0).argmax(axis=1) - past, 0)
         if t.p["fee"][0] > 0:
