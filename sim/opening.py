@@ -171,7 +171,9 @@ class Opening:
         waiting = chunk.pend[:count] > 0
         m["pend_day"] = np.where(waiting.any(axis=1), waiting.argmax(axis=1), NEVER)
         if self.refunds.shape[1]:  # as many days as the tables have, or fewer
-            chunk.refunds[:count, : self.refunds.shape[1]] = self.refunds[rows]
+            waits = chunk.refunds[:count, : self.refunds.shape[1]]
+            waits[...] = self.refunds[rows]
+            waits["spendable"] = np.minimum(waits["spendable"], width - 1)  # as their points, above
         if chunk.quals.shape[1] == self.quals.shape[1]:
             chunk.quals[:count] = self.quals[rows]
         wallet = chunk.wallet[:count]
@@ -223,7 +225,8 @@ def opening_after(
     purse = wallet.copy()
     purse["until"] = np.maximum(0.0, _shifted(purse["until"], days))  # 0 = none
     purse["next"] = _shifted(purse["next"], days)
-    _mark(purse, t, members, m, days)
+    m["card_until"] = _idle(members["card_until"][:, None], float(p["card_days"]), members, m, days)[:, 0]
+    purse["mark"] = _idle(purse["mark"], 30.0 * float(p["expiry_months"]), members, m, days)
     names = tuple(x.name for x in scenario.programme.incentives)
     budget = np.array([int(x) for x in t.incentives["budget"]], np.int64)
     for j, amount in left.items():
@@ -262,13 +265,11 @@ def _shifted(moments: Array, days: int) -> Array:
     return np.where(ever, moments - days, moments)
 
 
-def _mark(purse: Array, t: Tables, before: Array, after: Array, days: int) -> None:
-    """The lapse dates that were announced, to the bit as the engine computes them from the shifted moments."""
-    span = 30.0 * float(t.p["expiry_months"][0])
-    idle = np.maximum(before["last_buy"], before["joined"])[:, None] + span
-    same = purse["mark"] == idle
-    idle_after = np.maximum(after["last_buy"], after["joined"])[:, None] + span
-    purse["mark"] = np.where(same, idle_after, _shifted(purse["mark"], days))
+def _idle(moments: Array, span: float, before: Array, after: Array, days: int) -> Array:
+    """(n, k) moments as seen from `days` later; those that lie `span` days after the member's last purchase (dates of lapse that
+    were announced, the end of the card) to the bit as the engine computes them from the shifted moments."""
+    idle, idle_after = (np.maximum(m["last_buy"], m["joined"])[:, None] + span for m in (before, after))
+    return np.where(moments == idle, idle_after, _shifted(moments, days))
 
 
 def _clock_time(t: Tables, op: Array) -> Any:

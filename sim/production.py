@@ -117,7 +117,7 @@ class Crew:
             chunk.restore(old)
 
     def grants(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """(moments, rows of member number, incentive, minor units) of budgeted grants since the last `forget`.
+        """(moments, rows of key of the member, incentive, minor units) of budgeted grants since the last `forget`.
 
         None when a chunk had no room to note them all; it then has more, and the window must be run again.
         """
@@ -130,11 +130,11 @@ class Crew:
         if full:
             return None
         moments, rows = [], []
-        for first, chunk in zip(self.firsts, self.chunks, strict=True):
+        for chunk in self.chunks:
             n = int(chunk.n_spent[0])
             moments.append(chunk.spent_at[:n].copy())
             found = chunk.spent[:n].copy()
-            found[:, 0] += first
+            found[:, 0] = chunk.members["key"][found[:, 0]]
             rows.append(found)
         return np.concatenate(moments), np.concatenate(rows)
 

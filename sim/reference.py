@@ -112,7 +112,7 @@ class Reference:
             for moment, (_, j, amount) in zip(self.plain.spent_at[:n], self.plain.spent[:n], strict=True):
                 spent[int(j)] = spent.get(int(j), 0) + int(amount)
                 if spent[int(j)] > self.left[int(j)]:
-                    self.t.closes[int(j)], self.t.closes_for[int(j)] = moment, i
+                    self.t.closes[int(j)], self.t.closes_for[int(j)] = moment, self.chunk.members[i].key
                     self.plain.restore(before)
                     break
             else:

@@ -146,7 +146,7 @@ class Tables(NamedTuple):
     closes: Floats
     """(incentives,) moment at which a budget closed the incentive"""
     closes_for: Ints
-    """(incentives,) member at whom it did: of those served at that very moment, lower numbers still were"""
+    """(incentives,) key of the member at whom it did: of those served at that very moment, lower keys still were"""
     lasting: Ints
     """incentives, in the order of the table: those that do something during their time ..."""
     felt: Ints
@@ -213,7 +213,7 @@ def compile_tables(
     r["steady"], r["op_end"] = calendar.steady, calendar.op_end
     _population(r, population, n, opening)
     r["cohorts"], r["past"], r["eve"] = cohorts, opening.past if opening else 0, calendar.eve
-    _programme(r, programme, calendar)
+    _programme(r, programme, calendar, int(opening.members["longer"].max(initial=0)) if opening else 0)
     _refunds(r, scenario, opening)
     economics = scenario.economics
     r["inflation"] = math.log1p(scenario.market.price_inflation) / 365.0
@@ -299,7 +299,8 @@ def _population(r: Any, population: Population, n: int, opening: Opening | None)
     r["history_from"], r["history_to"] = population.history_days
 
 
-def _programme(r: Any, programme: Programme, calendar: Calendar) -> None:
+def _programme(r: Any, programme: Programme, calendar: Calendar, longer: int) -> None:
+    """longer: most months by which points of the members to go on from live longer."""
     earning, expiry, q = programme.earning, programme.expiry, programme.qualification
     r["earn_paid"] = 1
     if earning is not None:
@@ -317,7 +318,7 @@ def _programme(r: Any, programme: Programme, calendar: Calendar) -> None:
     r["expiry_months"], r["expiry_month"] = expiry.months, expiry.month
     if programme.fee is not None:
         r["fee"], r["fee_days"] = minor(programme.fee.amount), programme.fee.every_months * 365.0 / 12.0
-    longest = max((reward.months for reward in programme.rewards), default=0)
+    longest = max([reward.months for reward in programme.rewards] + [longer])
     horizon = len(calendar.months) + 1 + int(r["past"])
     needed = {"never": 1, "inactivity": 1, "rolling": expiry.months + 1, "fixed_date": expiry.months + 13}[expiry.rule]
     if needed > 1:

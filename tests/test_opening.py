@@ -45,6 +45,7 @@ FORMS = {
     "rolling": {},
     "fixed date": {"programme__expiry": {"rule": "fixed_date", "months": 2, "month": 6}},
     "inactivity": {"programme__expiry": {"rule": "inactivity", "months": 2}},
+    "inactivity as long as members look ahead": {"programme__expiry": {"rule": "inactivity", "months": 1}},
     "calendar quarters": {
         "programme__qualification": {
             "window": "calendar",
@@ -82,6 +83,16 @@ def test_announced_lapses_are_not_announced_again() -> None:
     s = scenario(RICH, horizon={"months": 21}, programme__expiry={"rule": "inactivity", "months": 2})
     whole, _, rest = in_two(s, 17, 1500, seed=3)
     np.testing.assert_array_equal(whole.by_month("messages")[17:], rest.by_month("messages"))
+
+
+def test_a_card_that_lapses_at_the_win_back_does_so_after_a_break() -> None:
+    """Card and win-back fall on one moment, 60 days after a purchase; in what order is not for the last digit to say."""
+    row = {"name": "win60", "when": {"event": "inactivity", "days": 60}, "give": {"coupon": {"value": 20.0}}}
+    programme = {"name": "cards", "card_valid_months": 2, "incentives": [row]}
+    s = scenario(PLAIN, programme=programme, horizon={"months": 11}, population__purchase_rate={"mean": 0.02, "shape": 2.0})
+    whole, _, rest = in_two(s, 8, 2000, seed=3)
+    assert rest.total("coupons_used") > 0
+    np.testing.assert_array_equal(whole.by_month("coupons_used")[8:], rest.by_month("coupons_used"))
 
 
 def test_the_day_after_a_member_day() -> None:
@@ -242,3 +253,58 @@ def test_what_does_not_fit_is_refused() -> None:
         InputError, match=r"programme.tiers: found member, the members to go on from are in silver, gold, diamond"
     ):
         simulate(other, opening=state)
+
+
+def test_coupons_end_with_the_programme_that_honours_them() -> None:
+    """Under a programme without coupons nobody reacts to one that they still hold."""
+    row = {"name": "welcome", "when": {"event": "sign_up"}, "give": {"coupon": {"value": 20.0, "days": 300}}}
+    s = scenario(PLAIN, programme={"name": "coupons", "incentives": [row]}, behaviour=only(price_response={"rate": 1.0}))
+    state = simulate(cut(s, 1), members=2000, seed=2, keep_state=True).state
+    assert state is not None and (state.members["pull"] > 0).any()
+    o = simulate(scenario(PLAIN, behaviour=only(price_response={"rate": 1.0}),
+                          horizon={"start": state.start, "months": 3}), seed=2, opening=state)  # fmt: skip
+    assert o.total("purchases") == o.total("base_purchases") > 0
+    assert o.total("list_value") == o.total("base_list")
+
+
+def test_points_that_were_made_to_live_longer_do_though_nobody_sells_that_any_more() -> None:
+    """Every lot has room of its own, however long those before it live."""
+    earning, mug = {"points_per_unit": 1.0}, {"name": "mug", "points": 10**9}
+    longer = {"name": "longer", "points": 1, "kind": "longer_validity", "months": 6}
+    programme = {"name": "p", "earning": earning, "rewards": [longer], "expiry": {"rule": "rolling", "months": 1}}
+    s = scenario(PLAIN, programme=programme, behaviour=only())
+    state = simulate(cut(s, 3), members=300, seed=2, keep_state=True).state
+    assert state is not None and (state.members["longer"] == 6).any()
+    rest = scenario(PLAIN, programme={**programme, "rewards": [mug]}, behaviour=only(),
+                    horizon={"start": state.start, "months": 9})  # fmt: skip
+    by_month, alone = (simulate(rest, seed=2, opening=state, cohorts=cohorts) for cohorts in (True, False))
+    np.testing.assert_array_equal(by_month.by_month("points_expired"), alone.by_month("points_expired"))
+
+
+def test_returns_under_a_shorter_pending_time_find_their_points() -> None:
+    """Points that become spendable sooner under the new terms are clawed back from where they now are, and from no later ones."""
+    programme = {"name": "p", "earning": {"points_per_unit": 1.0, "pending_days": 60, "clawback": "to_zero"}}
+    market = {"refunds": {"share": 0.5, "after_days": 30}}
+    s = scenario(PLAIN, programme=programme, market=market, behaviour=only())
+    state = simulate(cut(s, 3), members=500, seed=2, keep_state=True, cohorts=True).state
+    assert state is not None
+    sooner = scenario(PLAIN, programme={**programme, "earning": {**programme["earning"], "pending_days": 7}}, market=market,
+                      behaviour=only(), horizon={"start": state.start, "months": 3})  # fmt: skip
+    o = simulate(sooner, seed=2, opening=state, cohorts=True)
+    taken = o.cohorts[:, 0, :, 3].sum(axis=1)  # in the first month, of purchases before it, by month of credit
+    assert taken[state.past] > 0
+    assert taken[state.past + 1 :].sum() == 0
+
+
+def test_a_budget_that_runs_out_among_a_part_of_the_members_is_used() -> None:
+    """Of members served at one moment those before the one whom it does not reach keep theirs, whatever their numbers are."""
+    row = {"name": "gift", "when": {"event": "calendar", "days_of_month": [10]}, "give": {"gift": {"cost": 1.0, "value": 1.0}},
+           "budget": 100.0}  # fmt: skip
+    s = scenario(PLAIN, behaviour=only())
+    state = simulate(cut(s, 1), members=600, seed=2, keep_state=True).state
+    assert state is not None
+    gifts = scenario(PLAIN, programme={"name": "gifts", "incentives": [row]}, behaviour=only(),
+                     horizon={"start": state.start, "months": 1})  # fmt: skip
+    half = state.part(np.arange(0, state.n, 2))
+    assert simulate(gifts, seed=2, opening=half).total("gift_cost") == 10_000
+    assert simulate_reference(gifts, seed=2, opening=half).total("gift_cost") == 10_000

@@ -186,7 +186,7 @@ def response(m, i, s, t, now, day, cut, shift):
             lift += b.goal_gradient_strength * to_next_reward(m, t)
         if b.points_pressure_strength > 0.0:
             lift += b.points_pressure_strength * pressure(m, i, s, t, now, day)
-        if b.expiry_pressure_strength > 0.0 and m.flexible == 1 and lapse_at(m, t) - now < b.expiry_pressure_horizon:
+        if b.expiry_pressure_strength > 0.0 and m.flexible == 1 and lapse_at(m, t) < now + b.expiry_pressure_horizon:
             lift += b.expiry_pressure_strength
         if now - m.reward_at < 10.0 * b.reward_afterglow_days:
             lift += b.reward_afterglow_strength * exp(-(now - m.reward_at) / b.reward_afterglow_days)
@@ -274,7 +274,7 @@ def redeeming(m, t, now, month):
         return 0.0
     q = t.p[0].redeem
     factor = 1.0
-    if b.expiry_pressure_redeeming > 0.0 and lapse_at(m, t) - now < b.expiry_pressure_horizon:
+    if b.expiry_pressure_redeeming > 0.0 and lapse_at(m, t) < now + b.expiry_pressure_horizon:
         factor += b.expiry_pressure_redeeming
     if b.catalogue_wear_fading > 0.0:
         factor *= exp(-b.catalogue_wear_fading * t.months[month].since_refresh)

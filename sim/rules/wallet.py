@@ -241,8 +241,7 @@ def begin(m, i, s, t):
     for k in range(len(t.tasks)):
         if s.wallet[i, t.tasks[k]].next >= NEVER:  # they come from a live programme, or the incentive is new
             next_task(m, i, s, t, t.tasks[k], 0.0)
-    if t.p[0].has_incentives == 1:
-        see_coupons(m, i, s, t, 0.0)
+    see_coupons(m, i, s, t, 0.0)  # of a programme without any they see none
     plan(m, i, s, t, 0.0)
 
 
