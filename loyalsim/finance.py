@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,7 +79,7 @@ def forecast(
     from reports.what_if import RunOff, Variant, run_off_answer
     from scenarios.files import load_many
     from scenarios.finance.changed_terms import changed_terms
-    from scenarios.finance.closing import closed, run_off_months
+    from scenarios.finance.closing import check_side_by_side, closed, run_off_months
     from scenarios.finance.forecast import forecast as forecast_of
     from scenarios.finance.forecast import placed
     from scenarios.finance.rounding import exact, minor_units
@@ -99,11 +100,16 @@ def forecast(
         raise InputError(f"--payable: found {payable}, allowed is 0 or more for a point")
     if closing and from_ is None:
         raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
+    if budget is not None and not isfinite(budget):
+        raise InputError(f"--budget: found {budget:g}, allowed is an amount of 0 or more")
     designs = load_many(scenarios)
+    check_side_by_side(designs, same_start=from_ is not None)
     changes = [(said, changed_terms(scenarios[0], said)) for said in change or ()]
     tables = None if from_ is None else load_snapshot(from_)
     everything = [*designs, *(design for _, design in changes)]
     starts = [None if tables is None else snapshot_of(tables, design, designs[0]) for design in everything]
+    if opening and starts[0] is not None and not starts[0].lots.any():
+        raise InputError(f"--deferred: found {deferred}, but the members of {from_} hold no points that could carry it")
     target = Target(out, *NAMES)
     with Waiting("compiling the simulation") as waiting:
 

@@ -247,7 +247,12 @@ def scenario_rows(statements: Sequence[Statement]) -> list[dict[str, Any]]:
             cells.append((money(float(mean)), band) if values.any() else ("–", ""))
         if any(s.forecast.of(line).any() for s in statements):
             rows.append({"title": TITLES[line], "cells": cells})
-    owed = [(money(float(s.closing()[-1])) if s.roll is not None else "–", "") for s in statements]
+    owed = []
+    for s in statements:
+        spread = s.closing_spread()
+        low, _, high, mean = (math.nan,) * 4 if spread is None else spread[-1]
+        band = f"{money(float(low))} to {money(float(high))}" if math.isfinite(low) else ""
+        owed.append((money(float(mean)) if math.isfinite(mean) else "–", band))
     return [*rows, {"title": "Deferred revenue at the end", "cells": owed}]
 
 

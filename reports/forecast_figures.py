@@ -70,7 +70,7 @@ def cost_by_line(statement: Statement) -> Markup:
     thousands(ax)
     handles, labels = ax.get_legend_handles_labels()
     if handles:
-        fig.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
+        fig.legend(handles, labels, loc="outside upper left", ncols=3, frameon=False)
     return figure_svg(fig, f"Cost a month by line, mean; the dearest month is {month_name(f.peak_month)}.")
 
 
@@ -184,9 +184,8 @@ def fan(ax: Axes, months: list[dt.date], spread: Floats, label: str) -> None:
     if np.isfinite(spread[:, 0]).all():
         ax.fill_between(days, spread[:, 0], spread[:, 2], color=COLOURS[0], alpha=0.2, linewidth=0, label="P10 to P90")
     ax.plot(days, spread[:, 1], color=COLOURS[0], label=f"{label}, P50")
-    locator = mdates.AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    step = next(s for s in (1, 2, 3, 6, 12) if len(months) <= 10 * s)
+    ax.set_xticks(on_axis(months[::step]), [month.strftime("%b %y") for month in months[::step]])  # of the month that ends there
     thousands(ax)
 
 

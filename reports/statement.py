@@ -174,6 +174,12 @@ def by_line(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {str(line): dict(zip(SPREAD, map(float, row), strict=True)) for line, row in zip(table["line"], numbers, strict=True)}
 
 
+def months_long(forecast: Forecast) -> str:
+    """12 months."""
+    count = len(forecast.months)
+    return f"{count} month{'s' if count > 1 else ''}"
+
+
 def month_name(day: dt.date) -> str:
     """March 2027."""
     return day.strftime("%B %Y")
@@ -184,7 +190,7 @@ def answer(statement: Statement) -> str:
     f, currency = statement.forecast, statement.forecast.currency
     p10, _, p90, mean, *_ = statement.whole_cost()
     sales = float(f.of("gross_sales").sum(axis=1).mean())
-    said = f"{f.name} is expected to cost {money(mean, currency)} over {len(f.months)} months"
+    said = f"{f.name} is expected to cost {money(mean, currency)} over {months_long(f)}"
     said += f" ({percent(mean / sales)} of gross sales)" if sales else ""
     if len(f.values) > 1:
         said += f"; in one case of ten it costs more than {money(p90, currency)}, in one of ten less than {money(p10, currency)}"
@@ -192,10 +198,12 @@ def answer(statement: Statement) -> str:
     if f.budget is not None:
         parts.append(budget_sentence(statement))
     if statement.roll is not None:
-        owed, held = statement.closing()[-1], statement.point_moves()["outstanding"][-1]
+        owed, moves = statement.closing()[-1], statement.point_moves()
+        waiting = int(moves["pending"][-1])
         parts.append(
             f"At the end of {month_name(f.months[-1])} {money(owed, currency)} of revenue is deferred{_band(statement)} for "
-            f"{integer(held)} points outstanding."
+            f"{integer(moves['outstanding'][-1] - waiting)} points outstanding"
+            + (f", and none yet for {integer(waiting)} that are pending." if waiting else ".")
         )
     return " ".join(parts)
 
@@ -240,6 +248,8 @@ def left_out(statement: Statement) -> list[str]:
             f"The books, month by month, are those of one course of events: {statement.basis}. P10 and P90 of the balance "
             "are over all replications."
         )
+        if statement.cost is None and statement.forecast.cohorts.opening.any():
+            said.append("The incremental-cost view is of programmes that start without points; from a snapshot there is none.")
         own = "" if statement.third else ", and the points are taken as the company's own"
         said.append(f"Tax is not modelled{own}.")
     return said

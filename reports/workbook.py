@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from reports.statement import Statement, answer, left_out, provenance
+from reports.statement import Statement, answer, left_out, months_long, provenance
 from reports.what_if import RunOff, Variant
 from reports.workbook_changes import changes_sheets
 from reports.workbook_checks import Checks
@@ -67,15 +67,15 @@ def _summary(
     sheet: Sheet, statement: Statement, monthly: Sheet, cost: Sheet, rolled: Sheet | None, checked: Sheet, held: bool
 ) -> None:
     """The answer in words, then its numbers, which are references to the sheets they come from."""
-    f, months = statement.forecast, len(statement.forecast.months)
+    f = statement.forecast
     sheet.ws.set_column(0, 0, 46)
     sheet.ws.set_column(1, 1, 22)
     sheet.ws.set_column(2, 2, 40)
     sheet.ws.set_row(3, 92)
     sheet.merge((3, 0), (3, 2), answer(statement), "answer")
-    last = 3 + months
+    last = 3 + len(f.months)
     rows: list[tuple[str, str, Any, str, str]] = [
-        (f"Cost over {months} months, mean", f"={cost.ref((last, 8))}", cost.number((last, 8)), "money", "Cost and budget"),
+        (f"Cost over {months_long(f)}, mean", f"={cost.ref((last, 8))}", cost.number((last, 8)), "money", "Cost and budget"),
     ]
     if len(f.values) > 1:
         rows += [

@@ -76,6 +76,8 @@ def _chart_lines(book: Book, sheet: Sheet, statement: Statement, at: dict[str, i
                 "gap": 30,
             }
         )
+    if not chart.series:
+        return
     chart.set_title({"name": "Cost by line, mean", "name_font": {"size": 12}})
     chart.set_x_axis({"num_format": "mmm yy", "date_axis": False})
     chart.set_y_axis({"name": statement.forecast.currency, "num_format": "#,##0"})

@@ -39,7 +39,9 @@ def scenarios_sheet(book: Book, statements: Sequence[Statement]) -> None:
     row, col = _FIRST + len(LINES), 1
     sheet.write((row, 0), "Deferred revenue at the end", "label")
     for k, s in enumerate(statements):
-        sheet.write((row, col), float(s.closing()[-1]) if s.roll is not None else 0.0, "money")
+        spread = s.closing_spread()
+        p10, _, p90, mean = (0.0,) * 4 if spread is None else spread[-1].tolist()
+        sheet.row(row, [mean, p10, p90], "money", col)
         if k:
             gap = sheet.number((row, col)) - sheet.number((row, 1))
             sheet.formula((row, col + 3), f"={near((row, col))}-{near((row, 1))}", gap)

@@ -14,8 +14,8 @@ import pytest
 from forecast_helpers import made_up
 
 from reports.books import statement_of
-from reports.forecast import forecast_files, forecast_page, roll_rows, summary, total_rows
-from reports.page import money
+from reports.forecast import forecast_files, forecast_page, roll_rows, scenario_rows, summary, total_rows
+from reports.page import integer, money
 from reports.statement import Statement, answer, budget_sentence
 from scenarios.files import load
 from scenarios.finance.forecast import forecast
@@ -152,6 +152,23 @@ def test_a_simulated_forecast_ties_through_to_every_check(simulated):
     assert found.of("refunds").sum() > 0 and statement.point_moves()["clawed_back pending"].sum() > 0
 
 
+def test_what_is_deferred_is_for_the_points_that_the_books_hold(simulated):
+    scenario, found = simulated
+    s = statement_of(found, scenario)
+    moves = s.point_moves()
+    held, waiting = s.roll.points.outstanding()[:, -1].sum(), int(moves["pending"][-1])
+    assert waiting > 0 and held == moves["outstanding"][-1] - waiting
+    said = answer(s)
+    assert f"for {integer(held)} points outstanding, and none yet for {integer(waiting)} that are pending." in said
+
+
+def test_scenarios_side_by_side_are_means(statement):
+    """Of what is deferred too, though the books shown are of one course of events."""
+    row = scenario_rows([statement, made_up(name="other", seed=8)])[-1]
+    low, _, high, mean = statement.closing_spread()[-1]
+    assert row["cells"][0] == (money(mean), f"{money(low)} to {money(high)}")
+
+
 def test_twice_the_value_of_a_point_defers_nearly_twice_as_much(simulated):
     scenario, found = simulated
     one, two = (statement_of(found, scenario, Fraction(v, 100)).closing()[-1] for v in (2, 4))
@@ -162,7 +179,7 @@ def test_without_points_there_is_a_forecast_and_no_books():
     scenario = load("no-programme")
     statement = statement_of(forecast(scenario, months=6, members=100, replications=2), scenario)
     assert statement == Statement(statement.forecast)
-    page = forecast_page([statement])
+    page = forecast_files([statement])["forecast.html"]  # nor a cost, so no chart of it in the workbook
     assert "What is owed for points" not in page and "No points are issued" in page
     assert [row["title"] for row in total_rows(statement)][:2] == ["Gross sales", "Net sales"]
 
@@ -186,9 +203,15 @@ def test_the_command_writes_the_same_bytes_twice(tmp_path):
         (("cash-back", "--point-value", "much"), "much"),
         (("cash-back", "--point-value", "0"), "worth more than 0"),
         (("cash-back", "--months", "0"), "months"),
+        (("cash-back", "--budget", "inf"), "--budget"),
+        (("cash-back", "OTHER"), "other: horizon.start: found 2031-05-01, allowed is"),
+        (("cash-back", "OTHER"), "other: market.currency: found JPY, allowed is CNY, that of cash-back"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence_with_exit_code_2(tmp_path, words, said):
+    other = tmp_path / "other.yaml"
+    other.write_text("extends: cash-back\nmarket: {currency: JPY}\nhorizon: {start: 2031-05-01}\n")
+    words = [str(other) if word == "OTHER" else word for word in words]
     done = loyalsim("forecast", *words, "--out", str(tmp_path / "x"))
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "x").exists()

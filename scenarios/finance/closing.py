@@ -74,6 +74,21 @@ def paired_whole(before: Forecast, after: Forecast) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({"line": [*LINES, *POINT_LINES]}), pd.DataFrame(found, columns=list(SPREAD))], axis=1)
 
 
+def check_side_by_side(scenarios: Sequence[Scenario], same_start: bool) -> None:
+    """Raises InputError where scenarios count in other money or, where they have no `same_start`, start on other days."""
+    first = scenarios[0]
+    problems = []
+    for other in scenarios[1:]:
+        ours, theirs = first.market.currency, other.market.currency
+        if ours != theirs:
+            problems.append(f"{other.name}: market.currency: found {theirs}, allowed is {ours}, that of {first.name}")
+        begun, begins = first.horizon.start, other.horizon.start
+        if begun != begins and not same_start:
+            problems.append(f"{other.name}: horizon.start: found {begins}, allowed is {begun}, that of {first.name}")
+    if problems:
+        raise InputError(*problems)
+
+
 def spread_by_cause(forecasts: Sequence[Forecast]) -> pd.DataFrame:
     """Where the spread of the whole period's lines comes from when it is open which of several scenarios will hold.
 
