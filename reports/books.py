@@ -29,7 +29,8 @@ def statement_of(
     points, or where one is worth nothing, there are no books. opening: minor units of deferred revenue that they open with, in
     all or by past cohort and tier (`opening_of`).
     The months beyond the forecast, where it has them, tell the books how points end; without them they see no redemption
-    beyond the ages that the forecast itself reaches. Raises InputError where `value` is no number.
+    beyond the ages that the forecast itself reaches. Raises InputError where `value` is no number, or no point can carry
+    `opening`.
     """
     longer, names = forecast.longer, forecast.tiers.names
     stated = scenario.population.members
@@ -41,6 +42,8 @@ def statement_of(
         forecast = dataclasses.replace(forecast, notes=[note, *forecast.notes])
     worth = point_value(scenario) if value is None else 100 * exact(value)
     if not forecast.point_values.any() or worth <= 0:
+        if isinstance(opening, int) and opening:
+            raise InputError(f"--deferred: found {opening / 100:,.2f}, but the points of {forecast.name} have no value to defer")
         return Statement(forecast)
     source = "value of the rewards / points they take" if value is None else "stated for this forecast"
     more = [Assumption("value of a redeemed point", f"{float(worth / 100):g}", forecast.currency, source)]

@@ -21,6 +21,7 @@ from scenarios.files import load
 from scenarios.finance.forecast import forecast
 from scenarios.finance.point_value import point_value
 from scenarios.finance.roll_forward import LINES as ROLL
+from sim.errors import InputError
 from sim.setting import Refunds
 
 
@@ -179,6 +180,8 @@ def test_without_points_there_is_a_forecast_and_no_books():
     scenario = load("no-programme")
     statement = statement_of(forecast(scenario, months=6, members=100, replications=2), scenario)
     assert statement == Statement(statement.forecast)
+    with pytest.raises(InputError, match="no-programme have no value to defer"):
+        statement_of(statement.forecast, scenario, opening=10_000)
     page = forecast_files([statement])["forecast.html"]  # nor a cost, so no chart of it in the workbook
     assert "What is owed for points" not in page and "No points are issued" in page
     assert [row["title"] for row in total_rows(statement)][:2] == ["Gross sales", "Net sales"]
