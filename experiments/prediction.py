@@ -93,7 +93,7 @@ def parameter_draws(scenario: Scenario, draws: int) -> ParameterDraws | None:
             columns[EFFECTS + name] = column
     posterior = scenario.population.posterior
     if posterior is not None and posterior.parameters:
-        # the engine's own rule for draw number -> population, see sim.tables.compile_tables
+        # the engine's own rule for draw number -> population, see sim.tabulating.compile_tables
         drawn = [
             scenario.population.drawn(np.random.Generator(np.random.Philox([number, 7])))
             for number in range(draws)

@@ -15,7 +15,8 @@ from sim import tally
 from sim.outcome import simulate
 from sim.reference import Reference
 from sim.scenario import Scenario
-from sim.tables import Tables, compile_tables
+from sim.tables import Tables
+from sim.tabulating import compile_tables
 from sim.typing import Ints
 
 MONEY = ("paid", "_list", "_value", "_discount", "_cost", "_charges", "_recoveries", "_partners", "fees")

@@ -15,7 +15,8 @@ from sim.opening import Opening, opening_after
 from sim.production import CHUNK, Crew
 from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
-from sim.tables import BOUND, Tables, compile_tables
+from sim.tables import BOUND, Tables
+from sim.tabulating import compile_tables
 from sim.typing import Array, Ints
 
 

@@ -20,7 +20,8 @@ from sim.rules.life import be_born, cell_of, happen, next_event, resume
 from sim.rules.monthend import account, campaign, lapse_points, review_tier
 from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
-from sim.tables import Tables, compile_tables
+from sim.tables import Tables
+from sim.tabulating import compile_tables
 
 Seen = Callable[[int, float, int], None]
 """What is told of an act: the place of the member, the moment in days, the month."""

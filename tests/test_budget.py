@@ -12,7 +12,7 @@ from sim.clock import Clock, ProgrammeClock
 from sim.outcome import simulate
 from sim.production import Crew
 from sim.reference import Reference
-from sim.tables import compile_tables
+from sim.tabulating import compile_tables
 
 
 def gifts(budget: float | None, event: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from scenarios.files import load
 from sim import production
 from sim.measures import monthly
 from sim.outcome import Outcome, simulate
-from sim.tables import compile_tables
+from sim.tabulating import compile_tables
 
 RICH_UNSHARED = without(RICH, "nobody")  # a copy
 for _row in RICH_UNSHARED["programme"]["incentives"]:

@@ -10,7 +10,7 @@ from scenes import RICH, scenario
 from sim import tally
 from sim.production import Crew
 from sim.state import C_REDEEMED, Chunk
-from sim.tables import compile_tables
+from sim.tabulating import compile_tables
 
 
 @st.composite

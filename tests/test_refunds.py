@@ -10,7 +10,8 @@ from sim.outcome import simulate
 from sim.reference import _named
 from sim.rules import ledger
 from sim.state import C_CLAWED_BACK, C_REDEEMED, Chunk, empty_chunk
-from sim.tables import Tables, compile_tables
+from sim.tables import Tables
+from sim.tabulating import compile_tables
 
 AMOUNTS = ("list_value", "paid", "tier_discount", "incentive_discount", "coupon_value", "voucher_value", "base_list", "both_list")
 CALM = {**RICH, "behaviour": {"all_effects": False}, "market": {k: v for k, v in RICH["market"].items() if k != "refunds"}}

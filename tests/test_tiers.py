@@ -13,7 +13,8 @@ from sim.reference import _named
 from sim.rules.monthend import end_month
 from sim.rules.tiers import qualify, reached
 from sim.state import Chunk, empty_chunk
-from sim.tables import Tables, compile_tables
+from sim.tables import Tables
+from sim.tabulating import compile_tables
 
 THREE = [
     {"name": "silver"},

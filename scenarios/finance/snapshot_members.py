@@ -16,7 +16,8 @@ from scenarios.finance.snapshot_tables import MONTHS_BACK
 from sim.member import LONG_AGO, MEMBER, NEVER, QUALIFYING, REFUND, WALLET
 from sim.opening import Opening
 from sim.scenario import Scenario
-from sim.tables import BLOCKS, Tables, compile_tables, minor
+from sim.tables import BLOCKS, Tables, minor
+from sim.tabulating import compile_tables
 from sim.typing import Array, Floats, Ints
 
 
