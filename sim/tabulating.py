@@ -184,7 +184,8 @@ def _programme(r: Any, programme: Programme, calendar: Calendar, longer: int) ->
     horizon = len(calendar.months) + 1 + int(r["past"])
     needed = {"never": 1, "inactivity": 1, "rolling": expiry.months + 1, "fixed_date": expiry.months + 13}[expiry.rule]
     if needed > 1:
-        needed = max(needed + longest, int(r["past"]) + 1)  # a shorter validity than before lapses only with the first month
+        # what is overdue under a shorter validity than before lapses with the first month, or on the next date
+        needed = max(needed + longest, int(r["past"]) + (12 if expiry.rule == "fixed_date" else 1))
     r["slots"] = horizon if r["cohorts"] else min(horizon, needed)
     r["card_days"] = 30.0 * programme.card_valid_months if programme.card_valid_months else 0.0
 

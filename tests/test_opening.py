@@ -281,6 +281,20 @@ def test_points_that_were_made_to_live_longer_do_though_nobody_sells_that_any_mo
     np.testing.assert_array_equal(by_month.by_month("points_expired"), alone.by_month("points_expired"))
 
 
+def test_another_fixed_date_keeps_the_lots_apart() -> None:
+    """Points of a year that were about to lapse wait for the new date, beside the lots of the months until then."""
+    expiry = {"rule": "fixed_date", "months": 0, "month": 12}
+    programme = {"name": "p", "earning": {"points_per_unit": 1.0}, "expiry": expiry}
+    s = scenario(PLAIN, programme=programme, behaviour=only())
+    state = simulate(cut(s, 11), members=300, seed=2, keep_state=True).state
+    assert state is not None and state.past == 11
+    rest = scenario(PLAIN, programme={**programme, "expiry": {**expiry, "months": 3, "month": 11}}, behaviour=only(),
+                    horizon={"start": state.start, "months": 20})  # fmt: skip
+    by_month, alone = (simulate(rest, seed=2, opening=state, cohorts=cohorts) for cohorts in (True, False))
+    np.testing.assert_array_equal(by_month.by_month("points_expired"), alone.by_month("points_expired"))
+    assert by_month.by_month("points_expired")[11] > 0
+
+
 def test_returns_under_a_shorter_pending_time_find_their_points() -> None:
     """Points that become spendable sooner under the new terms are clawed back from where they now are, and from no later ones."""
     programme = {"name": "p", "earning": {"points_per_unit": 1.0, "pending_days": 60, "clawback": "to_zero"}}
