@@ -16,7 +16,7 @@ from reports.page import integer, money, number, percent, render, significant
 from reports.statement import month_name
 from scenarios.finance.backtest.habits import ASKED, COVERAGE, MATTERS, OUTCOMES, Effect
 from scenarios.finance.backtest.planned import totals
-from scenarios.finance.backtest.scored import CLOSE, Measure
+from scenarios.finance.backtest.scored import CLOSE, LINES, Measure
 from scenarios.finance.backtest.whole import Backtest
 from scenarios.finance.forecast_document import SPREAD
 
@@ -58,7 +58,10 @@ def answer(b: Backtest) -> str:
     said.append(f"Of {of} monthly figures {inside} lay between P10 and P90, where 80 % are promised: its bands were {narrow}.")
     beaten = [f"{m.line.title.lower()} by {_listed(SIMPLE[n] for n in m.beaten)}" for m in b.main if m.beaten]
     said.append(f"Month by month it was beaten for {_listed(beaten)}." if beaten else
-                "Month by month it beat every simple forecast on every main line.")  # fmt: skip
+                "Month by month it beat every simple forecast on every main line that was scored.")  # fmt: skip
+    unseen = [line.title.lower() for line in LINES if line.main and line.name not in b.measures]
+    if unseen:
+        said.append(f"Not scored: {_listed(unseen)}.")
     return " ".join(said)
 
 

@@ -101,6 +101,9 @@ def test_chain_ladder_by_hand():
     points, outstanding = ladder_forecast(p, 2)
     assert points.tolist() == [25.0, 25.0]  # 5 + 10 of old cohorts and 10 of the new; 5 + 10 + 10
     assert outstanding.tolist() == [245 + 75, 245 + 150]
+    month = Points(np.array([0]), left[None, :2], issued[:1], np.zeros(1, np.int64), redeemed[:2, :1], np.zeros(1, np.int64))
+    with pytest.raises(InputError, match="one month before the forecast; 2 are needed"):
+        ladder_forecast(month, 2)
 
 
 def test_what_members_held_before_the_rows_is_told_or_stated(rows):
@@ -256,8 +259,8 @@ def test_a_broken_cell_is_one_clear_sentence(change, message):
     ("day", "more", "message"),
     [
         (dt.date(2027, 10, 2), {}, "--from: found 2027-10-02, allowed is the first of a month"),
-        (dt.date(2028, 6, 1), {}, "has rows from 2027-01-01 to 2027-12-31, allowed is a month within"),
-        (dt.date(2027, 1, 1), {}, "allowed is a month within"),
+        (dt.date(2028, 6, 1), {}, "has whole months from 2027-01-01 to 2027-12-31, allowed is one within"),
+        (dt.date(2027, 1, 1), {}, "allowed is one within"),
         (DAY, {"replications": 1}, "replications: found 1, allowed is a whole number from 2 on"),
         (DAY, {"columns": Columns("who", "day", "value")}, "column 'who' (the member) is missing"),
         (DAY, {"columns": Columns("member", "day", "day")}, "must name a column of its own"),

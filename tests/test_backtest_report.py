@@ -110,7 +110,7 @@ def test_the_same_seed_writes_the_same_bytes(result, files, command):
     ("change", "message"),
     [
         (["--from", "2027-08-02"], "allowed is the first of a month"),
-        (["--from", "2030-01-01"], "allowed is a month within"),
+        (["--from", "2030-01-01"], "allowed is one within"),
         (["--from", "2027-08-01", "--value", "worth"], "column 'worth' (the value) is missing"),
         (["--from", "2027-08-01", "--members", "nobody.csv"], "nobody.csv: there is no such file"),
     ],
@@ -120,6 +120,14 @@ def test_a_mistake_is_one_sentence_exit_code_2_and_nothing_written(files, comman
     code, printed, err = command(files / "design.yaml", files / "activity.csv", *OPTIONS, "--tier", "tier", *change, "--out", out)
     assert code == 2 and message in err and not printed and not out.exists()
     assert "Traceback" not in err and len(err.splitlines()) == 1
+
+
+def test_what_no_column_tells_is_not_trusted_in_silence(files, command):
+    code, out, _ = command(
+        files / "design.yaml", files / "activity.csv", *OPTIONS, "--tier", "tier", "--from", "2027-08-01", "--replications", 2,
+        "--out", files / "bare",
+    )  # fmt: skip
+    assert code == 0 and "Not scored: cost of benefits, points redeemed and points outstanding." in out.splitlines()[0]
 
 
 def test_too_few_rows_to_fit_are_told(files, command):

@@ -228,5 +228,5 @@ def start_of(date: dt.date, a: Activity) -> dt.date:
     if date.day != 1:
         raise InputError(f"--from: found {date}, allowed is the first of a month")
     if not a.start < date <= a.end:
-        raise InputError(f"--from: found {date}; {a.name} has rows from {a.start} to {a.end}, allowed is a month within")
+        raise InputError(f"--from: found {date}; {a.name} has whole months from {a.start} to {a.end}, allowed is one within")
     return date

@@ -6,6 +6,7 @@ import numpy as np
 
 from scenarios.finance.backtest.lots import Points
 from scenarios.finance.triangle import develop
+from sim.errors import InputError
 from sim.typing import Floats
 
 
@@ -14,8 +15,10 @@ def ladder_forecast(points: Points, months: int) -> tuple[Floats, Floats]:
 
     Issue and lapse carry on as in the last month; later cohorts redeem at age 0 as past ones did, all of them then by the
     development factors, nothing beyond the last age; points held before the first month go on as in the last month, as long as
-    they last. Raises InputError where no cohort has redeemed anything by some age.
+    they last. Raises InputError where no cohort has redeemed anything by some age, or only one month is known.
     """
+    if len(points.issued) < 2:
+        raise InputError("the table has one month before the forecast; 2 are needed")
     known = points.triangle()
     factors = develop(known).factors
     ages = known.cumulative.shape[1]
