@@ -89,8 +89,8 @@ def forecast(
     from sim.errors import InputError
 
     value = None if point_value is None else exact(point_value)
-    if value is not None and value <= 0:
-        raise InputError(f"--point-value: found {point_value}, a redeemed point is worth more than 0")
+    if value is not None and not 0 < value <= 1_000_000:
+        raise InputError(f"--point-value: found {point_value}, a redeemed point is worth more than 0, and 1,000,000 at most")
     opening = None if deferred is None else minor_units(deferred)
     if opening is not None and (opening < 0 or from_ is None):
         raise InputError(f"--deferred: found {deferred}" + (", allowed is 0 or more" if from_ else "; it needs --from"))

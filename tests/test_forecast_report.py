@@ -205,6 +205,7 @@ def test_the_command_writes_the_same_bytes_twice(tmp_path):
         (("nowhere",), "nowhere"),
         (("cash-back", "--point-value", "much"), "much"),
         (("cash-back", "--point-value", "0"), "worth more than 0"),
+        (("cash-back", "--point-value", "1e400"), "1,000,000 at most"),
         (("cash-back", "--months", "0"), "months"),
         (("cash-back", "--budget", "inf"), "--budget"),
         (("cash-back", "OTHER"), "other: horizon.start: found 2031-05-01, allowed is"),
