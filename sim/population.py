@@ -52,9 +52,9 @@ class Basket(Part):
 
     median: Positive
     """median list value of a purchase of the median member, in currency units"""
-    sigma: Annotated[float, Field(ge=0)]
+    sigma: Annotated[float, Field(ge=0, le=5)]
     """standard deviation of log value within a member"""
-    sigma_between: Annotated[float, Field(ge=0)] = 0.0
+    sigma_between: Annotated[float, Field(ge=0, le=5)] = 0.0
     """standard deviation of log median between members"""
     rate_correlation: Annotated[float, Field(ge=-1, le=1)] = 0.0
     """correlation between members of normal scores of purchase rate and basket"""

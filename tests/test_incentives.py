@@ -121,6 +121,19 @@ def test_tasks_of_a_joiner_begin_with_joining() -> None:
     assert o.total("points_bonus") == pytest.approx(2.0 * 4000 + 1.0 * 4000, rel=0.03)
 
 
+@pytest.mark.parametrize(
+    ("valid", "months"),
+    [({"valid_until": dt.date(2027, 1, 31)}, [1, 0]), ({"valid_from": dt.date(2027, 2, 1)}, [0, 1]),
+     ({"valid_from": dt.date(2027, 1, 11), "valid_until": dt.date(2027, 2, 14)}, [21 / 31, 14 / 28])],
+)  # fmt: skip
+def test_a_task_counts_if_it_was_done_while_the_row_was_valid(valid: dict, months: list[float]) -> None:
+    """The points come at the month end all the same."""
+    row = {"name": "review", "when": {"event": "task", "per_month": 2.0}, "give": {"points": 1}, **valid}
+    o = run([row], population=EVERY_DAY, months=2, members=4000)
+    whole = 2.0 * 4000 * np.array([31, 28]) * 12 / 365.25
+    np.testing.assert_allclose(o.by_month("points_bonus"), np.array(months) * whole, rtol=0.05)
+
+
 def test_a_notice_of_lapsing_points_that_gives_points_comes_to_an_end() -> None:
     """The points that it gives would lapse as well: they do not announce themselves."""
     rows = [

@@ -11,7 +11,7 @@ from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import lapse_at
 from sim.rules.numbers import exp, log
-from sim.tables import BIRTHDAY, BOUND, CALENDAR, CUMULATIVE, PURCHASE, SPEND_IN_WINDOW
+from sim.tables import BIRTHDAY, BOUND, CALENDAR, CUMULATIVE, PURCHASE, SPEND_IN_WINDOW, TASK
 
 _BOW = (BOUND - 1.0 - math.log(BOUND)) / math.log(BOUND) ** 2
 _INVERSE_SQUARE = 1.0 / math.log(BOUND) ** 2
@@ -27,9 +27,11 @@ def faded(level, since, now, days):
 
 @rule
 def takes_part(m, t, j, now):
-    """Whether incentive `j` is open to the member at `now`: validity, budget, tier, segment."""
+    """Whether incentive `j` is open to the member at `now`: validity (of a task its own moment counts), budget, tier, segment."""
     x = t.incentives[j]
-    if now < x.valid_from or now >= x.valid_until or now > t.closes[j]:
+    if x.event != TASK and (now < x.valid_from or now >= x.valid_until):
+        return False
+    if now > t.closes[j]:
         return False
     if now == t.closes[j] and m.key >= t.closes_for[j]:
         return False

@@ -313,8 +313,9 @@ def tasks(m, i, s, t, now, month, cell):
     for k in range(len(t.tasks)):
         j = t.tasks[k]
         while s.wallet[i, j].next < now:
-            if m.alive == 1:
+            moment = s.wallet[i, j].next
+            if m.alive == 1 and t.incentives[j].valid_from <= moment < t.incentives[j].valid_until:
                 done = grant(m, i, s, t, j, now, month, cell) or done
-            next_task(m, i, s, t, j, s.wallet[i, j].next)
+            next_task(m, i, s, t, j, moment)
     if done:
         plan(m, i, s, t, now)
