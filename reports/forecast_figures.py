@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import matplotlib.dates as mdates
 import numpy as np
@@ -159,23 +160,29 @@ def split(statement: Statement) -> Markup | None:
     rows = [(name, found) for name, found in rows if np.isfinite(found[4]) and found[4] + found[5] > 0]
     if not rows:
         return None
-    fig, ax = figure(7.2, 0.9 + 0.42 * len(rows))
-    for at, (_, found) in enumerate(rows):
-        share = 100 * found[4] ** 2 / (found[4] ** 2 + found[5] ** 2)
-        ax.barh(at, share, color=COLOURS[5], height=0.65, label="luck" if at == 0 else None)
-        unknown = "not knowing the parameters" if at == 0 else None
-        ax.barh(at, 100 - share, left=share, color=COLOURS[3], height=0.65, label=unknown)
-        sd = np.hypot(found[4], found[5])
+    parts = np.array([found[4:6] for _, found in rows])
+    said = f"Spread of {rows[0][0].lower()}: sd {integer(parts[0, 0])} luck, {integer(parts[0, 1])} parameters."
+    return variance_shares([name for name, _ in rows], parts, np.hypot(*parts.T), ["luck", "not knowing the parameters"], said)
+
+
+def variance_shares(names: Sequence[str], parts: Floats, whole: Floats, causes: Sequence[str], said: str) -> Markup:
+    """Shares of the variance by cause, by line. parts: (lines, causes) standard deviations; whole: (lines,) of all causes."""
+    fig, ax = figure(7.2, 0.9 + 0.42 * len(names))
+    shares = 100 * parts**2 / (parts**2).sum(axis=1, keepdims=True)
+    left = np.zeros(len(names))
+    for share, cause, colour in zip(shares.T, causes, (COLOURS[5], COLOURS[3], COLOURS[4]), strict=False):
+        ax.barh(range(len(names)), share, left=left, color=colour, height=0.65, label=cause)
+        left = left + share
+    for at, sd in enumerate(whole):
         ax.annotate(f"sd {integer(float(sd))}", (101, at), va="center", fontsize=9, annotation_clip=False)
-    ax.set_yticks(range(len(rows)), [name for name, _ in rows])
+    ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.set_xlim(0, 100)
     ax.set_xlabel("% of the variance over the whole period")
     ax.grid(axis="y", visible=False)
     handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False)
-    found = rows[0][1]
-    return figure_svg(fig, f"Spread of {rows[0][0].lower()}: sd {integer(found[4])} luck, {integer(found[5])} parameters.")
+    fig.legend(handles, labels, loc="outside upper left", ncols=len(causes), frameon=False)
+    return figure_svg(fig, said)
 
 
 def fan(ax: Axes, months: list[dt.date], spread: Floats, label: str) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from reports.forecast_figures import SPLIT, above, fan
-from reports.page import COLOURS, figure, figure_svg, integer, money, panels
+from reports.forecast_figures import SPLIT, above, fan, variance_shares
+from reports.page import figure_svg, integer, money, panels
 from reports.statement import TITLES, Statement
 from reports.what_if import RunOff, Variant
 from scenarios.finance.closing import spread_by_cause
@@ -56,22 +56,10 @@ def by_cause(statements: Sequence[Statement]) -> Markup | None:
     lines = [line for line in SPLIT if float(table.loc[line, "total_sd"]) > 0]  # type: ignore[arg-type]
     if not lines:
         return None
-    fig, ax = figure(7.2, 0.9 + 0.42 * len(lines))
-    variance = np.nan_to_num(table.loc[lines, list(CAUSES)].to_numpy(float)) ** 2
-    shares = 100 * variance / variance.sum(axis=1, keepdims=True)
-    left = np.zeros(len(lines))
-    for k, (name, colour) in enumerate(zip(CAUSES.values(), (COLOURS[5], COLOURS[3], COLOURS[4]), strict=True)):
-        ax.barh(range(len(lines)), shares[:, k], left=left, color=colour, height=0.65, label=name)
-        left = left + shares[:, k]
-    for at, line in enumerate(lines):
-        sd = integer(float(table.loc[line, "total_sd"]))  # type: ignore[arg-type]
-        ax.annotate(f"sd {sd}", (101, at), va="center", fontsize=9, annotation_clip=False)
-    ax.set_yticks(range(len(lines)), [TITLES[line] for line in lines])
-    ax.invert_yaxis()
-    ax.set_xlim(0, 100)
-    ax.set_xlabel("% of the variance over the whole period")
-    ax.grid(axis="y", visible=False)
-    handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper left", ncols=3, frameon=False)
-    said = ", ".join(f"{share:.0f} % {name}" for share, name in zip(shares[0], CAUSES.values(), strict=True))
-    return figure_svg(fig, f"Spread of {TITLES[lines[0]].lower()} by cause: {said}.")
+    parts = np.nan_to_num(table.loc[lines, list(CAUSES)].to_numpy(float))
+    shares = 100 * parts[0] ** 2 / (parts[0] ** 2).sum()
+    said = ", ".join(f"{share:.0f} % {name}" for share, name in zip(shares, CAUSES.values(), strict=True))
+    return variance_shares(
+        [TITLES[line] for line in lines], parts, table.loc[lines, "total_sd"].to_numpy(float), list(CAUSES.values()),
+        f"Spread of {TITLES[lines[0]].lower()} by cause: {said}.",
+    )  # fmt: skip

@@ -114,7 +114,7 @@ def be_born(m, i, s, t, key):
                 m.alive = 0
         elif p.return_rate > 0.0:
             _, u_return, _, _ = uniforms(p.seed, m.key, m.n_base, BASE, 1)
-            if u_return < 1.0 - exp(-p.return_rate * (now - m.t_seen)):
+            if comes_back(m, t, now, u_return):
                 m.alive = 1
                 m.last_buy = now
         m.t_seen = now

@@ -49,31 +49,29 @@ def philox(k0, k1, c0, c1, c2, c3):
 
 
 @rule
-def uniforms(seed, key, ordinal, stream, block):
-    """Four uniforms in (0, 1) of one block."""
+def _uniforms(seed, key, ordinal, decision, luck):
+    """Four uniforms in (0, 1) of one address."""
     w0, w1, w2, w3 = philox(
         np.uint64(seed) & _LOW,
         np.uint64(key) & _LOW,
         np.uint64(ordinal) & _LOW,
-        np.uint64(stream * 16 + block) & _LOW,
-        np.uint64(0),
+        np.uint64(decision) & _LOW,
+        np.uint64(luck) & _LOW,
         np.uint64(0),
     )
     return uniform(w0), uniform(w1), uniform(w2), uniform(w3)
+
+
+@rule
+def uniforms(seed, key, ordinal, stream, block):
+    """Four uniforms in (0, 1) of one block."""
+    return _uniforms(seed, key, ordinal, stream * 16 + block, 0)
 
 
 @rare
 def incentive_uniforms(seed, key, ordinal, stream, luck):
     """Four uniforms in (0, 1) for one incentive, told apart by its name (`luck`) and not by its place in the table."""
-    w0, w1, w2, w3 = philox(
-        np.uint64(seed) & _LOW,
-        np.uint64(key) & _LOW,
-        np.uint64(ordinal) & _LOW,
-        np.uint64(stream * 16) & _LOW,
-        np.uint64(luck) & _LOW,
-        np.uint64(0),
-    )
-    return uniform(w0), uniform(w1), uniform(w2), uniform(w3)
+    return _uniforms(seed, key, ordinal, stream * 16, luck)
 
 
 @rule
@@ -98,14 +96,11 @@ def draw_ahead(s, t, row, key, block, stream):
     n = s.ahead.shape[3]  # AHEAD, which the compiler must not know: it would unroll the loops instead of doing several at once
     first = block * n
     for k in range(n):
-        w0, w1, w2, w3 = philox(
-            np.uint64(p.seed) & _LOW, np.uint64(key) & _LOW, np.uint64(first + k) & _LOW, np.uint64(stream * 16),
-            np.uint64(0), np.uint64(0),
-        )  # fmt: skip
-        s.ahead[row, stream, GAP, k] = uniform(w0)
-        s.ahead[row, stream, SECOND, k] = uniform(w1)
-        s.ahead[row, stream, BASKET, k] = uniform(w2)
-        s.ahead[row, stream, REDEEM, k] = uniform(w3)
+        u0, u1, u2, u3 = uniforms(p.seed, key, first + k, stream, 0)
+        s.ahead[row, stream, GAP, k] = u0
+        s.ahead[row, stream, SECOND, k] = u1
+        s.ahead[row, stream, BASKET, k] = u2
+        s.ahead[row, stream, REDEEM, k] = u3
     if stream == BASE:
         stage = 1
         while stage < p.regular:
