@@ -43,7 +43,7 @@ def print_answer(answer: str, files: Mapping[str, str | bytes]) -> None:
 
 def _cell(found: dict[str, Any] | None) -> str:
     """The value, and its interval on a line below."""
-    from reports.page import number
+    from scenarios.numerals import number
 
     if found is None or found.get("value") is None:
         return "-"

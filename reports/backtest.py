@@ -12,13 +12,14 @@ from typing import Any
 import pandas as pd
 
 from reports import backtest_figures as figures
-from reports.page import integer, money, number, percent, render, significant
+from reports.page import render
 from reports.statement import month_name
 from scenarios.finance.backtest.habits import ASKED, COVERAGE, MATTERS, OUTCOMES, Effect
 from scenarios.finance.backtest.planned import totals
 from scenarios.finance.backtest.scored import CLOSE, LINES, Measure
 from scenarios.finance.backtest.whole import Backtest
 from scenarios.finance.forecast_document import SPREAD
+from scenarios.numerals import integer, money, number, percent, significant
 
 SIMPLE = {"last_value": "last value", "same_month_last_year": "same month last year", "chain_ladder": "chain ladder"}
 NAMES = ("backtest.html", "backtest.json", "months.csv", "plan_against_actual.csv")

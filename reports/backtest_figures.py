@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from reports.page import COLOURS, figure, figure_svg, integer, panels
+from reports.page import COLOURS, figure, figure_svg, panels
 from reports.statement import month_name
 from scenarios.finance.backtest.whole import Backtest
+from scenarios.numerals import integer
 
 PARTS = {"volume": COLOURS[5], "mix": COLOURS[4], "behaviour": COLOURS[0], "rate": COLOURS[3]}
 SHOWN = 12

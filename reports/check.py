@@ -8,7 +8,8 @@ from typing import Any
 from experiments.check_document import Check, Comparison
 from experiments.check_words import p_text
 from reports.check_figures import fan, forest, power_curve
-from reports.page import render, significant
+from reports.page import render
+from scenarios.numerals import significant
 
 
 def check_report(found: Check) -> str:

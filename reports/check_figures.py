@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 
 from experiments.check_document import Comparison
 from experiments.discrepancy import Spread, power_of_check
-from reports.page import COLOURS, figure, figure_svg, significant
+from reports.page import COLOURS, figure, figure_svg
+from scenarios.numerals import significant
 
 PREDICTED, OBSERVED, NEUTRAL = COLOURS[0], COLOURS[1], "#555555"
 

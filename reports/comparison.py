@@ -17,9 +17,10 @@ from reports import comparison_figures as figures
 from reports import comparison_gains as gains
 from reports import comparison_tables as tables
 from reports.comparison_words import listed, rounded, signed
-from reports.page import MINUS, integer, percent, render, significant
+from reports.page import render
 from scenarios.comparison import DECIDES, LEVEL, Comparison
 from scenarios.files import resolved_yaml
+from scenarios.numerals import MINUS, integer, percent, significant
 from sim.measures import is_programme
 
 

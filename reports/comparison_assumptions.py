@@ -8,8 +8,8 @@ from typing import Any
 from scipy import stats
 
 from reports.comparison_words import listed
-from reports.page import money, percent, significant
 from scenarios.comparison import Comparison
+from scenarios.numerals import money, percent, significant
 from sim.behaviour import Uncertain
 from sim.effects import EFFECTS, Effect, Parameter
 from sim.scenario import Scenario

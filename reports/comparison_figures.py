@@ -8,8 +8,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from reports.comparison_words import listed
-from reports.page import COLOURS, figure, figure_svg, panels, percent
+from reports.page import COLOURS, figure, figure_svg, panels
 from scenarios.comparison import LEVEL, Comparison
+from scenarios.numerals import percent
 from sim.measures import LINE_TITLES
 from sim.tally import COST_LINES
 from sim.typing import Floats

@@ -12,8 +12,9 @@ from matplotlib.patches import Patch
 from reports.comparison_figures import colours
 from reports.comparison_tables import moving
 from reports.comparison_words import digits_of, listed, signed
-from reports.page import figure, figure_svg, number, panels, percent, significant
+from reports.page import figure, figure_svg, panels
 from scenarios.comparison import DECIDES, Comparison
+from scenarios.numerals import number, percent, significant
 from sim.measures import AT_PURCHASES
 
 NEUTRAL = "#555555"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.comparison_words import NOTHING, Cell, cell, in_units, signed
-from reports.page import percent
 from scenarios.comparison import Comparison
+from scenarios.numerals import percent
 from sim.measures import LINE_TITLES, MEASURES, describe
 from sim.tally import COST_LINES
 

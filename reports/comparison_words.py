@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reports.page import number
 from scenarios.comparison import Figure
+from scenarios.numerals import number
 
 _PERCENT = ("share", "ratio")
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from reports.page import COLOURS, figure, figure_svg, integer, percent, render
+from reports.page import COLOURS, figure, figure_svg, render
 from scenarios.calibration import Calibration
+from scenarios.numerals import integer, percent
 
 ACTUAL, FITTED = COLOURS[6], COLOURS[0]
 _MEASURES = {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports import forecast_figures as figures
-from reports.page import integer, money, percent, render
+from reports.page import render
 from reports.redemption import methods
 from reports.statement import ROLL_TITLES, THIRD_TITLES, TITLES, Statement, answer, by_line, left_out, month_name, provenance
 from reports.what_if import RUSH, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
@@ -18,6 +18,7 @@ from reports.workbook import workbook
 from scenarios.finance.closing import spread_by_cause
 from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
 from scenarios.finance.roll_forward import LINES as ROLL
+from scenarios.numerals import integer, money, percent
 from sim.tally import TALLIES
 from sim.typing import Ints
 

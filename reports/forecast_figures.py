@@ -13,10 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reports.comparison_figures import LINE_COLOURS
-from reports.page import COLOURS, figure, figure_svg, integer, money, panels
+from reports.page import COLOURS, figure, figure_svg, panels
 from reports.statement import ROLL_TITLES, TITLES, Statement, month_name
 from scenarios.finance.forecast_document import LINES, spread_of
 from scenarios.finance.roll_forward import LINES as ROLL
+from scenarios.numerals import integer, money
 from sim.tally import COST_LINES
 from sim.typing import Floats
 

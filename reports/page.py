@@ -1,10 +1,9 @@
-"""One self-contained HTML page: inline SVG figures, templates, number formats; nothing fetched, no script."""
+"""One self-contained HTML page: inline SVG figures and templates; nothing fetched, no script."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import math
 import re
 import textwrap
 from functools import cache
@@ -23,6 +22,8 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from scenarios.numerals import integer, interval, money, number, percent, points, signed, significant
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Colours that the colour-blind tell apart (Okabe, Ito 2008), the strongest on white first, yellow last."""
 
@@ -31,7 +32,6 @@ PHONE = 4.4
 LETTER = 5.4
 """width of a letter in points, on average"""
 TEMPLATES = Path(__file__).parent / "templates"
-MINUS = "\u2212"
 
 _STYLE: Any = {
     "font.family": ["DejaVu Sans"],
@@ -177,61 +177,6 @@ def render(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(**context)
 
 
-def integer(value: float) -> str:
-    """`value` rounded to a whole number, thousands set off by commas, as in every sentence."""
-    return _missing(value) or _signed(f"{value:,.0f}")
-
-
-def number(value: float, digits: int = 1) -> str:
-    """`value` with `digits` decimals, thousands set off by commas."""
-    return _missing(value) or _signed(f"{value:,.{digits}f}")
-
-
-def significant(value: float, digits: int = 3) -> str:
-    """`value` to `digits` significant figures, without an exponent: for parameters of unlike size."""
-    missing = _missing(value)
-    if missing or value == 0:
-        return missing or "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return _signed(f"{value:,.{decimals}f}")
-
-
-def money(value: float, currency: str = "", digits: int | None = None) -> str:
-    """An amount: whole units from 1,000 up, two decimals below (or `digits`), the currency after it."""
-    if missing := _missing(value):
-        return missing
-    digits = (0 if abs(value) >= 1000 else 2) if digits is None else digits
-    text = _signed(f"{value:,.{digits}f}")
-    return f"{text}\u00a0{currency}" if currency else text
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """A share or relative change as a percentage: .1234 -> 12.3 %."""
-    return _missing(value) or _signed(f"{100 * value:,.{digits}f}") + "\u00a0%"
-
-
-def points(value: float, digits: int = 1) -> str:
-    """A difference of two shares in percentage points, always with its sign: .012 -> +1.2 pp."""
-    return _missing(value) or _signed(f"{100 * value:+,.{digits}f}") + "\u00a0pp"
-
-
-def interval(value: float, low: float, high: float, digits: int = 1, unit: str = "") -> str:
-    """An estimate with its interval: 12.3 (11.8 to 12.9); `unit` "%" shows shares as percentages."""
-    scale = 100 if unit == "%" else 1
-    middle, start, end = (number(scale * v, digits) for v in (value, low, high))
-    return f"{middle} ({start} to {end})" + (f"\u00a0{unit}" if unit else "")
-
-
-def _missing(value: float | None) -> str:
-    return "–" if value is None or not math.isfinite(value) else ""
-
-
-def _signed(text: str) -> str:
-    if not text.strip("+-0.,"):
-        text = text.lstrip("+-")
-    return text.replace("-", MINUS)
-
-
 def _interval_filter(triple: tuple[float, float, float], digits: int = 1, unit: str = "") -> str:
     value, low, high = triple
     return interval(value, low, high, digits, unit)
@@ -249,6 +194,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         integer=integer,
+        signed=signed,
         number=number,
         significant=significant,
         money=money,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from experiments.plan_document import FoundPower, PlanDocument, PlannedPower
-from reports.page import COLOURS, figure, figure_svg, integer, percent, render, significant
+from reports.page import COLOURS, figure, figure_svg, render
+from scenarios.numerals import integer, percent, significant
 
 
 def plan_files(plan: PlanDocument) -> dict[str, str]:

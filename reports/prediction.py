@@ -11,7 +11,8 @@ from scipy import stats
 from experiments.check import planned_margins
 from experiments.documents import Estimate, Prediction
 from experiments.track_record import primary_metric
-from reports.page import COLOURS, figure, figure_svg, percent, render, significant
+from reports.page import COLOURS, figure, figure_svg, render
+from scenarios.numerals import percent, significant
 
 
 def prediction_files(found: Prediction) -> dict[str, str]:

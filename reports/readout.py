@@ -9,8 +9,9 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from experiments.documents import Decision, Estimate, Fact, Readout
-from reports.page import COLOURS, figure, figure_svg, integer, percent, render, significant
+from reports.page import COLOURS, figure, figure_svg, render
 from reports.together import together
+from scenarios.numerals import integer, percent, significant
 
 EFFECT, QUIET = COLOURS[0], "#999999"
 

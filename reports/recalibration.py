@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from experiments.posterior_scenario import scenario_text
 from experiments.recalibration_document import EffectMove, ParameterMove, Recalibration
-from reports.page import COLOURS, figure, figure_svg, render, significant
+from reports.page import COLOURS, figure, figure_svg, render
 from reports.together import together
+from scenarios.numerals import significant
 
 BEFORE, AFTER, OBSERVED = "#888888", COLOURS[0], COLOURS[1]
 SHOWN = 25

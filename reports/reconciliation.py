@@ -7,11 +7,12 @@ from importlib.metadata import version
 import numpy as np
 from markupsafe import Markup
 
-from reports.page import COLOURS, figure, figure_svg, integer, render
+from reports.page import COLOURS, figure, figure_svg, render
 from scenarios.finance.live_tables import LiveTables
 from scenarios.finance.reconciliation import SHOWN, Reconciliation
 from scenarios.finance.snapshot import Snapshot
 from scenarios.finance.snapshot_tables import COUPONS, LOTS, MEMBERS
+from scenarios.numerals import integer
 from sim.typing import Ints
 
 NAMES = ("reconciliation.html", "differences.csv", "rows.csv")

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from reports.page import MINUS
+from scenarios.numerals import number, signed
 
 LEAST = 0.2
 """weaker correlations are not told"""
@@ -25,4 +25,4 @@ def together(names: Sequence[str], covariance: Sequence[Sequence[float]]) -> lis
         if sd[i] > 0 and sd[j] > 0
     ]
     strong = sorted((pair for pair in found if abs(pair[0]) >= LEAST), key=lambda pair: -abs(pair[0]))
-    return [f"{a} and {b}: " + f"{r:+.2f}".replace("-", MINUS) for r, a, b in strong[:MOST]]
+    return [f"{a} and {b}: {signed(number(r, 2))}" for r, a, b in strong[:MOST]]

@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from experiments.record_assessment import Assessment, Coverage, Histogram, MetricRecord, assess
 from experiments.track_record import TrackRecord, columns, once_an_experiment
-from reports.page import COLOURS, figure, figure_svg, render, significant
+from reports.page import COLOURS, figure, figure_svg, render
+from scenarios.numerals import significant
 
 FEWEST = 3
 """experiments below which shares and ranks are not drawn: the table says as much"""

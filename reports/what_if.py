@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.page import integer, money
 from reports.statement import POINT_TITLES, TITLES, Statement, by_line, month_name
 from scenarios.finance.closing import paired_whole
 from scenarios.finance.forecast_document import POINT_LINES, SPREAD, spread_of
 from scenarios.finance.liability import COLUMNS, change
+from scenarios.numerals import integer, money
 from sim.typing import Floats
 
 OWED = "deferred_revenue"

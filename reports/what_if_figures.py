@@ -9,10 +9,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from reports.forecast_figures import SPLIT, above, fan, variance_shares
-from reports.page import figure_svg, integer, money, panels
+from reports.page import figure_svg, panels
 from reports.statement import TITLES, Statement
 from reports.what_if import RunOff, Variant
 from scenarios.finance.closing import spread_by_cause
+from scenarios.numerals import integer, money
 
 CAUSES = {"luck_sd": "luck", "parameter_sd": "not knowing the parameters", "scenario_sd": "which scenario holds"}
 

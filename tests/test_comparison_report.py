@@ -16,9 +16,9 @@ from reports.comparison import comparison_files, comparison_page, dominates, owe
 from reports.comparison_gains import STEPS
 from reports.comparison_tables import FIRST, OF_THE_PROGRAMME, odds_rows
 from reports.comparison_words import cell
-from reports.page import MINUS
 from scenarios.comparison import DECIDES, Comparison, Figure, compare
 from scenarios.files import load, load_many
+from scenarios.numerals import MINUS
 from scenarios.output import write_whole
 from sim.measures import AT_PURCHASES, describe
 

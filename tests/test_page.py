@@ -10,6 +10,7 @@ import pytest
 
 from reports import page
 from reports.together import together
+from scenarios import numerals
 
 
 def _drawing(values: list[float]) -> page.Figure:
@@ -99,18 +100,24 @@ def test_missing_name_is_an_error_not_an_empty_place() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (page.integer(1234567.4), "1,234,567"),
-        (page.integer(-0.2), "0"),
-        (page.money(12.5), "12.50"),
-        (page.money(-12345.6, "EUR"), "−12,346\u00a0EUR"),
-        (page.percent(0.1234), "12.3\u00a0%"),
-        (page.points(0.0123), "+1.2\u00a0pp"),
-        (page.points(-0.0123), "−1.2\u00a0pp"),
-        (page.interval(12.3, 11.84, 12.92), "12.3 (11.8 to 12.9)"),
-        (page.interval(0.5, 0.25, 0.75, 0, "%"), "50 (25 to 75)\u00a0%"),
-        (page.significant(0.0012345), "0.00123"),
-        (page.significant(4413.5), "4,414"),
-        (page.number(float("nan")), "–"),
+        (numerals.integer(1234567.4), "1,234,567"),
+        (numerals.integer(-0.2), "0"),
+        (numerals.money(12.5), "12.50"),
+        (numerals.money(-12345.6, "EUR"), "−12,346\u00a0EUR"),
+        (numerals.percent(0.1234), "12.3\u00a0%"),
+        (numerals.points(0.0123), "+1.2\u00a0pp"),
+        (numerals.points(-0.0123), "−1.2\u00a0pp"),
+        (numerals.interval(12.3, 11.84, 12.92), "12.3 (11.8 to 12.9)"),
+        (numerals.interval(0.5, 0.25, 0.75, 0, "%"), "50 (25 to 75)\u00a0%"),
+        (numerals.significant(0.0012345), "0.00123"),
+        (numerals.significant(4413.5), "4,414"),
+        (numerals.number(float("nan")), "–"),
+        (numerals.number(-17.11, -1), "−20"),
+        (numerals.signed(numerals.percent(0.034)), "+3.4\u00a0%"),
+        (numerals.signed(numerals.percent(-0.034)), "−3.4\u00a0%"),
+        (numerals.signed(numerals.number(-0.04)), "0.0"),
+        (numerals.signed(numerals.number(1234.5, 0)), "+1,234"),
+        (numerals.signed(numerals.number(float("nan"))), "–"),
     ],
 )
 def test_numbers_read_well(text: str, expected: str) -> None:
