@@ -127,9 +127,9 @@ def heat_map(statement: Statement) -> Markup | None:
     """Share of a cohort's points redeemed at each age, mean over replications; None where nothing is redeemed."""
     cohorts = statement.forecast.cohorts
     months = len(cohorts.months)
-    past = len(cohorts.earned) - 1 - months
-    issued = (cohorts.issued.sum(axis=2) + cohorts.opening)[:, past:-1].sum(axis=2).mean(axis=0)
-    redeemed = cohorts.redeemed[:, past:-1].sum(axis=3).mean(axis=0)
+    past = len(cohorts.earned) - months
+    issued = cohorts.issued[:, past:].sum(axis=(2, 3)).mean(axis=0)
+    redeemed = cohorts.redeemed[:, past:].sum(axis=3).mean(axis=0)
     if not redeemed.any():
         return None
     ages = np.full((months, months), np.nan)
@@ -144,7 +144,7 @@ def heat_map(statement: Statement) -> Markup | None:
     rows = np.arange(0, months, step)
     ax.set_yticks(rows, [cohorts.months[k].strftime("%b %Y") for k in rows])
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel("age: months since the points became spendable")
+    ax.set_xlabel("age: months since the points were earned")
     ax.set_ylabel("month of earning")
     ax.grid(visible=False)
     peak = np.nanargmax(np.nanmean(np.where(np.isnan(ages), np.nan, ages), axis=0))

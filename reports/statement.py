@@ -12,7 +12,6 @@ import pandas as pd
 from scenarios.finance.chain_ladder import Mack, mack
 from scenarios.finance.cost_view import CostView
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Forecast, spread_of
-from scenarios.finance.forecast_points import gone_pending, pending
 from scenarios.finance.liability import Liability
 from scenarios.finance.roll_forward import RollForward
 from scenarios.finance.third_party import ThirdParty
@@ -42,6 +41,7 @@ POINT_TITLES: dict[str, str] = {
     "points_expired": "Points expired",
     "points_clawed_back": "Points clawed back",
     "points_outstanding": "Points outstanding at the end",
+    "points_pending": "Of them not yet spendable",
     "points_owed": "Points owed after returns, at the end",
 }
 THIRD_TITLES: dict[str, str] = {
@@ -133,17 +133,10 @@ class Statement:
         return f"replication {self.replication + 1} of {count}" + (", whose last balance is the median" if middle else "")
 
     def point_moves(self) -> dict[str, Ints]:
-        """(months,) points issued, redeemed, expired, clawed back, outstanding and owed in the forecast, for the replication of
-        the books; of those, pending at month end, and lapsed or clawed back before they became spendable."""
+        """(months,) points issued, redeemed, expired, clawed back, outstanding, pending and owed in the forecast, for the
+        replication of the books."""
         f, k = self.forecast, self.replication
-        found = {name.removeprefix("points_"): f.point_values[k, :, j] for j, name in enumerate(POINT_LINES)}
-        gone = {f"{name} pending": gone_pending(f.cohorts, k, name) for name in ("expired", "clawed_back")}
-        return {**found, "pending": pending(f.cohorts)[k], **gone}
-
-    def pending_at_start(self) -> int:
-        """Points that members start with and cannot spend yet."""
-        c = self.forecast.cohorts
-        return int(c.opening[len(c.earned) - 1 - len(c.months) :].sum())
+        return {name.removeprefix("points_"): f.point_values[k, :, j] for j, name in enumerate(POINT_LINES)}
 
     def cohort_rows(self) -> list[int]:
         """Cohorts of the ledger that are rows of the triangle, oldest first: earned in the window, with points."""
@@ -202,8 +195,8 @@ def answer(statement: Statement) -> str:
         waiting = int(moves["pending"][-1])
         parts.append(
             f"At the end of {month_name(f.months[-1])} {money(owed, currency)} of revenue is deferred{_band(statement)} for "
-            f"{integer(moves['outstanding'][-1] - waiting)} points outstanding"
-            + (f", and none yet for {integer(waiting)} that are pending." if waiting else ".")
+            f"{integer(moves['outstanding'][-1])} points outstanding"
+            + (f", {integer(waiting)} of which cannot be spent yet." if waiting else ".")
         )
     return " ".join(parts)
 

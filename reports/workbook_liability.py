@@ -7,6 +7,7 @@ import numpy as np
 from reports.statement import ROLL_TITLES, Statement
 from reports.workbook_checks import Checks
 from reports.workbook_sheet import Area, Book, Sheet, near
+from scenarios.finance.forecast_document import POINT_FLOWS
 from scenarios.finance.roll_forward import LINES, RollForward
 
 _FIRST = 4
@@ -14,7 +15,6 @@ _MOVES = tuple(name for name, sign in LINES.items() if sign)
 _FORECAST = {
     "issued": "Forecast: issued", "redeemed": "Forecast: redeemed", "expired": "Forecast: expired",
     "clawed_back": "Forecast: clawed back", "outstanding": "Forecast: outstanding", "pending": "Of it not yet spendable",
-    "expired pending": "Lapsed before spendable", "clawed_back pending": "Clawed back before spendable",
     "owed": "Owed after returns (in no balance)",
 }  # fmt: skip
 _AT = {name: 8 + k for k, name in enumerate(_FORECAST)}
@@ -209,7 +209,7 @@ def points_sheet(book: Book, statement: Statement, roll: RollForward, liability:
         sheet.formula((row, 8 + len(_FORECAST)), formula, owed / held if held else 0.0, "factor")
     end = last + 1
     sheet.write((end, 0), "Whole period", "label total")
-    flows = [at for name, at in _AT.items() if name not in ("outstanding", "pending", "owed")]
+    flows = [at for name, at in _AT.items() if f"points_{name}" in POINT_FLOWS]
     for col in (*range(2, 6), *flows):
         sheet.total((end, col), (_FIRST, col), (last, col), "count total")
     ours, posted = sheet.area((_FIRST, 6), (last, 6)), sheet.area((_FIRST, 7), (last, 7))
@@ -218,40 +218,21 @@ def points_sheet(book: Book, statement: Statement, roll: RollForward, liability:
         "Points ledger ties", "Opening + issued - redeemed - expired - clawed back = points outstanding, every month "
         "(sum of absolute differences)", f"=SUMPRODUCT(ABS({ours}-{posted}))", gap, "", 0.0, tolerance=_CENT,
     )  # fmt: skip
-    _ties(sheet, statement.pending_at_start(), last, checks)
+    _ties(sheet, last, checks)
 
 
-def _ties(sheet: Sheet, pending_before: int, last: int, checks: Checks) -> None:
-    """Points of the books against those of the forecast: the books take points up when they become spendable."""
+def _ties(sheet: Sheet, last: int, checks: Checks) -> None:
+    """Points of the books against those of the forecast."""
     end = last + 1
-
-    def cell(row: int, col: int) -> str:
-        return sheet.ref((row, col))
-
-    def number(row: int, col: int) -> float:
-        return sheet.number((row, col))
-
-    early, lost, held = (end, _AT["expired pending"]), (end, _AT["clawed_back pending"]), (last, _AT["pending"])
-    credited = number(end, 8) - number(*early) - number(*lost) - number(*held) + pending_before
-    checks.equal(
-        "Forecast ties: points issued", "Issued in the books = issued in the forecast - gone before spendable - pending + "
-        "pending at start", f"={cell(end, 2)}", number(end, 2),
-        f"={cell(end, 8)}-{cell(*early)}-{cell(*lost)}-{cell(*held)}+{pending_before}", credited,
-    )  # fmt: skip
-    checks.equal(
-        "Forecast ties: points redeemed", "Redeemed in the books = redeemed in the forecast, whole period",
-        f"=-{cell(end, 3)}", -number(end, 3), f"={cell(end, 9)}", number(end, 9),
-    )  # fmt: skip
-    for name, says, col, before in (("expired", "Expired", 4, early), ("clawed_back", "Clawed back", 5, lost)):
-        told = (end, _AT[name])
+    for k, (name, sign) in enumerate((("issued", ""), ("redeemed", "-"), ("expired", "-"), ("clawed_back", "-"))):
+        says, ours, theirs = name.replace("_", " "), (end, 2 + k), (end, _AT[name])
         checks.equal(
-            f"Forecast ties: points {says.lower()}", f"{says} in the books + before spendable = {says.lower()} in the forecast, "
-            "whole period", f"=-{cell(end, col)}+{cell(*before)}", -number(end, col) + number(*before),
-            f"={cell(*told)}", number(*told),
+            f"Forecast ties: points {says}", f"{says.capitalize()} in the books = {says} in the forecast, whole period",
+            f"={sign}{sheet.ref(ours)}", abs(sheet.number(ours)), f"={sheet.ref(theirs)}", sheet.number(theirs),
         )  # fmt: skip
-    ours, later, theirs = (sheet.area((_FIRST, col), (last, col)) for col in (6, _AT["pending"], _AT["outstanding"]))
-    gap = sum(abs(number(r, 6) + number(r, _AT["pending"]) - number(r, _AT["outstanding"])) for r in range(_FIRST, end))
+    held, told = (sheet.area((_FIRST, col), (last, col)) for col in (6, _AT["outstanding"]))
+    gap = sum(abs(sheet.number((r, 6)) - sheet.number((r, _AT["outstanding"]))) for r in range(_FIRST, end))
     checks.equal(
-        "Forecast ties: points outstanding", "Points of the books + not yet spendable = outstanding in the forecast, every month "
-        "(sum of absolute differences)", f"=SUMPRODUCT(ABS({ours}+{later}-{theirs}))", gap, "", 0.0,
+        "Forecast ties: points outstanding", "Points of the books = outstanding in the forecast, every month (sum of absolute "
+        "differences)", f"=SUMPRODUCT(ABS({held}-{told}))", gap, "", 0.0,
     )  # fmt: skip

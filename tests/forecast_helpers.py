@@ -71,7 +71,7 @@ def made_up(months=14, replications=12, budget=260_000.0, name="made up", seed=7
     moves = [issued.sum(axis=2), redeemed.sum(axis=(1, 3)), expired.sum(axis=(1, 3))]
     outstanding = (moves[0] - moves[1] - moves[2]).cumsum(axis=1)
     none = np.zeros_like(outstanding)
-    points = np.stack([*moves, none, outstanding, none], axis=2)
+    points = np.stack([*moves, none, outstanding, none, none], axis=2)
 
     ends = month_ends(months)
     ledger_ = ledger(np.arange(months), issued[0], redeemed[0], expired[0])
@@ -96,7 +96,7 @@ def made_up(months=14, replications=12, budget=260_000.0, name="made up", seed=7
     def worth(v):
         return present_value(np.moveaxis(v, 1, 2), 0.06)
 
-    every = np.zeros((r, months + 1, months, tiers), np.int64)
+    every = np.zeros((r, months, months, tiers), np.int64)
     by_tier = tuple(np.moveaxis(x, 2, 1) for x in (issued, redeemed.sum(axis=1), expired.sum(axis=1)))
     issued_when = every.copy()
     issued_when[:, np.arange(months), np.arange(months)] = issued
@@ -109,9 +109,8 @@ def made_up(months=14, replications=12, budget=260_000.0, name="made up", seed=7
         points=tidy(spread_of(points.astype(float), points[:0].astype(float)), list(POINT_LINES)),
         values=values, luck_values=luck_values, point_values=points,
         cohorts=Cohorts(
-            earned=[*ends, None], months=ends, opening=np.zeros((months + 1, tiers), np.int64), issued=issued_when,
-            redeemed=np.concatenate([redeemed, every[:, :1]], axis=1),
-            expired=np.concatenate([expired, every[:, :1]], axis=1), clawed_back=every,
+            earned=ends, months=ends, opening=np.zeros((months, tiers), np.int64), issued=issued_when,
+            redeemed=redeemed, expired=expired, clawed_back=every,
         ),
         tiers=TierPoints(
             ["silver", "gold"][:tiers], np.zeros(tiers, np.int64), *by_tier, np.zeros_like(by_tier[0]),

@@ -18,7 +18,7 @@ from scenarios.files import load
 from scenarios.finance.changed_terms import changed_terms
 from scenarios.finance.closing import closed, paired, paired_whole, run_off_months, spread_by_cause
 from scenarios.finance.forecast import At, forecast, placed
-from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD
+from scenarios.finance.forecast_document import LINES, POINT_FLOWS, POINT_LINES, SPREAD
 from sim.errors import InputError
 from sim.outcome import simulate
 
@@ -95,7 +95,7 @@ def test_months_add_up_to_the_whole_period(state, base):
     monthly = paired(one, two).groupby("line", sort=False)["mean"].sum()
     whole = paired_whole(one, two).set_index("line")
     assert list(whole.columns) == list(SPREAD) and list(whole.index) == [*LINES, *POINT_LINES]
-    for line in [*LINES, *POINT_LINES[:-2]]:
+    for line in [*LINES, *POINT_FLOWS]:
         assert whole.loc[line, "mean"] == pytest.approx(monthly[line], abs=1e-6), line
     assert whole.loc["points_outstanding", "mean"] == (two.outstanding - one.outstanding)[:, -1].mean()
     assert other.whole["reward_cost"]["p10"] > 0 and other.whole[OWED]["p10"] > 0

@@ -16,7 +16,8 @@ import pandas as pd
 from scenarios.comparison import run_seed
 from scenarios.finance.assumptions import assumptions_of
 from scenarios.finance.budget import budget_at_risk
-from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of
+from scenarios.finance.earning import by_earning
+from scenarios.finance.forecast_document import LINES, POINT_FLOWS, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of
 from scenarios.finance.value import present_value
 from sim import tally
 from sim.errors import InputError
@@ -155,40 +156,38 @@ class _Run:
     points: Ints
     """(point lines, months)"""
     cohorts: Ints
-    """(past + months + 1, months, tiers, 4)"""
+    """(past + months, months, tiers, 4) by month of earning"""
     opening: Ints
-    """(past + months + 1, tiers)"""
+    """(past + months, tiers)"""
     tiers: Ints
     """(6, tiers, months)"""
     tiers_opening: Ints
 
     def first(self, months: int) -> _Run:
-        """The same run as it stood after so many months: points that become spendable later are pending then."""
-        if months == len(self.lines):
-            return self
+        """The same run as it stood after so many months."""
         rows = self.past + months
-        later = self.cohorts[rows:, :months].sum(axis=0, keepdims=True)
-        held = self.opening[rows:].sum(axis=0, keepdims=True)
         return replace(
-            self, lines=self.lines[:months], points=self.points[:, :months],
-            cohorts=np.concatenate([self.cohorts[:rows, :months], later]),
-            opening=np.concatenate([self.opening[:rows], held]), tiers=self.tiers[..., :months],
+            self, lines=self.lines[:months], points=self.points[:, :months], cohorts=self.cohorts[:rows, :months],
+            opening=self.opening[:rows], tiers=self.tiers[..., :months],
         )  # fmt: skip
 
 
 def _run(o: Outcome, opening: Opening | None) -> _Run:
-    left = o.by_month("outstanding") + o.by_month("pending")
+    pending = o.by_month("pending")
+    levels = (o.by_month("outstanding") + pending, pending, o.by_month("owed"))
+    past = int(o.tables.p["past"][0])
+    cohorts, held = by_earning(o.cohorts, _by_lot(opening, o), past)
     names = ("points_issued", "points_redeemed", "points_expired", "points_clawed_back", "outstanding", "pending")
     tiers_opening = np.zeros(len(o.tables.tiers), np.int64)
     if opening is not None:
         np.add.at(tiers_opening, opening.members["tier"], opening.members["balance"] + opening.members["pending"])
     return _Run(
         members=int(o.tables.p["n_start"][0]),
-        past=int(o.tables.p["past"][0]),
+        past=past,
         lines=_lines(o),
-        points=np.stack([*(o.by_month(name) for name in POINT_LINES[:4]), left, o.by_month("owed")]),
-        cohorts=o.cohorts,
-        opening=_by_cohort(opening, o),
+        points=np.stack([*(o.by_month(name) for name in POINT_FLOWS), *levels]),
+        cohorts=cohorts,
+        opening=held,
         tiers=np.stack([o.cube[..., tally.NAMES.index(name)].sum(axis=2).T for name in names]),
         tiers_opening=tiers_opening,
     )
@@ -215,7 +214,7 @@ def _lines(o: Outcome) -> Floats:
     return np.stack([money[line] for line in LINES], axis=1)
 
 
-def _by_cohort(opening: Opening | None, o: Outcome) -> Ints:
+def _by_lot(opening: Opening | None, o: Outcome) -> Ints:
     """(past + months + 1, tiers) points open at the start by month of credit and tier of earning."""
     found = np.zeros((len(o.cohorts), len(o.tables.tiers)), np.int64)
     if opening is not None:
@@ -303,7 +302,7 @@ def _cohorts(scenario: Scenario, runs: list[_Run], months: list[dt.date]) -> Coh
     if (opening != opening[0]).any():
         raise RuntimeError("the points that members start with differ between replications")
     return Cohorts(
-        earned=[*_month_ends(scenario, range(-past, len(months))), None],
+        earned=_month_ends(scenario, range(-past, len(months))),
         months=months,
         opening=opening[0],
         issued=cohorts[..., 0],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.finance.budget import BudgetAtRisk
-from scenarios.finance.quantiles import prediction_quantile
+from scenarios.quantiles import prediction_quantile
 from sim.tally import COST_LINES
 from sim.typing import Floats, Ints
 
@@ -45,8 +45,9 @@ DEFINITIONS: dict[str, str] = {
 }
 """What the lines beyond sim.tally.COST_LINES (whose words are in sim.tally.TALLIES) mean."""
 
-POINT_LEVELS = ("points_outstanding", "points_owed")
-POINT_LINES: tuple[str, ...] = ("points_issued", "points_redeemed", "points_expired", "points_clawed_back", *POINT_LEVELS)
+POINT_FLOWS = ("points_issued", "points_redeemed", "points_expired", "points_clawed_back")
+POINT_LEVELS = ("points_outstanding", "points_pending", "points_owed")
+POINT_LINES: tuple[str, ...] = (*POINT_FLOWS, *POINT_LEVELS)
 """Lines of Forecast.point_values, in whole points; POINT_LEVELS are at month end, outstanding with the pending ones. What a
 member owes after a return is not taken off what others hold; it counts as clawed back when it is repaid."""
 
@@ -58,16 +59,16 @@ NaN where one replication shows no spread."""
 
 @dataclass(frozen=True)
 class Cohorts:
-    """Points by the month in which they became spendable and the tier at which they were earned, of every replication; whole.
+    """Points by the month and the tier in which they were earned, of every replication; whole.
 
-    opening + issued - redeemed - expired - clawed back, summed over months, is what is left of a cohort. With pending days a
-    cohort holds what becomes spendable in its month, and its issue may lie in the months before. Points are spent first in,
-    first out; of those of one month, the ones earned at the lowest tier go first.
+    opening + issued - redeemed - expired - clawed back, summed over months, is what is left of a cohort. Points are spent first
+    in, first out, by the month in which they became spendable (scenarios.finance.earning says how that is told by month of
+    earning); of those of one month, the ones earned at the lowest tier go first.
     """
 
-    earned: list[dt.date | None]
-    """(cohorts,) last day of the cohort's month, ascending; None = the last row, points still pending at the end that
-    become spendable after it"""
+    earned: list[dt.date]
+    """(cohorts,) last day of the cohort's month, ascending; from before the start, of the month in which the points became
+    spendable, or of the last one where they are pending at the start"""
     months: list[dt.date]
     """(months,) last day of each month of the forecast"""
     opening: Ints
@@ -173,6 +174,11 @@ class Forecast:
         """(replications, months) points outstanding at month end, pending included."""
         return np.asarray(self.point_values[:, :, POINT_LINES.index("points_outstanding")])
 
+    @property
+    def pending(self) -> Ints:
+        """(replications, months) of those, the points that cannot be spent yet."""
+        return np.asarray(self.point_values[:, :, POINT_LINES.index("points_pending")])
+
     def of(self, line: str) -> Floats:
         """(replications, months) of one of LINES."""
         return np.asarray(self.values[:, :, LINES.index(line)])
@@ -183,7 +189,7 @@ def spread_of(values: Floats, luck: Floats) -> Floats:
 
     values: (replications, ...) luck and parameters together; luck: (replications, ...) with the parameters at their means.
     P10 and P90 are set so that a further replication falls between them with a chance of 80 %: see
-    scenarios.finance.quantiles; NaN of one.
+    scenarios.quantiles; NaN of one.
     """
     n = len(values)
     p50, mean = np.median(values, axis=0), values.mean(axis=0)

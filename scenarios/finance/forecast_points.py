@@ -1,4 +1,4 @@
-"""The points of a forecast as ledgers by month of credit and tier of earning, and what share of them is redeemed in the end."""
+"""The points of a forecast as ledgers by month and tier of earning, and what share of them is redeemed in the end."""
 
 from __future__ import annotations
 
@@ -12,32 +12,17 @@ from sim.typing import Array, Floats, Ints
 
 
 def ledger_of(cohorts: Cohorts, k: int) -> PointsLedger:
-    """Spendable points of replication `k`: a cohort begins with its month of credit, net of what lapsed or was clawed back while
-    pending."""
-    earned = _earned(cohorts)[:-1]
+    """All points of replication `k`, pending ones included: a cohort begins with its month of earning."""
     months = len(cohorts.months)
-    issued, redeemed, expired, clawed = (
-        a[k, :-1] for a in (cohorts.issued, cohorts.redeemed, cohorts.expired, cohorts.clawed_back)
-    )
-    early = (np.arange(months) < earned[:, None])[:, :, None]
-    all_issued = cohorts.opening[:-1] + issued.sum(axis=1) - np.where(early, expired + clawed, 0).sum(axis=1)
-    return ledger(earned, all_issued, redeemed, np.where(early, 0, expired), np.where(early, 0, clawed))
+    earned = np.arange(months - len(cohorts.earned), months)
+    issued = cohorts.opening + cohorts.issued[k].sum(axis=1)
+    return ledger(earned, issued, cohorts.redeemed[k], cohorts.expired[k], cohorts.clawed_back[k])
 
 
 def cut(points: PointsLedger, kept: Array, window: int) -> PointsLedger:
     """The cohorts `kept`, over the first `window` months."""
     flows = (points.redeemed, points.expired, points.clawed_back)
     return ledger(points.earned[kept], points.issued[kept], *(flow[kept, :window] for flow in flows))
-
-
-def gone_pending(cohorts: Cohorts, k: int, name: str) -> Ints:
-    """(months,) points of replication `k` that were "expired" or "clawed_back" before they became spendable."""
-    return np.asarray(np.where(_later(cohorts), getattr(cohorts, name)[k].sum(axis=2), 0).sum(axis=0))
-
-
-def pending(cohorts: Cohorts) -> Ints:
-    """(replications, months) points of cohorts whose month is still to come."""
-    return np.asarray(np.where(_later(cohorts), cohorts.outstanding().sum(axis=3), 0).sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -51,7 +36,7 @@ class Rates:
     completed: Floats
     """(cohorts,) the part of the mean that lies after the forecast, all tiers"""
     to_come: Floats
-    """(cohorts, months, tiers) of the points outstanding at a month end, redeemed later"""
+    """(cohorts, months, tiers) of the points outstanding at a month end and not clawed back later, redeemed later"""
 
 
 def rates_of(everything: list[PointsLedger]) -> Rates:
@@ -71,13 +56,14 @@ def rates_of(everything: list[PointsLedger]) -> Rates:
     after = by_age[::-1].cumsum(axis=0)[::-1]  # from an age on
     ages = np.where(earned >= 0, months - earned, months)
     completed = np.minimum(after[ages], left[:, -1] / np.maximum(issued, 1))
-    later = redeemed[:, ::-1].cumsum(axis=1)[:, ::-1] - redeemed + (completed * issued)[:, None]
+    later = _after(redeemed) + (completed * issued)[:, None]
+    kept = left - _after(np.sum([p.clawed_back for p in everything], axis=0))
     each = [(p.redeemed.sum(axis=(1, 2)), _standing(p).sum(axis=1)) for p in everything]
     return Rates(
         by_run=np.stack([told / np.maximum(of, 1) for told, of in each]),
         mean=redeemed.sum(axis=1) / np.maximum(issued, 1) + completed,
         completed=(completed * issued).sum(axis=1) / np.maximum(issued.sum(axis=1), 1),
-        to_come=np.minimum(1.0, later / np.maximum(left, 1)),
+        to_come=np.minimum(1.0, later / np.maximum(kept, 1)),
     )
 
 
@@ -86,12 +72,6 @@ def _standing(points: PointsLedger) -> Ints:
     return np.asarray(points.issued - points.clawed_back.sum(axis=1))
 
 
-def _earned(cohorts: Cohorts) -> Ints:
-    """(cohorts + 1,) month of credit, 0 the first of the forecast; the last is that of points pending at the end."""
-    months = len(cohorts.months)
-    return np.arange(months + 1 - len(cohorts.earned), months + 1)
-
-
-def _later(cohorts: Cohorts) -> Array:
-    """(cohorts + 1, months) whether a cohort is still to come in a month."""
-    return np.asarray(np.arange(len(cohorts.months)) < _earned(cohorts)[:, None])
+def _after(flow: Ints) -> Ints:
+    """(cohorts, months, tiers) what of a flow by month comes after each month end."""
+    return np.asarray(flow[:, ::-1].cumsum(axis=1)[:, ::-1] - flow)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scenarios.finance.forecast_document import Cohorts, Forecast, spread_of
-from scenarios.finance.forecast_points import Rates, cut, gone_pending, ledger_of, pending, rates_of
+from scenarios.finance.forecast_document import POINT_FLOWS, Cohorts, Forecast, spread_of
+from scenarios.finance.forecast_points import Rates, cut, ledger_of, rates_of
 from scenarios.finance.points import PointsLedger, expected_points
 from scenarios.finance.roll_forward import LINES, Books, Breakage, Contracts, RollForward, roll_forward
 from scenarios.finance.rounding import Exact, Number, Rule, exact, exact_array, largest_remainder
@@ -42,8 +42,6 @@ class Liability:
     """the books of each replication; cohorts as in `rates`, by tier of earning"""
     expected: list[Ints]
     """points expected ever to be redeemed as each of them sees it at month ends, (cohorts, months, tiers)"""
-    pending: Ints
-    """(replications, months) points issued and not yet spendable, which the books take up when they become so"""
     middle: int
     """the replication whose last closing balance is the median one, for tables that need whole books"""
     notes: list[str]
@@ -58,15 +56,13 @@ class Liability:
         found: dict[str, int] = {}
         for k, roll in enumerate(self.rolls):
             checks = roll.differences()
-            held = roll.points.outstanding().sum(axis=(0, 2)) + self.pending[k]
+            held = roll.points.outstanding().sum(axis=(0, 2))
             checks["books hold the points of the forecast"] = _largest(held - forecast.outstanding[k, : len(self.months)])
             moves = roll.points.movements()
-            for name, column in (("redeemed", 1), ("expired", 2), ("clawed_back", 3)):
+            for column, line in enumerate(POINT_FLOWS):
+                moved = moves[line.removeprefix("points_")].sum(axis=1)
                 told = forecast.point_values[k, : len(self.months), column]
-                gone = moves[name].sum(axis=1)
-                if name != "redeemed":
-                    gone = gone + gone_pending(forecast.cohorts, k, name)[: len(self.months)]
-                checks[f"points {name.replace('_', ' ')} as in the forecast"] = _largest(gone - told)
+                checks[f"{line.replace('_', ' ')} as in the forecast"] = _largest(moved - told)
             for name, difference in checks.items():
                 found[name] = max(found.get(name, 0), difference)
         return found
@@ -127,7 +123,6 @@ def liability(
         rates=_rate_table(forecast.cohorts, everything, rates, kept),
         rolls=rolls,
         expected=expectations,
-        pending=pending(forecast.cohorts)[:, :window],
         middle=int(np.argsort(closing, kind="stable")[len(closing) // 2]),
         notes=_notes(forecast, opening),
     )
@@ -215,20 +210,24 @@ def _rate_table(
 ) -> pd.DataFrame:
     found = pd.DataFrame(_columns(rates.by_run + rates.completed), columns=list(COLUMNS))
     points = np.mean([p.issued.sum(axis=1) for p in everything], axis=0)
-    left = pd.DataFrame({"earned": cohorts.earned[:-1], "before": everything[0].earned < 0, "points": points})
+    left = pd.DataFrame({"earned": cohorts.earned, "before": everything[0].earned < 0, "points": points})
     table = pd.concat([left, found], axis=1).assign(completed=rates.completed)
     return table[kept].reset_index(drop=True)
 
 
 def _notes(forecast: Forecast, opening: Ints | int | None) -> list[str]:
     found = list(forecast.notes)
-    if forecast.cohorts.opening[:-1].any() and opening is None:
+    if forecast.cohorts.opening.any() and opening is None:
         found.append(
             "No deferred revenue of the period before was given: the points that members start with are carried at what a sale "
             "of the first month allocates to a point."
         )
-    if pending(forecast.cohorts).any():
-        found.append("Points enter the books when they become spendable; pending points at month end are shown beside them.")
+    if forecast.pending.any():
+        found.append(
+            "Points enter the books with the sale that they are earned by, those that cannot be spent yet included. Points that "
+            "become spendable in one month are alike: of what is redeemed, lapses or is clawed back, each month of earning bears "
+            "a part in proportion to what it has open."
+        )
     if forecast.cohorts.opening.shape[1] > 1:
         found.append(
             "The books keep points by the tier at which they were earned. Of the points of one month those of the lowest tier "
