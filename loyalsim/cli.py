@@ -16,6 +16,7 @@ from loyalsim import backtest, experiment, finance
 from sim.errors import InputError
 
 if TYPE_CHECKING:
+    from scenarios.comparison import Comparison
     from sim.scenario import Scenario
 
 app = typer.Typer(
@@ -160,10 +161,10 @@ def demo(
     target = Target(out, *REPORT, "members")
     with Waiting("reading the Complete Journey panel") as waiting, baskets() as source:
         found = fit(source, member="household_id", date="date", value="sales_value", seed=seed, progress=waiting.say)
-    answer, files = _comparison(designs(found.population), DESIGNS[0], members, replications, seed)
+    compared, files = _comparison(designs(found.population), DESIGNS[0], members, replications, seed)
     fitted = {f"members/{name}": content for name, content in fit_files(found).items()}
     target.write({**files, **fitted})
-    print_answer(answer, files)
+    print_answer(compared)
     print(f"Read {out / 'report.html'} first; how the members were calibrated: {out / 'members' / 'fit.html'}")
 
 
@@ -182,12 +183,12 @@ def _compare(
 
     designs = load_many(specs)
     target = None if out is None else Target(out, *REPORT, "events.parquet")
-    answer, files = _comparison(designs, _baseline(baseline, specs, designs), members, replications, seed)
+    compared, files = _comparison(designs, _baseline(baseline, specs, designs), members, replications, seed)
     if log is not None:
         files["events.parquet"] = _events(designs[0], log, members, seed)
     if target is not None:
         target.write(files)
-    print_answer(answer, files)
+    print_answer(compared)
     if out is not None:
         print(f"Report: {out / 'report.html'}")
         if log is not None:
@@ -196,8 +197,8 @@ def _compare(
 
 def _comparison(
     designs: list[Scenario], baseline: str | None, members: int | None, replications: int, seed: int
-) -> tuple[str, dict[str, str | bytes]]:
-    """The answer in a sentence, and the files of the result by name."""
+) -> tuple[Comparison, dict[str, str | bytes]]:
+    """What was found, and the files of the result by name."""
     from loyalsim.progress import Waiting
     from reports.comparison import comparison_files
     from scenarios.comparison import compare as compare_designs
@@ -212,7 +213,7 @@ def _comparison(
             progress=waiting.step,
         )
         waiting.say("writing the report")
-        return str(found.answer), dict(comparison_files(found))
+        return found, comparison_files(found)
 
 
 def _events(design: Scenario, size: int, members: int | None, seed: int) -> bytes:

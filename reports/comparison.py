@@ -16,12 +16,18 @@ from reports import comparison_assumptions as assumptions
 from reports import comparison_figures as figures
 from reports import comparison_gains as gains
 from reports import comparison_tables as tables
-from reports.comparison_words import listed, rounded, signed
+from reports.comparison_words import listed
 from reports.page import render
-from scenarios.comparison import DECIDES, LEVEL, Comparison
+from scenarios.answer import DECIDES
+from scenarios.comparison import Comparison
+from scenarios.figure import LEVEL, NOTHING, cell, figure
 from scenarios.files import resolved_yaml
-from scenarios.numerals import MINUS, integer, percent, significant
+from scenarios.numerals import integer, percent, significant
+from scenarios.quantiles import least_replications
 from sim.measures import is_programme
+
+ENOUGH = least_replications((1 + LEVEL) / 2)
+"""Replications from which on an interval needs no Student t."""
 
 
 def comparison_files(comparison: Comparison) -> dict[str, str | bytes]:
@@ -93,17 +99,18 @@ def scenario_files(comparison: Comparison) -> dict[str, str | bytes]:
 def comparison_page(comparison: Comparison) -> str:
     """The report as one self-contained HTML page."""
     designs = [s.name for s in comparison.scenarios if is_programme(s.programme)]
-    leader = max(designs, key=lambda n: comparison.measures[n][DECIDES].value) if designs else None
+    leader = comparison.leader
     chances = tables.odds_rows(comparison, designs) if designs else None
     single = len(comparison.scenarios) == 1
     title = f"What {comparison.scenarios[0].name} brings" if single else "Which programme to launch"
     return render(
         "comparison.html",
         title=title,
-        answer=re.sub(r"(?<!\w)-(?=\d)", MINUS, comparison.answer),
+        answer=comparison.answer,
         notes=comparison.notes,
         c=comparison,
-        level=f"{LEVEL:.0%}".replace("%", " %"),
+        level=percent(LEVEL, 0),
+        coarse=comparison.replications < ENOUGH,
         currency=comparison.scenarios[0].market.currency,
         months=comparison.scenarios[0].horizon.months,
         single=single,
@@ -120,7 +127,7 @@ def comparison_page(comparison: Comparison) -> str:
         joined=tables.joined_rows(comparison, designs) if designs else None,
         chances=chances,
         drivers=tables.driver_rows(comparison),
-        middle=signed(comparison.drivers[0].at_mean, 1) if comparison.drivers else "",
+        middle=tables.driven(comparison, comparison.drivers[0].at_mean) if comparison.drivers else "",
         still=[gains.readable(p) for p in tables.still(comparison)],
         readable=gains.readable,
         anyway=anyway(comparison, designs),
@@ -157,10 +164,8 @@ def rests_on(comparison: Comparison, leader: str | None) -> list[str]:
         return sentences
     shared = "" if len(comparison.scenarios) == 1 else ", the same for every design"
     sentences.append(f"{n} replications, each with its own luck and its own draw of the uncertain parameters{shared}.")
-    if n < 20:
-        sentences.append(
-            "So few give rough intervals (Student t, which may reach past what is possible); take 20 or more to decide."
-        )
+    if n < ENOUGH:
+        sentences.append(f"So few give rough intervals (Student t, cut where no figure can be); take {ENOUGH} or more to decide.")
     if leader is not None and (text := dominates(comparison, leader)):
         sentences.append(text)
     return sentences
@@ -190,20 +195,22 @@ def owed(comparison: Comparison, design: str) -> dict[str, Any]:
     """What is set aside for the points open at the end, and what would be left of the gain if nobody let any lapse."""
     m, currency = comparison.measures[design], comparison.scenarios[0].market.currency
     economics = next(s.economics for s in comparison.scenarios if s.name == design)
-    redeemed = m["points_redeemed"].value
-    a_point = m["redemption_cost"].value / redeemed if redeemed else economics.cost_per_point
-    cost = m["points_outstanding"].value * a_point
-    gain, set_aside = m[DECIDES].value, m["provision"].value
-    left = gain - max(0.0, cost - set_aside)
+    runs = comparison.runs[comparison.runs["scenario"] == design].pivot(index="replication", columns="measure", values="value")
+    redeemed = runs["points_redeemed"]
+    a_point = (runs["redemption_cost"] / redeemed).where(redeemed > 0, economics.cost_per_point)
+    cost = runs["points_outstanding"] * a_point
+    left = runs[DECIDES] - (cost - runs["provision"]).clip(lower=0)
+    whole = figure(cost.to_numpy(), None, "money/member", (0.0, math.inf))
+    rest = figure(left.to_numpy(), None, "money/member")
     return {
         "design": design,
-        "points": rounded(m["points_outstanding"].value, 0),
-        "a_point": f"{significant(a_point, 2)} {currency}",
-        "cost": rounded(cost, 1),
-        "provision": rounded(set_aside, 1),
-        "gain": signed(gain, 1),
-        "left": signed(left, 1),
-        "turns": gain > 0 > left,
+        "points": cell(m["points_outstanding"]).value,
+        "a_point": f"{significant(float(a_point.mean()), 2)} {currency}",
+        "cost": cell(whole).value,
+        "provision": cell(m["provision"]).value,
+        "gain": cell(m[DECIDES], gain=True).value,
+        "left": cell(rest, gain=True).value,
+        "turns": m[DECIDES].value > 0 > rest.value,
     }
 
 
@@ -211,17 +218,14 @@ def anyway(comparison: Comparison, designs: list[str]) -> str:
     """How much of what is handed over at purchases goes to those that come anyway, in words; nothing where nothing is."""
     said = []
     for design in designs:
-        share = comparison.measures[design]["anyway_share"]
-        if math.isfinite(share.value):
-            bounds = (share.low, share.high)
-            span = "" if None in bounds else " ({:.0f} to {:.0f})".format(*(100 * b for b in bounds if b is not None))
-            said.append(f"{100 * share.value:.0f}{span} with {design}")
+        share = cell(comparison.measures[design]["anyway_share"])
+        if share != NOTHING:
+            said.append(f"{share.value}{f' ({share.interval})' if share.interval else ''} with {design}")
     if not said:
         return ""
-    currency = comparison.scenarios[0].market.currency
     return (
-        f"Of every 100 {currency} handed over at purchases, so much goes to purchases that the same members would have made "
-        f"without a programme: {listed(said)}."
+        "Of what is handed over at purchases, so much goes to purchases that the same members would have made without a "
+        f"programme: {listed(said)}."
     )
 
 

@@ -9,10 +9,11 @@ from scipy import stats
 
 from reports.comparison_words import listed
 from scenarios.comparison import Comparison
-from scenarios.numerals import money, percent, significant
+from scenarios.numerals import money, percent, signed, significant
 from sim.behaviour import Uncertain
 from sim.effects import EFFECTS, Effect, Parameter
 from sim.scenario import Scenario
+from sim.setting import Market
 from sim.tables import BOUND
 
 _Z = float(stats.norm.ppf(0.9))
@@ -22,8 +23,10 @@ def effects(comparison: Comparison, designs: list[str]) -> dict[str, Any]:
     """Every effect that is on in some design, with what is in force, and the names of those that are off in all."""
     chosen = [s for s in comparison.scenarios if s.name in designs]
     on = [e for e in EFFECTS if any(s.behaviour.is_on(e.name) for s in chosen)]
+    said = [_effect(e, chosen) for e in on]
     return {
-        "on": [_effect(e, chosen) for e in on],
+        "on": said,
+        "prior": any(p["prior"] for effect in said for p in effect["parameters"]),
         "off": [e.name.replace("_", " ") for e in EFFECTS if e not in on],
     }
 
@@ -32,10 +35,12 @@ def members(comparison: Comparison) -> list[tuple[str, str]]:
     """The population in words, one line a fact."""
     p, currency = comparison.scenarios[0].population, comparison.scenarios[0].market.currency
     if p.leaving.probability is not None:
-        leaving = f"{percent(p.leaving.probability)} after each purchase, the same for all"
+        leaving = f"{significant(100 * p.leaving.probability, 2)} % after each purchase, the same for all"
     else:
         a, b = p.leaving.a or 0.0, p.leaving.b or 1.0
-        leaving = f"{percent(a / (a + b))} after a purchase on average, Beta({a:g}, {b:g}) over members"
+        leaving = f"{significant(100 * a / (a + b), 2)} % after a purchase on average, "
+        leaving += f"Beta({significant(a)}, {significant(b)}) over members"
+    back = 1 - (1 - p.leaving.return_rate) ** 365
     joining = "nobody joins during the run"
     if p.new_members_per_month:
         joining = f"{percent(p.new_members_per_month)} of the members at the start join in each month"
@@ -45,12 +50,13 @@ def members(comparison: Comparison) -> list[tuple[str, str]]:
                       f"Gamma with shape {significant(p.purchase_rate.shape)} over members"),
         ("Gaps between purchases", "irregular (Poisson)" if p.regularity == 1 else f"regular (Erlang of order {p.regularity})"),
         ("Leaving", leaving),
-        ("Coming back unasked", f"{percent(1 - (1 - p.leaving.return_rate) ** 365)} of those who left, in a year"),
-        ("Basket", f"median {money(p.basket.median, currency)} at list price, spread of logs {p.basket.sigma:.2g} within a "
-                   f"member and {p.basket.sigma_between:.2g} between members"),
+        ("Coming back unasked", f"{percent(back)} of those who left, in a year" if back else "nobody"),
+        ("Basket", f"median {money(p.basket.median, currency)} at list price, spread of logs {significant(p.basket.sigma, 2)} "
+                   f"within a member and {significant(p.basket.sigma_between, 2)} between members"),
         ("Joining", joining),
         ("Season, growth", f"{'by week of the year' if p.season else 'no season'}, "
                            f"{'no growth' if not p.growth else percent(p.growth) + ' a year'}"),
+        ("Prices, returns", _market(comparison.scenarios[0].market)),
         ("How sure", "drawn from the posterior of the calibration, jointly" if p.posterior else
          "taken as known: these numbers have no spread here, so the intervals leave out that they may be wrong"),
     ]  # fmt: skip
@@ -82,10 +88,23 @@ def economics(comparison: Comparison) -> list[dict[str, Any]]:
         ("Running cost a month", lambda s: cash(s.economics.running_cost_per_month)),
         ("Catalogue, a refresh", lambda s: cash(s.programme.catalogue_refresh_cost)),
         ("Discount rate a year", lambda s: percent(s.economics.discount_rate)),
-        ("Redeems at a purchase, when the points suffice", lambda s: percent(s.behaviour.redeeming.probability, 0)),
+        ("Redeems at a purchase, when the points suffice", _redeems),
     )
     rows = [{"title": title, "cells": [text(s) for s in comparison.scenarios]} for title, text in lines]
     return [row for row in rows if set(row["cells"]) != {"–"}]
+
+
+def _redeems(s: Scenario) -> str:
+    return percent(s.behaviour.redeeming.probability, 0) if s.programme.rewards else "–"
+
+
+def _market(market: Market) -> str:
+    """What list prices do, and which purchases come back."""
+    rise = market.price_inflation
+    prices = f"list prices change by {signed(percent(rise))} a year" if rise else "list prices stay"
+    if market.refunds is None:
+        return f"{prices}; every purchase is kept"
+    return f"{prices}; {percent(market.refunds.share)} of purchases are returned whole after {market.refunds.after_days} days"
 
 
 def engine() -> list[tuple[str, str]]:
@@ -103,7 +122,8 @@ def engine() -> list[tuple[str, str]]:
         (
             "Points cost when they are redeemed",
             "not when they are given. For those still open at the end a provision is taken off the gain: all points of aware "
-            "members who have not lapsed, at the cost of a redeemed point; nothing for the points of others.",
+            "members who have not lapsed and, of those who do not know the programme, the share redeemed of all points issued, "
+            "at the cost of a redeemed point; nothing for the points of lapsed members.",
         ),
         (
             "Purchases that come anyway are observed, not estimated",

@@ -9,8 +9,11 @@ from matplotlib.axes import Axes
 
 from reports.comparison_words import listed
 from reports.page import COLOURS, figure, figure_svg, panels
-from scenarios.comparison import LEVEL, Comparison
-from scenarios.numerals import percent
+from scenarios.comparison import Comparison
+from scenarios.figure import LEVEL, cell
+from scenarios.figure import figure as figure_of
+from scenarios.numerals import number
+from scenarios.quantiles import prediction_quantile
 from sim.measures import LINE_TITLES
 from sim.tally import COST_LINES
 from sim.typing import Floats
@@ -48,16 +51,16 @@ def survival(comparison: Comparison, designs: list[str]) -> Markup:
     without = monthly(comparison, comparison.scenarios[0].name, "survival_without", "cohort:0")
     months = np.arange(1, without.shape[1] + 1)
     level.plot(months, 100 * without.mean(axis=0), color=WITHOUT, linestyle="--", label="without a programme")
-    said = [f"without a programme {percent(float(without.mean(axis=0)[-1]))}"]
+    said = [f"without a programme {_at_end(without)}"]
     for name, style in zip(designs, _styles(len(designs)), strict=True):
         kept = monthly(comparison, name, "survival", "cohort:0")
         level.plot(months, 100 * kept.mean(axis=0), color=shade[name], linestyle=style, label=name)
         difference = 100 * (kept - without)
         gain.plot(months, difference.mean(axis=0), color=shade[name], linestyle=style)
         if len(kept) > 1:
-            low, high = _band(difference)
+            low, high = (prediction_quantile(difference, level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
             gain.fill_between(months, low, high, color=shade[name], alpha=0.15, linewidth=0)
-        said.append(f"{name} {percent(float(kept.mean(axis=0)[-1]))}")
+        said.append(f"{name} {_at_end(kept)}")
     level.set_ylabel("not lapsed, % of\nmembers at the start")
     gain.axhline(0, color=WITHOUT, linestyle="--", linewidth=1)
     gain.set_ylabel("difference,\npercentage points")
@@ -119,7 +122,7 @@ def cost_over_time(comparison: Comparison, designs: list[str]) -> Markup | None:
     order = [line for line in COST_LINES if line in used]
     marks = [axes[0].bar([0], [0], color=LINE_COLOURS[line], label=LINE_TITLES[line]) for line in order]
     fig.legend(handles=marks, loc="outside upper left", ncols=min(4, len(order)), frameon=False)
-    peak = listed([f"{n} up to {tops[n]:.2f} {currency}" for n in stacks])
+    peak = listed([f"{n} up to {number(tops[n], 2)} {currency}" for n in stacks])
     return figure_svg(fig, f"Benefit cost a member and month by line: {peak}.")
 
 
@@ -132,7 +135,8 @@ def tier_mix(comparison: Comparison, designs: list[str]) -> Markup | None:
     said = []
     for ax, s in zip(axes, tiered, strict=True):
         names = [t.name for t in s.programme.tiers]
-        shares = [monthly(comparison, s.name, "tier_share", f"tier:{t}").mean(axis=0) for t in names]
+        runs = [monthly(comparison, s.name, "tier_share", f"tier:{t}") for t in names]
+        shares = [found.mean(axis=0) for found in runs]
         months = np.arange(1, len(shares[0]) + 1)
         map_ = colormaps["YlOrBr"]
         bottom = np.zeros(len(months))
@@ -146,7 +150,7 @@ def tier_mix(comparison: Comparison, designs: list[str]) -> Markup | None:
         ax.set_xlim(0.5, len(months) + 0.5)
         ax.grid(axis="x", visible=False)
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True, frameon=False)
-        said.append(f"{s.name} {listed([f'{t} {percent(float(x[-1]))}' for t, x in zip(names, shares, strict=True)])}")
+        said.append(f"{s.name} {listed([f'{t} {_at_end(x)}' for t, x in zip(names, runs, strict=True)])}")
     axes[-1].set_xlabel("month of the run")
     return figure_svg(fig, f"Tier mix at month ends; at the end {'; '.join(said)}.")
 
@@ -171,12 +175,9 @@ def _since_joining(comparison: Comparison, name: str, measure: str) -> Floats | 
     return np.asarray(rows.groupby(age)["value"].mean().to_numpy(dtype=float))
 
 
-def _band(values: Floats) -> tuple[Floats, Floats]:
-    """What 90 % of the replications lie in; of fewer than 20, the lowest and the highest."""
-    if len(values) < 20:
-        return values.min(axis=0), values.max(axis=0)
-    tail = (1 - LEVEL) / 2
-    return np.quantile(values, tail, axis=0), np.quantile(values, 1 - tail, axis=0)
+def _at_end(shares: Floats) -> str:
+    """The last of (replications, months), as the tables print it."""
+    return cell(figure_of(shares[:, -1], None, "share", (0.0, 1.0))).value
 
 
 def _styles(count: int) -> list[str | tuple[int, tuple[int, ...]]]:

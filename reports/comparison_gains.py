@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,10 +11,12 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.patches import Patch
 
 from reports.comparison_figures import colours
-from reports.comparison_tables import moving
-from reports.comparison_words import digits_of, listed, signed
+from reports.comparison_tables import driven, moving
+from reports.comparison_words import listed
 from reports.page import figure, figure_svg, panels
-from scenarios.comparison import DECIDES, Comparison
+from scenarios.answer import DECIDES
+from scenarios.comparison import Comparison
+from scenarios.figure import Figure, cell
 from scenarios.numerals import number, percent, significant
 from sim.measures import AT_PURCHASES
 
@@ -47,8 +50,8 @@ def sources(comparison: Comparison, designs: list[str]) -> Markup | None:
     for ax, name in zip(axes, designs, strict=True):
         figures = comparison.measures[name]
         values = [sign * figures[m].value for m, _, sign in taken] + [figures[DECIDES].value]
-        digits = max(0, digits_of(figures[DECIDES]))
-        for row, ((start, end), value) in enumerate(zip(spans[name], values, strict=True)):
+        texts = [_text(figures[m], sign) for m, _, sign in [*taken, (DECIDES, "", 1)]]
+        for row, ((start, end), value, text) in enumerate(zip(spans[name], values, texts, strict=True)):
             last = row == len(taken)
             hatch = None if value >= 0 or last else "////"
             face = shade[name] if value >= 0 or last else "white"
@@ -57,7 +60,7 @@ def sources(comparison: Comparison, designs: list[str]) -> Markup | None:
                 linewidth=1.6 if last else 0.8, alpha=1.0 if last else 0.75,
             )  # fmt: skip
             ax.annotate(
-                signed(value, digits), (max(start, end), row), xytext=(4, 0), textcoords="offset points",
+                text, (max(start, end), row), xytext=(4, 0), textcoords="offset points",
                 va="center", fontsize=9, fontweight="bold" if last else "normal",
             )  # fmt: skip
         ax.set_yticks(range(len(values)), [*(label for _, label, _ in taken), "net margin gained"])
@@ -67,7 +70,7 @@ def sources(comparison: Comparison, designs: list[str]) -> Markup | None:
         ax.set_title(name, loc="left", fontweight="bold")
         ax.use_sticky_edges = False
         ax.margins(x=0.12)
-        said.append(f"{name}: " + ", ".join(f"{t} {signed(v, digits)}" for (_, t, _), v in zip(taken, values, strict=False)))
+        said.append(f"{name}: " + ", ".join(f"{t} {text}" for (_, t, _), text in zip(taken, texts, strict=False)))
     if common:
         low, high = (pick(ax.get_xlim()[k] for ax in axes) for k, pick in ((0, min), (1, max)))
         for ax in axes:
@@ -105,7 +108,8 @@ def tornado(comparison: Comparison, leader: str) -> Markup | None:
     ax.set_xlabel(f"net margin gained with {leader}, {currency} a member")
     looks = (("white", "at its 10 % point (value beside the bar)"), (shade, "at its 90 % point"))
     _legend(fig, [Patch(facecolor=face, edgecolor=shade, label=label) for face, label in looks])
-    said = "; ".join(f"{readable(d.parameter)} {signed(d.at_low, 1)} to {signed(d.at_high, 1)}" for d in rows[:5])
+    ends = [[driven(comparison, gain) for gain in (d.at_low, d.at_high)] for d in rows[:5]]
+    said = "; ".join(f"{readable(d.parameter)} {a} to {b}" for d, (a, b) in zip(rows, ends, strict=False))
     return figure_svg(fig, f"What drives the net margin gained with {leader}, {currency} a member: {said}.")
 
 
@@ -187,6 +191,12 @@ def _steps(comparison: Comparison, name: str, taken: list[tuple[str, str, int]])
     figures = comparison.measures[name]
     ends = np.cumsum([0.0] + [sign * figures[m].value for m, _, sign in taken])
     return [*((float(a), float(b)) for a, b in pairwise(ends)), (0.0, figures[DECIDES].value)]
+
+
+def _text(figure: Figure, sign: int) -> str:
+    """The figure as in the tables, cost with a minus."""
+    low, high = (None if end is None else sign * end for end in (figure.low, figure.high)[::sign])
+    return cell(replace(figure, value=sign * figure.value, low=low, high=high), gain=True).value
 
 
 def _given(comparison: Comparison, name: str) -> tuple[float, float, float]:

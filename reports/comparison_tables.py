@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.comparison_words import NOTHING, Cell, cell, in_units, signed
+from reports.comparison_words import in_units
+from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison
-from scenarios.numerals import percent
+from scenarios.figure import GAINS, NOTHING, Cell, cell
+from scenarios.numerals import number, percent, signed, significant
 from sim.measures import LINE_TITLES, MEASURES, describe
 from sim.tally import COST_LINES
 
@@ -21,12 +24,9 @@ FIRST = (
 """What a reader must see before all else, in this order."""
 WHERE_ANY = ("refund_share", "fee_income")
 """Of these, those that are left out where no design has any."""
-GAINS = (
-    "incremental_net_margin", "roi", "incremental_purchases", "gain_from_attrition", "gain_from_frequency", "gain_from_basket",
-)  # fmt: skip
-"""Printed with their sign."""
-OF_THE_PROGRAMME = ("incremental_net_margin", "roi")
-"""Against the same members without any programme by definition; a difference of them against the baseline says it twice."""
+AGAINST_NONE = ("incremental_net_margin", "roi")
+"""Against the same members without any programme by definition: a difference of them against the baseline would be one of two
+such differences, which the difference of net margin says more plainly."""
 
 
 @dataclass(frozen=True)
@@ -41,42 +41,52 @@ class Row:
 
 
 def first_rows(comparison: Comparison) -> list[Row]:
-    """The measures of FIRST for every design; a measure that is defined for none is left out."""
-    return _rows(comparison, _first(comparison), comparison.measures, difference=False)
+    """The measures of FIRST for every design."""
+    return rows_of(comparison, _first(comparison))
+
+
+def rows_of(comparison: Comparison, names: Sequence[str]) -> list[Row]:
+    """Some measures for every design; one that is defined for none is left out."""
+    return _rows(comparison, names, comparison.measures, difference=False)
 
 
 def difference_rows(comparison: Comparison) -> list[Row]:
-    """The measures of FIRST against the baseline, replication by replication."""
-    names = [m for m in _first(comparison) if m not in OF_THE_PROGRAMME and m != "fixed_cost"]
+    """The measures of FIRST against the baseline, replication by replication; those of which it has none stand above already,
+    as does the net margin gained where it has no programme."""
+    if comparison.baseline is None:
+        return []
+    base = comparison.measures[comparison.baseline]
+    named = [*AGAINST_NONE, "fixed_cost"] + (["margin_per_member"] if comparison.baseline not in comparison.best_share else [])
+    names = [m for m in _first(comparison) if m not in named and base[m].value and cell(base[m]) != NOTHING]
     return _rows(comparison, names, comparison.differences, difference=True)
 
 
 def all_rows(comparison: Comparison) -> list[Row]:
-    """Every measure with its definition, also those that no design defines."""
+    """Every measure with its definition, also those that no design defines; tiers where a design has several."""
+    tiered = [s.name for s in comparison.scenarios if len(s.programme.tiers) > 1]
     names = [m.name for m in MEASURES]
     names += [f"cost.{line}" for line in COST_LINES]
     for kind in ("tier_share.", "migration."):
-        found = [m for figures in comparison.measures.values() for m in figures if m.startswith(kind)]
+        found = [m for name in tiered for m in comparison.measures[name] if m.startswith(kind)]
         names += list(dict.fromkeys(found))
     return _rows(comparison, names, comparison.measures, difference=False, empty=True)
 
 
 def cost_rows(comparison: Comparison, designs: list[str]) -> list[dict[str, Any]]:
-    """Benefit cost by line and together, fixed cost and the provision for open points, with the share of each in the whole."""
+    """Benefit cost by line and together, fixed cost, the provision for open points, and the whole with the share of each."""
     currency = comparison.scenarios[0].market.currency
-    parts = ("benefit_cost", "fixed_cost", "provision")
-    whole = {n: sum(comparison.measures[n][part].value for part in parts) for n in designs}
+    whole = comparison.costs
     rows = []
     lines = [(f"cost.{line}", LINE_TITLES[line]) for line in COST_LINES]
     for name, title in [*lines, ("benefit_cost", "Benefits together"), ("fixed_cost", "Set-up, running, catalogue"),
-                        ("provision", "Provision for open points")]:  # fmt: skip
-        figures = [comparison.measures[n][name] for n in designs]
+                        ("provision", "Provision for open points"), ("cost", "Everything")]:  # fmt: skip
+        figures = [whole[n] if name == "cost" else comparison.measures[n][name] for n in designs]
         if not any(f.value for f in figures):
             continue
-        shares = [percent(f.value / whole[n], 0) if whole[n] else "–" for f, n in zip(figures, designs, strict=True)]
+        shares = [percent(f.value / whole[n].value, 0) if whole[n].value else "–" for f, n in zip(figures, designs, strict=True)]
         cells = [cell(f) if f.value else NOTHING for f in figures]
         rows.append({
-            "name": name, "title": title, "unit": in_units("money/member", currency), "strong": name == "benefit_cost",
+            "name": name, "title": title, "unit": in_units("money/member", currency), "strong": name in ("benefit_cost", "cost"),
             "cells": list(zip(cells, shares, strict=True)),
         })  # fmt: skip
     return rows
@@ -119,7 +129,7 @@ def joined_rows(comparison: Comparison, designs: list[str]) -> dict[str, Any] | 
 def odds_rows(comparison: Comparison, designs: list[str]) -> dict[str, Any]:
     """In how many replications each design gains anything, is the best, and none of them gains."""
     n = comparison.replications
-    gains = comparison.runs[comparison.runs["measure"] == "incremental_net_margin"]
+    gains = comparison.runs[comparison.runs["measure"] == DECIDES]
     gains = gains[gains["scenario"].isin(designs)].pivot(index="replication", columns="scenario", values="value")
     none = int((gains.max(axis=1) <= 0).sum())
     rows = [
@@ -137,15 +147,21 @@ def odds_rows(comparison: Comparison, designs: list[str]) -> dict[str, Any]:
 
 def driver_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """Drivers that move the gain visibly, with the gain at both ends."""
-    rows = []
-    found = moving(comparison)
-    digits = max(0, 1 - math.floor(math.log10(found[0].swing / 2))) if found else 0
-    for d in found:
-        rows.append({
-            "parameter": d.parameter, "unit": d.unit, "low": d.low, "high": d.high, "source": d.source,
-            "at_low": signed(d.at_low, digits), "at_high": signed(d.at_high, digits),
-        })  # fmt: skip
-    return rows
+    calibrated = comparison.scenarios[0].population.source
+    return [
+        {
+            "parameter": d.parameter, "unit": d.unit, "low": significant(d.low, 2), "high": significant(d.high, 2),
+            "source": "the calibration of the members, below" if d.source == calibrated else d.source,
+            "at_low": driven(comparison, d.at_low), "at_high": driven(comparison, d.at_high),
+        }
+        for d in moving(comparison)
+    ]  # fmt: skip
+
+
+def driven(comparison: Comparison, gain: float) -> str:
+    """A gain with one number moved, as printed in table and drawing: two digits of the strongest driver's half swing."""
+    swing = comparison.drivers[0].swing
+    return signed(number(gain, max(0, 1 - math.floor(math.log10(swing / 2))) if swing else 1))
 
 
 def moving(comparison: Comparison) -> list[Any]:
@@ -167,7 +183,7 @@ def _first(comparison: Comparison) -> list[str]:
 
 
 def _rows(
-    comparison: Comparison, names: list[str], columns: dict[str, Any], *, difference: bool, empty: bool = False
+    comparison: Comparison, names: Sequence[str], columns: dict[str, Any], *, difference: bool, empty: bool = False
 ) -> list[Row]:
     currency = comparison.scenarios[0].market.currency
     rows = []

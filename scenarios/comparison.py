@@ -5,44 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
+from math import inf
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
+from scenarios.answer import COST, DECIDES, Leader, answer, notes
 from scenarios.drivers import Driver, drivers
+from scenarios.figure import LEVEL, Figure, bounds_of, figure
 from sim.errors import InputError
-from sim.measures import BY_NAME, describe, is_programme, measure_run, monthly
+from sim.measures import describe, is_programme, measure_run, monthly
 from sim.outcome import simulate
 from sim.scenario import Scenario
-from sim.typing import Floats
 
-LEVEL = 0.90
-"""Intervals of a comparison cover so much of what one run of the real world could bring."""
-DECIDES = "incremental_net_margin"
-"""The measure by which designs are ranked."""
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure with its 90 % interval; None where one replication shows no spread."""
-
-    value: float
-    low: float | None
-    high: float | None
-    unit: str
-    luck_sd: float | None
-    """spread from luck alone, every parameter at its mean"""
-    parameter_sd: float | None
-    """further spread from not knowing the parameters"""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For summary.json; a figure that is not defined (0 / 0) is null."""
-        return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in self.__dict__.items()}
 
 
 @dataclass(frozen=True)
@@ -62,15 +40,20 @@ class Comparison:
     """scenario -> measure -> figure"""
     differences: dict[str, dict[str, Figure]]
     """scenario -> measure -> figure, against the baseline, replication by replication"""
+    costs: dict[str, Figure]
+    """design -> everything it costs, currency units a member"""
     best_share: dict[str, float]
     """share of the replications in which a design has the highest net margin gained"""
     positive_share: dict[str, float]
     """share of the replications in which a design gains anything at all after its cost"""
+    leader: str | None
+    """the design that gains most, or loses least"""
     winner: str | None
     """the design to launch; None = none of them"""
     drivers: list[Driver]
-    """what moves the winner's (or else the best loser's) gain most"""
+    """what moves the leader's gain most"""
     answer: str
+    """the same in sentences"""
     notes: list[str]
     """what differs between the designs besides the programme, in sentences"""
     provenance: dict[str, Any]
@@ -88,6 +71,7 @@ class Comparison:
             "differences": {
                 name: {m: f.as_dict() for m, f in figures.items()} for name, figures in self.differences.items()
             },
+            "costs": {name: f.as_dict() for name, f in self.costs.items()},
             "best_share": self.best_share,
             "positive_share": self.positive_share,
             "drivers": [d.__dict__ for d in self.drivers],
@@ -134,9 +118,14 @@ def compare(
     differences = {} if reference is None else _differences(chosen, reference, table, lucky_table)
     designs = [s for s in chosen if is_programme(s.programme)]
     best, positive = _odds(table, designs)
-    leader = max(designs, key=lambda s: measures[s.name][DECIDES].value) if designs else None
-    winner = leader.name if leader and measures[leader.name][DECIDES].value > 0 and len(chosen) > 1 else None
-    found = drivers(leader, members=min(n, 20_000), seed=run_seed(seed, 0), progress=progress) if leader else []
+    costs = {s.name: figure(table[s.name][list(COST)].sum(axis=1).to_numpy(), None, "money/member", (0.0, inf)) for s in designs}
+    first = max(designs, key=lambda s: measures[s.name][DECIDES].value) if designs else None
+    found = drivers(first, members=min(n, 20_000), seed=run_seed(seed, 0), progress=progress) if first else []
+    leader = None
+    if first is not None:
+        name = first.name
+        other = (str(reference), differences[name]["margin_per_member"]) if name in differences and reference in best else None
+        leader = Leader(name, measures[name], costs[name], best[name], positive[name], other)
     return Comparison(
         scenarios=chosen,
         baseline=reference,
@@ -147,12 +136,14 @@ def compare(
         months=pd.concat(month_by_month, ignore_index=True),
         measures=measures,
         differences=differences,
+        costs=costs,
         best_share=best,
         positive_share=positive,
-        winner=winner,
+        leader=None if leader is None else leader.name,
+        winner=leader.name if leader and leader.gain.value > 0 and len(chosen) > 1 else None,
         drivers=found,
-        answer=_answer(chosen, leader, winner, measures, best, positive),
-        notes=_notes(designs),
+        answer=answer(chosen, leader),
+        notes=notes(designs),
         provenance=_provenance(chosen, n, replications, seed),
     )
 
@@ -222,37 +213,13 @@ def _wide(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _figures(table: pd.DataFrame, luck: pd.DataFrame | None, *, whole: bool = True) -> dict[str, Figure]:
-    """whole: figures of a design and no differences, so that a share lies between 0 and 1."""
+    """whole: figures of a design and no differences, so that they have bounds."""
     found = {}
-    for m in table:
-        made = figure(table[m].to_numpy(), None if luck is None else luck[m].to_numpy(), describe(str(m))[1])
-        if whole and made.unit == "share" and made.low is not None and made.high is not None and np.isfinite(made.value):
-            made = replace(made, low=max(0.0, made.low), high=min(1.0, made.high))
-        found[str(m)] = made
+    for m in map(str, table):
+        unit = describe(m)[1]
+        bounds = (bounds_of(m, unit),) if whole else ()
+        found[m] = figure(table[m].to_numpy(), None if luck is None else luck[m].to_numpy(), unit, *bounds)
     return found
-
-
-def figure(values: Floats, luck: Floats | None, unit: str) -> Figure:
-    """Mean and 90 % interval for one further run: of 20 or more replications the quantiles at i / (n + 1) (Weibull 1939), which
-    cover what they say for any distribution; of fewer, a Student t prediction interval. Replications in which the figure is
-    not defined (0 / 0) are left out."""
-    if luck is not None:
-        luck = luck[np.isfinite(luck)]
-    values = values[np.isfinite(values)] if np.isfinite(values).any() else values
-    n = len(values)
-    mean = float(np.mean(values))
-    if n < 2:
-        return Figure(mean, None, None, unit, None, None)
-    sd = float(np.std(values, ddof=1))
-    tail = (1 - LEVEL) / 2
-    if n >= 20:
-        low, high = (float(x) for x in np.quantile(values, [tail, 1 - tail], method="weibull"))
-    else:
-        half = float(stats.t.ppf(1 - tail, n - 1)) * sd * float(np.sqrt(1 + 1 / n))
-        low, high = mean - half, mean + half
-    luck_sd = float(np.std(luck, ddof=1)) if luck is not None and len(luck) > 1 else None
-    parameter_sd = None if luck_sd is None else float(np.sqrt(max(0.0, sd**2 - luck_sd**2)))
-    return Figure(mean, low, high, unit, luck_sd, parameter_sd)
 
 
 def _differences(
@@ -280,68 +247,6 @@ def _odds(table: dict[str, pd.DataFrame], designs: list[Scenario]) -> tuple[dict
     )
 
 
-def _answer(
-    scenarios: list[Scenario], leader: Scenario | None, winner: str | None, measures: dict[str, dict[str, Figure]],
-    best: dict[str, float], positive: dict[str, float],
-) -> str:  # fmt: skip
-    first = scenarios[0]
-    currency, months = first.market.currency, first.horizon.months
-    if leader is None:
-        return f"No design gives anything, so there is nothing to gain or to lose over {months} months."
-    gain = measures[leader.name][DECIDES]
-    span = "" if gain.low is None else f" (90 % interval {_money(gain.low, gain)} to {_money(gain.high, gain)})"
-    cost = sum(measures[leader.name][line].value for line in ("benefit_cost", "fixed_cost", "provision"))
-    if cost == 0 and gain.value == 0:
-        return f"{leader.name}: costs nothing and changes nothing over {months} months."
-    roi = measures[leader.name]["roi"].value
-    money = f"{_money(gain.value, gain, '+')} {currency} a member{span} over {months} months"
-    money += f", after a cost of {_money(cost, gain)}"
-    if np.isfinite(roi):
-        money += f"; ROI {roi:+.0%}".replace("-", "\N{MINUS SIGN}")
-    sure = ""
-    if gain.low is not None:
-        sure = f"; better than no programme in {positive[leader.name]:.0%} of the replications"
-        if len([s for s in scenarios if is_programme(s.programme)]) > 1:
-            sure += f", the best of the designs in {best[leader.name]:.0%}"
-    if len(scenarios) == 1:
-        return f"{leader.name}: {money}{sure}."
-    if winner is None:
-        return f"Launch none of these designs: the best of them, {leader.name}, brings {money}{sure}."
-    doubt = "Launch" if positive[winner] >= 0.8 else "On balance launch"
-    return f"{doubt} {winner}: {money}{sure}."
-
-
-def _notes(designs: list[Scenario]) -> list[str]:
-    """What a reader must know of the designs: a fee whose effect on joining is open; members who are assumed to react
-    differently, so that a part of a difference is that assumption."""
-    found = [
-        f"{s.name} has a membership fee; who would not join, or would leave, because of it is not modelled"
-        for s in designs
-        if s.programme.fee is not None
-    ]
-    for other in designs[1:]:
-        first = designs[0]
-        pairs = [("redeeming.probability", first.behaviour.redeeming.probability, other.behaviour.redeeming.probability)]
-        mine, theirs = first.behaviour.values(), other.behaviour.values()
-        pairs += [(name, mine[name], theirs[name]) for name in mine]
-        for name, one, two in pairs:
-            if one != two:
-                found.append(
-                    f"{other.name} and {first.name} differ in behaviour, not only in the programme: {name} is {two:g} against "
-                    f"{one:g}; part of what lies between them is this assumption"
-                )
-    return found
-
-
-def _money(value: float | None, scale: Figure, sign: str = "") -> str:
-    """An amount in the digits that the interval of `scale` supports."""
-    if value is None:
-        return ""
-    width = (scale.high or 0.0) - (scale.low or 0.0) if scale.low is not None else abs(scale.value)
-    digits = 2 if width < 1 else 1 if width < 20 else 0
-    return f"{value:{sign},.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
 def _provenance(scenarios: list[Scenario], members: int, replications: int, seed: int) -> dict[str, Any]:
     first = scenarios[0].horizon
     digests = {
@@ -358,5 +263,3 @@ def _provenance(scenarios: list[Scenario], members: int, replications: int, seed
         "end": (pd.Timestamp(first.start) + pd.DateOffset(months=first.months)).date().isoformat(),
     }
 
-
-__all__ = ["BY_NAME", "Comparison", "Figure", "compare", "figure"]

@@ -15,6 +15,7 @@ import pytest
 import loyalsim.demo
 from loyalsim import cli
 from loyalsim.progress import Waiting
+from scenarios.figure import Figure
 
 HEAVY = ("numba", "scipy", "pandas", "matplotlib", "numpy", "pydantic", "duckdb", "pyarrow", "jinja2")
 BROKEN = Path(__file__).parent / "broken"
@@ -87,7 +88,8 @@ def test_wrong_options_exit_with_2(command):
 @dataclasses.dataclass
 class Found:
     answer: str
-    calls: dict
+    scenarios: list
+    measures: dict
 
 
 @pytest.fixture
@@ -98,17 +100,16 @@ def comparison(monkeypatch):
     def compare(scenarios, **options):
         options.pop("progress")(1, 2, "half")
         calls.update(options, scenarios=scenarios)
-        return Found("Launch it.", calls)
+        figures = {
+            "retention": Figure(0.25, 0.2, 0.3, "share", None, None), "roi": Figure(float("nan"), None, None, "ratio", None, None)
+        }  # fmt: skip
+        return Found("Launch it.", scenarios, {s.name: figures for s in scenarios})
 
     def comparison_files(found):
-        cell = {"value": 0.25, "low": 0.2, "high": 0.3, "unit": "share"}
-        measures = {"retention": cell, "roi": {"value": None, "low": None, "high": None, "unit": "ratio"}}
-        names = [s.name for s in found.calls["scenarios"]]
-        summary = {"scenarios": {name: {"measures": measures} for name in names}}
-        return {"report.html": "<p>", "summary.json": json.dumps(summary), "measures.parquet": b"PAR1"}
+        return {"report.html": "<p>", "summary.json": "{}", "measures.parquet": b"PAR1"}
 
-    monkeypatch.setitem(sys.modules, "scenarios.comparison", types.SimpleNamespace(compare=compare))
-    monkeypatch.setitem(sys.modules, "reports.comparison", types.SimpleNamespace(comparison_files=comparison_files))
+    monkeypatch.setattr("scenarios.comparison.compare", compare)
+    monkeypatch.setattr("reports.comparison.comparison_files", comparison_files)
     return calls
 
 
@@ -122,7 +123,7 @@ def test_compare_hands_over_what_was_asked_and_tells_the_answer(command, compari
     assert [s.name for s in comparison.pop("scenarios")] == ["no-programme", "p4"]
     assert comparison == {"baseline": "no-programme", "members": 500, "replications": 3, "seed": 7}
     assert printed.startswith("Launch it.\n")
-    assert "25.0 %" in printed and "20.0 to 30.0" in printed
+    assert "25.0\u00a0%" in printed and "20.0 to 30.0\u00a0%" in printed
     assert sorted(p.name for p in out.iterdir()) == ["measures.parquet", "report.html", "summary.json"]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scenarios.finance.quantiles import prediction_quantile
+from scenarios.quantiles import prediction_quantile
 from sim.errors import InputError
 from sim.typing import Floats
 
@@ -43,7 +43,7 @@ def budget_at_risk(costs: ArrayLike, budget: ArrayLike, *, level: float = 0.95, 
     """Compare simulated costs with a budget.
 
     costs: (replications, months); budget: (months,), or one number for the whole, spread evenly; level: of the quantile
-    (scenarios.finance.quantiles); alarm: probability. Raises InputError for shapes that do not fit, numbers not finite, or a
+    (scenarios.quantiles); alarm: probability. Raises InputError for shapes that do not fit, numbers not finite, or a
     level or alarm outside 0 to 1.
     """
     amounts = np.asarray(costs, np.float64)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import beta
 
+from scenarios.quantiles import prediction_quantile
 from sim.errors import InputError
 from sim.typing import Floats
 
@@ -70,7 +71,7 @@ def score_forecast(
     draws: (replications, months), 2 replications or more; actual: (months,); history: (past months,) for the naive forecasts;
     band: quantiles of its ends; others: more point forecasts (months,) to measure skill against, such as chain ladder's.
     A point forecast's CRPS is its absolute error, so `skill` also credits a forecast for stating its spread; `skill_of_middle`
-    does not. Ends and middle are quantiles at k / (draws + 1), as in the forecast's own P10 and P90.
+    does not. Ends and middle are prediction quantiles (scenarios.quantiles), as the forecast's own P10 and P90.
     Raises InputError for shapes that do not fit and numbers that are not finite.
     Source: Gneiting, Raftery (2007), sec. 4.2 (CRPS) and 6 (pinball); the fair ensemble form of Ferro (2014).
     """
@@ -82,7 +83,7 @@ def score_forecast(
     low_at, high_at = band
     if not 0 < low_at < 0.5 < high_at < 1:
         raise InputError(f"the band runs from quantile {low_at:g} to {high_at:g}; its ends must lie on either side of the median")
-    low, middle, high = np.quantile(x, [low_at, 0.5, high_at], axis=0, method="weibull")
+    low, middle, high = (prediction_quantile(x, at) for at in (low_at, 0.5, high_at))
     inside = int(((low <= y) & (y <= high)).sum())
     size = float(np.abs(y).mean())
     error = np.abs(middle - y)
@@ -138,8 +139,8 @@ def _clopper_pearson(inside: int, of: int) -> tuple[float, float]:
 
 def _width_interval(draws: Floats, low: float, high: float, times: int = 200) -> tuple[float, float]:
     rng = np.random.default_rng(len(draws))
-    again = draws[rng.integers(0, len(draws), (times, len(draws)))]
-    ends = np.quantile(again, [low, high], axis=1, method="weibull")
+    again = draws[rng.integers(0, len(draws), (len(draws), times))]
+    ends = [prediction_quantile(again, at) for at in (low, high)]
     found = np.quantile((ends[1] - ends[0]).mean(axis=1), [0.025, 0.975])
     return float(found[0]), float(found[1])
 

@@ -1,0 +1,118 @@
+"""The answer of a comparison in sentences, and what a reader must know of the designs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scenarios.figure import LEVEL, NOTHING, Figure, cell
+from scenarios.numerals import percent
+from sim.measures import is_programme
+from sim.scenario import Scenario
+
+DECIDES = "incremental_net_margin"
+"""The measure by which designs are ranked."""
+COST = ("benefit_cost", "fixed_cost", "provision")
+"""Measures that add up to everything a programme costs."""
+SURE = 0.8
+"""share of the replications from which on an answer is given without `on balance`"""
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The design that gains most, or loses least."""
+
+    name: str
+    figures: Mapping[str, Figure]
+    cost: Figure
+    """everything it costs, currency units a member"""
+    best: float
+    """share of the replications in which it is the best of the designs"""
+    positive: float
+    """share of the replications in which it gains anything"""
+    against: tuple[str, Figure] | None
+    """another design that is the baseline, and the difference of net margin from it"""
+
+    @property
+    def gain(self) -> Figure:
+        """What decides."""
+        return self.figures[DECIDES]
+
+    @property
+    def sure(self) -> float | None:
+        """The larger share of the replications that agree on whether it gains; None of one replication."""
+        if self.gain.low is None:
+            return None
+        return self.positive if self.gain.value > 0 else 1 - self.positive
+
+
+def answer(scenarios: Sequence[Scenario], leader: Leader | None) -> str:
+    """Which design to launch, what it brings and costs, and how sure that is."""
+    first = scenarios[0]
+    currency, over = first.market.currency, f"over {first.horizon.months} months"
+    if leader is None:
+        return f"No design gives anything, so there is nothing to gain or to lose {over}."
+    gain, designs = leader.gain, [s.name for s in scenarios if is_programme(s.programme)]
+    if leader.cost.value == 0 and gain.value == 0:
+        return f"{leader.name} costs nothing and changes nothing {over}."
+    shown, roi = cell(gain, gain=True), cell(leader.figures["roi"], gain=True)
+    said = f"{_opening(leader, designs, len(scenarios) == 1)} {shown.value} {currency} a member"
+    said += f" ({percent(LEVEL, 0)} interval {shown.interval})" if shown.interval else ""
+    said += f" {over}, after a cost of {cell(leader.cost).value}"
+    said += f"; ROI {roi.value}." if roi != NOTHING else "."
+    if leader.sure is not None:
+        said += f" It gains in {_share(leader.positive)} of the replications"
+        several = gain.value > 0 and len(designs) > 1
+        said += f" and is the {_top(designs)} in {_share(leader.best)}." if several else "."
+    if leader.against is not None:
+        name, than = leader.against[0], cell(leader.against[1], difference=True)
+        said += f" Against {name}, the baseline, its net margin is {than.value} {currency} a member"
+        said += f" ({than.interval})." if than.interval else "."
+    return said
+
+
+def notes(designs: Sequence[Scenario]) -> list[str]:
+    """What a reader must know of the designs: a fee whose effect on joining is open; members who are assumed to react
+    differently, so that a part of a difference is that assumption."""
+    found = [
+        f"{s.name} has a membership fee; who would not join, or would leave, because of it is not modelled"
+        for s in designs
+        if s.programme.fee is not None
+    ]
+    for other in designs[1:]:
+        first = designs[0]
+        pairs = [("redeeming.probability", first.behaviour.redeeming.probability, other.behaviour.redeeming.probability)]
+        mine, theirs = first.behaviour.values(), other.behaviour.values()
+        pairs += [(name, mine[name], theirs[name]) for name in mine]
+        for name, one, two in pairs:
+            if one != two:
+                found.append(
+                    f"{other.name} and {first.name} differ in behaviour, not only in the programme: {name} is {two:g} against "
+                    f"{one:g}; part of what lies between them is this assumption"
+                )
+    return found
+
+
+def _opening(leader: Leader, designs: list[str], alone: bool) -> str:
+    """What to do, as far as the verb whose object is the gain."""
+    if alone:
+        return f"{leader.name} brings"
+    doubt = "" if leader.sure is None or leader.sure >= SURE else "On balance "
+    if leader.gain.value > 0:
+        does = f"launch {leader.name}: it brings"
+    elif len(designs) == 1:
+        does = f"do not launch {leader.name}: it brings"
+    else:
+        does = f"launch none of these designs: the {_top(designs)}, {leader.name}, brings"
+    return doubt + (does if doubt else does[0].upper() + does[1:])
+
+
+def _top(designs: list[str]) -> str:
+    return "better of the two" if len(designs) == 2 else "best of them"
+
+
+def _share(share: float) -> str:
+    """none, all or the percentage of it; never 0 or 100 % for what is nearly so."""
+    if share in (0.0, 1.0):
+        return "all" if share else "none"
+    return percent(min(max(share, 0.01), 0.99), 0)

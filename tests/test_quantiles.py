@@ -1,0 +1,59 @@
+"""Intervals of simulated runs: they cover what they say, and a wider one holds a narrower one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scenarios.quantiles import least_replications, prediction_quantile
+
+DRAW = {
+    "normal": lambda rng, shape: rng.standard_normal(shape),
+    "lognormal": lambda rng, shape: np.exp(rng.standard_normal(shape)),
+    "exponential": lambda rng, shape: rng.exponential(size=shape),
+}
+
+
+def covered(kind: str, n: int, level: float, times: int = 20_000) -> tuple[float, float]:
+    """Share of further replications that lie below the `level` quantile of n, and above the 1 - `level` one."""
+    rng = np.random.default_rng(n)
+    values, further = DRAW[kind](rng, (n, times)), DRAW[kind](rng, times)
+    low, high = (prediction_quantile(values, at) for at in (1 - level, level))
+    return float((further <= high).mean()), float((further >= low).mean())
+
+
+@pytest.mark.parametrize("kind", sorted(DRAW))
+@pytest.mark.parametrize(("n", "level"), [(19, 0.95), (20, 0.95), (40, 0.95), (9, 0.9), (19, 0.9)])
+def test_order_statistics_cover_what_they_say_of_any_distribution(kind: str, n: int, level: float) -> None:
+    """The plain quantiles of 20 replications would cover 93 % instead of 95."""
+    assert covered(kind, n, level) == pytest.approx((level, level), abs=0.006)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 12, 18])
+def test_fewer_cover_no_less_than_they_say_where_they_are_normal(n: int) -> None:
+    for share in covered("normal", n, 0.95):
+        assert 0.944 < share < 0.975
+
+
+@pytest.mark.parametrize("n", [5, 12, 18])
+def test_fewer_reach_at_least_as_far_as_their_extremes_of_any_distribution(n: int) -> None:
+    """Student t alone stays below the highest of many a skewed dozen, and covers less than that one does."""
+    for share in covered("lognormal", n, 0.95):
+        assert share > n / (n + 1) - 0.006
+
+
+def test_least_replications_are_those_whose_extremes_reach_the_level() -> None:
+    assert [least_replications(level) for level in (0.05, 0.95, 0.1, 0.9, 0.025, 0.5)] == [19, 19, 9, 9, 39, 1]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9, 10, 18, 19, 40])
+def test_a_wider_interval_holds_a_narrower_one(n: int) -> None:
+    """Also where one end is an order statistic and the other Student t's, of a dozen with one outlier."""
+    values = np.r_[np.zeros(n - 1), 1.0]
+    ends = [float(prediction_quantile(values, at)) for at in (0.01, 0.05, 0.1, 0.5, 0.9, 0.95, 0.99)]
+    assert ends == sorted(ends)
+
+
+def test_levels_of_many_replications_are_their_quantiles() -> None:
+    values = np.arange(101.0)
+    assert [float(prediction_quantile(values, at)) for at in (0.05, 0.5, 0.95)] == pytest.approx([4.1, 50.0, 95.9])
