@@ -62,7 +62,7 @@ def forecast(
                                  "default: what a sale of the first month allocates to such points.")
     ] = None,
     third_party: Annotated[
-        Role | None, typer.Option(help="Also show the points as those of a third party, the company being agent or principal.")
+        Role | None, typer.Option(help="The points are those of a third party, the company being agent or principal.")
     ] = None,
     payable: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What the third party is paid for a point (0.01).")
@@ -75,7 +75,8 @@ def forecast(
     from loyalsim.progress import Waiting
     from reports.books import as_third_party, opening_of, statement_of
     from reports.forecast import NAMES, forecast_files
-    from reports.statement import Statement, answer
+    from reports.forecast_words import answer
+    from reports.statement import Statement
     from reports.what_if import RunOff, Variant, run_off_answer
     from scenarios.files import load_many
     from scenarios.finance.changed_terms import changed_terms
@@ -120,11 +121,12 @@ def forecast(
                 progress=waiting.step,
             )  # fmt: skip
             waiting.say("keeping the books")
-            return statement_of(found, design, value, opening if base is None else opening_of(base))
+            books = statement_of(found, design, value, opening if base is None else opening_of(base))
+            if third_party is None or payable is None or (books.liability is None and design is not designs[0]):
+                return books
+            return as_third_party(books, payable, third_party.value)
 
         statements = [told(d, start, months, run_off, None) for d, start in zip(designs, starts, strict=False)]
-        if third_party is not None and payable is not None:
-            statements[0] = as_third_party(statements[0], payable, third_party.value)
         first = statements[0]
         under = zip(changes, starts[len(designs) :], strict=True)
         variants = [Variant(said, first, told(design, start, months, run_off, first)) for (said, design), start in under]

@@ -8,13 +8,12 @@ from fractions import Fraction
 import numpy as np
 
 from reports.statement import Statement
-from scenarios.finance.allocation import Role
 from scenarios.finance.cost_view import CostView, cost_view
 from scenarios.finance.forecast_document import Assumption, Forecast
 from scenarios.finance.liability import Liability, liability
 from scenarios.finance.point_value import point_value
 from scenarios.finance.rounding import Number, exact, exact_array
-from scenarios.finance.third_party import third_party
+from scenarios.finance.third_party import Role, third_party
 from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.typing import Ints
@@ -74,11 +73,12 @@ def as_third_party(statement: Statement, payable: Number, role: Role) -> Stateme
     found = statement.liability
     if found is None:
         raise InputError(f"--third-party: the points of {statement.forecast.name} have no value, so nothing is allocated to them")
-    third = third_party(found.rolls[found.middle], found.expected[found.middle], exact(payable) * 100, role)
+    every = [third_party(roll, exact(payable) * 100, role) for roll in found.rolls]
     said = f"points of a third party, the company as {role}: it is paid"
     paid = Assumption(said, f"{float(exact(payable)):g}", f"{statement.forecast.currency} a point", "stated for this forecast")
     forecast = dataclasses.replace(statement.forecast, assumptions=[*statement.forecast.assumptions, paid])
-    return dataclasses.replace(statement, forecast=forecast, third=third)
+    due = np.stack([third.owed_to_partner for third in every])
+    return dataclasses.replace(statement, forecast=forecast, third=every[found.middle], due=due)
 
 
 def opening_of(statement: Statement) -> Ints | None:

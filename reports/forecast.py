@@ -8,10 +8,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from reports import forecast_figures as figures
+from reports.forecast_words import answer, left_out
 from reports.page import render
 from reports.redemption import methods
-from reports.statement import ROLL_TITLES, THIRD_TITLES, TITLES, Statement, answer, by_line, left_out, month_name, provenance
+from reports.statement import OWED_TITLES, ROLL_TITLES, THIRD_TITLES, TITLES, Statement, by_line, month_name, provenance
 from reports.what_if import RUSH, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
 from reports.what_if_figures import by_cause, owed_differences, run_off_fans
 from reports.workbook import workbook
@@ -20,7 +23,7 @@ from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
 from scenarios.finance.roll_forward import LINES as ROLL
 from scenarios.numerals import integer, money, percent
 from sim.tally import TALLIES
-from sim.typing import Ints
+from sim.typing import Floats, Ints
 
 WHOLE = "Whole period"
 BAND = ("p10", "p50", "p90", "mean")
@@ -52,7 +55,8 @@ def summary(statement: Statement, variants: Sequence[Variant] = (), run: RunOff 
     """The main figures as data; differences of variants are paired, by line of the whole period."""
     f, risk = statement.forecast, statement.forecast.budget
     p10, p50, p90, mean, luck, parameters = (_plain(x) for x in statement.whole_cost())
-    spread = statement.closing_spread()
+    third = statement.third
+    deferred = 0.0 if statement.as_agent or statement.roll is None else float(statement.closing()[-1])
     return {
         "answer": answer(statement),
         "currency": f.currency,
@@ -68,8 +72,10 @@ def summary(statement: Statement, variants: Sequence[Variant] = (), run: RunOff 
             "overrun": risk.probability,
             "early_warning": None if risk.early_warning is None else f.months[risk.early_warning].isoformat(),
         },
-        "deferred_revenue": None if statement.roll is None else float(statement.closing()[-1]),
-        "deferred_revenue_band": None if spread is None else {n: _plain(x) for n, x in zip(BAND, spread[-1], strict=True)},
+        "deferred_revenue": None if statement.roll is None else deferred,
+        "deferred_revenue_band": _last(np.zeros((1, 4)) if statement.as_agent else statement.closing_spread()),
+        "due_to_third_party": None if third is None else float(third.owed_to_partner[-1]) / statement.unit,
+        "due_to_third_party_band": _last(statement.due_spread()),
         "changes": {v.said: {line: {n: _plain(found[n]) for n in BAND} for line, found in v.whole.items()} for v in variants},
         "run_off": None if run is None else _run_off(run),
         "left_out": left_out(statement),
@@ -84,6 +90,7 @@ def _run_off(run: RunOff) -> dict[str, Any]:
         "months": len(run.statement.forecast.months),
         "opening_points": run.opening,
         "deferred_revenue": run.owed,
+        "due_to_third_party": _last(run.statement.due_spread()),
         "points_redeemed": {n: _plain(x) for n, x in zip(BAND, redeemed[:4], strict=True)},
         "cost": {n: _plain(x) for n, x in zip(BAND, cost[:4], strict=True)},
     }
@@ -102,7 +109,7 @@ def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] =
         cost_fans=figures.cost_fans(s),
         cost_by_line=figures.cost_by_line(s),
         liability_fan=figures.liability_fan(s),
-        waterfall=figures.waterfall(s),
+        waterfall=None if s.as_agent else figures.waterfall(s),
         heat_map=figures.heat_map(s),
         split=figures.split(s),
         single=len(f.values) == 1,
@@ -180,7 +187,7 @@ def overrun_rows(statement: Statement) -> list[dict[str, str]]:
 
 def roll_rows(statement: Statement) -> list[dict[str, Any]]:
     """The roll-forward by quarter of the forecast; the whole period by tier of earning, where there are several, and in all."""
-    if statement.roll is None:
+    if statement.roll is None or statement.as_agent:
         return []
     total, tiers, f = statement.roll.total(), statement.roll.by_tier(), statement.forecast
     count = len(f.months)
@@ -210,7 +217,10 @@ def third_rows(statement: Statement) -> list[dict[str, Any]]:
     return [
         {
             "when": month_name(months[m]),
-            "cells": [money(int(getattr(third, n)[m]) / statement.unit, digits=statement.digits) for n in THIRD_TITLES],
+            "cells": [
+                integer(int(third.points[m])),
+                *(money(int(getattr(third, n)[m]) / statement.unit, digits=statement.digits) for n in list(THIRD_TITLES)[1:]),
+            ],
         }
         for m in range(len(months))
         if m % 3 == 2 or m == last
@@ -254,7 +264,7 @@ def scenario_rows(statements: Sequence[Statement]) -> list[dict[str, Any]]:
         low, _, high, mean = (math.nan,) * 4 if spread is None else spread[-1]
         band = f"{money(float(low))} to {money(float(high))}" if math.isfinite(low) else ""
         owed.append((money(float(mean)) if math.isfinite(mean) else "–", band))
-    return [*rows, {"title": "Deferred revenue at the end", "cells": owed}]
+    return [*rows, {"title": OWED_TITLES[statements[0].owed], "cells": owed}]
 
 
 def cause_rows(statements: Sequence[Statement]) -> list[dict[str, str]]:
@@ -267,6 +277,11 @@ def cause_rows(statements: Sequence[Statement]) -> list[dict[str, str]]:
     columns = [shown["line"].tolist(), *(shown[name].tolist() for name in names)]
     rows = zip(*columns, strict=True)
     return [{"title": TITLES[line], **dict(zip(names, map(money, values), strict=True))} for line, *values in rows]
+
+
+def _last(spread: Floats | None) -> dict[str, float | None] | None:
+    """The last row of (months, 4) BAND."""
+    return None if spread is None else {name: _plain(x) for name, x in zip(BAND, spread[-1], strict=True)}
 
 
 def _plain(value: float) -> float | None:

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reports.comparison_figures import LINE_COLOURS
 from reports.page import COLOURS, figure, figure_svg, panels
-from reports.statement import ROLL_TITLES, TITLES, Statement, month_name
+from reports.statement import OWED_TITLES, ROLL_TITLES, TITLES, Statement, month_name
 from scenarios.finance.forecast_document import LINES, spread_of
 from scenarios.finance.roll_forward import LINES as ROLL
 from scenarios.numerals import integer, money
@@ -77,18 +77,19 @@ def cost_by_line(statement: Statement) -> Markup:
 
 
 def liability_fan(statement: Statement) -> Markup | None:
-    """Deferred revenue at month ends over all replications; None without books of all."""
+    """What is owed for points at month ends over all replications; None without books of all."""
     spread = statement.closing_spread()
     if spread is None:
         return None
     f = statement.forecast
     fig, ax = figure(7.2, 2.9)
-    fan(ax, f.months, spread, "deferred revenue")
+    name = OWED_TITLES[statement.owed].removesuffix(" at the end")
+    fan(ax, f.months, spread, f"{name[0].lower()}{name[1:]}")
     ax.plot(on_axis(f.months), statement.closing(), color=COLOURS[1], linewidth=1.1, linestyle="--", label="the books shown")
     ax.set_ylabel(f"{f.currency} at month end")
     ax.set_ylim(bottom=0)
     above(ax)
-    return figure_svg(fig, f"Deferred revenue at month ends; {money(float(spread[-1, 1]), f.currency)} at the end (P50).")
+    return figure_svg(fig, f"{name} at month ends; {money(float(spread[-1, 1]), f.currency)} at the end (P50).")
 
 
 def waterfall(statement: Statement) -> Markup | None:

@@ -1,4 +1,4 @@
-"""What the finance reports show: a forecast, and the books of its points liability; and the answer in words."""
+"""What the finance reports show: a forecast, and the books of its points liability."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from scenarios.finance.liability import Liability
 from scenarios.finance.roll_forward import RollForward
 from scenarios.finance.third_party import ThirdParty
 from scenarios.finance.triangle import triangle_of
-from scenarios.numerals import integer, money, percent
 from sim.errors import InputError
 from sim.measures import LINE_TITLES
 from sim.typing import Floats, Ints
@@ -44,7 +43,13 @@ POINT_TITLES: dict[str, str] = {
     "points_pending": "Of them not yet spendable",
     "points_owed": "Points owed after returns, at the end",
 }
+OWED_TITLES: dict[str, str] = {
+    "deferred_revenue": "Deferred revenue at the end",
+    "due_to_third_party": "Due to the third party at the end",
+}
+"""What the company owes for points: the second, where it is agent for a third party's"""
 THIRD_TITLES: dict[str, str] = {
+    "points": "Points that it is paid for so far",
     "allocated": "Allocated to points so far",
     "revenue": "Revenue so far",
     "cost": "Cost so far",
@@ -81,6 +86,8 @@ class Statement:
     """the same of all replications: how far the balance can be off, and the redemption rate of each cohort"""
     third: ThirdParty | None = None
     """the same points as those of a third party, where the reader says that they are"""
+    due: Ints | None = None
+    """(replications, months) minor units due to the third party so far, paid by then or not"""
     plan: tuple[float, ...] | None = None
     """the budget month by month; None = spread evenly"""
 
@@ -112,16 +119,37 @@ class Statement:
             return np.zeros(0)
         return np.cumsum(np.full(months, risk.budget / months) if self.plan is None else np.asarray(self.plan, float))
 
+    @property
+    def as_agent(self) -> bool:
+        """Whether the points are a third party's and the company is agent: nothing is deferred then."""
+        return self.third is not None and self.third.role == "agent"
+
+    @property
+    def owed(self) -> str:
+        """Which of OWED_TITLES `closing` is of."""
+        return "due_to_third_party" if self.as_agent else "deferred_revenue"
+
     def closing(self) -> Floats:
-        """(months,) deferred revenue at month ends, currency units; nothing without points."""
+        """(months,) deferred revenue at month ends, or as agent what is due to the third party so far, currency units; nothing
+        without points."""
+        if self.third is not None and self.as_agent:
+            return self.third.owed_to_partner / self.unit
         return np.zeros(0) if self.roll is None else self.roll.total()["closing"] / self.unit
 
-    def closing_spread(self) -> Floats | None:
-        """(months, 4) P10, P50, P90 and mean of the balance at month ends over all replications, currency units."""
+    def closing_values(self) -> Floats | None:
+        """(replications, months) the same of all replications; None without books of all."""
         if self.liability is None:
             return None
-        rows = self.liability.lines
-        return np.asarray(rows.loc[rows["line"] == "closing", ["p10", "p50", "p90", "mean"]].to_numpy(float))
+        return (self.due if self.due is not None and self.as_agent else self.liability.closing) / self.unit
+
+    def closing_spread(self) -> Floats | None:
+        """(months, 4) P10, P50, P90 and mean of those."""
+        values = self.closing_values()
+        return None if values is None else spread_of(values, values[:0])[..., :4]
+
+    def due_spread(self) -> Floats | None:
+        """(months, 4) the same of what is due to the third party so far; None without one."""
+        return None if self.due is None else spread_of(self.due / self.unit, np.zeros((0, self.due.shape[1])))[..., :4]
 
     @property
     def basis(self) -> str:
@@ -176,76 +204,6 @@ def months_long(forecast: Forecast) -> str:
 def month_name(day: dt.date) -> str:
     """March 2027."""
     return day.strftime("%B %Y")
-
-
-def answer(statement: Statement) -> str:
-    """What the programme costs, how far that can run, when the warning comes and what is owed at the end."""
-    f, currency = statement.forecast, statement.forecast.currency
-    p10, _, p90, mean, *_ = statement.whole_cost()
-    sales = float(f.of("gross_sales").sum(axis=1).mean())
-    said = f"{f.name} is expected to cost {money(mean, currency)} over {months_long(f)}"
-    said += f" ({percent(mean / sales)} of gross sales)" if sales else ""
-    if len(f.values) > 1:
-        said += f"; in one case of ten it costs more than {money(p90, currency)}, in one of ten less than {money(p10, currency)}"
-    parts = [f"{said}."]
-    if f.budget is not None:
-        parts.append(budget_sentence(statement))
-    if statement.roll is not None:
-        owed, moves = statement.closing()[-1], statement.point_moves()
-        waiting = int(moves["pending"][-1])
-        parts.append(
-            f"At the end of {month_name(f.months[-1])} {money(owed, currency)} of revenue is deferred{_band(statement)} for "
-            f"{integer(moves['outstanding'][-1])} points outstanding"
-            + (f", {integer(waiting)} of which cannot be spent yet." if waiting else ".")
-        )
-    return " ".join(parts)
-
-
-def _band(statement: Statement) -> str:
-    spread = statement.closing_spread()
-    if spread is None or len(statement.forecast.values) < 2:
-        return ""
-    low, high = spread[-1, 0], spread[-1, 2]
-    return f" (P10 {money(low)}, P90 {money(high)})"
-
-
-def budget_sentence(statement: Statement) -> str:
-    """What is at risk beyond the budget, how likely that is, and when the warning comes."""
-    f, risk = statement.forecast, statement.forecast.budget
-    assert risk is not None
-    whole, currency = risk.budget, f.currency
-    level = percent(risk.level, 0)
-    at_risk = (
-        f"{money(risk.at_risk, currency)} beyond the budget of {money(whole, currency)} are at risk ({level} quantile)"
-        if risk.at_risk > 0
-        else f"the budget of {money(whole, currency)} leaves {money(-risk.at_risk, currency)} of room at the {level} quantile"
-    )
-    warned = None if risk.early_warning is None else f.months[risk.early_warning]
-    chance = f"the chance to overrun it is {percent(risk.probability, 0)}"
-    when = (
-        f"the warning (a chance of {percent(risk.alarm, 0)} that cost runs ahead of budget) comes in {month_name(warned)}"
-        if warned is not None
-        else "no month end comes to a warning"
-    )
-    return f"{at_risk[0].upper()}{at_risk[1:]}; {chance}, and {when}."
-
-
-def left_out(statement: Statement) -> list[str]:
-    """What the statement does not hold, in sentences; the forecast's own notes first."""
-    both = [*statement.forecast.notes, *(statement.liability.notes if statement.liability else [])]
-    said = list(dict.fromkeys(both))
-    if statement.roll is None:
-        said.append("No points are issued, so there is no points liability here.")
-    else:
-        said.append(
-            f"The books, month by month, are those of one course of events: {statement.basis}. P10 and P90 of the balance "
-            "are over all replications."
-        )
-        if statement.cost is None and statement.forecast.cohorts.opening.any():
-            said.append("The incremental-cost view is of programmes that start without points; from a snapshot there is none.")
-        own = "" if statement.third else ", and the points are taken as the company's own"
-        said.append(f"Tax is not modelled{own}.")
-    return said
 
 
 def provenance(statement: Statement) -> dict[str, str]:

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.statement import POINT_TITLES, TITLES, Statement, by_line, month_name
+from reports.statement import OWED_TITLES, POINT_TITLES, TITLES, Statement, by_line, month_name
 from scenarios.finance.closing import paired_whole
 from scenarios.finance.forecast_document import POINT_LINES, SPREAD, spread_of
-from scenarios.finance.liability import COLUMNS, change
+from scenarios.finance.liability import COLUMNS
 from scenarios.numerals import integer, money
 from sim.typing import Floats
 
-OWED = "deferred_revenue"
-"""The line of deferred revenue at the end, after those of the forecast"""
-CHANGE_TITLES = {**TITLES, **POINT_TITLES, OWED: "Deferred revenue at the end"}
+CHANGE_TITLES = {**TITLES, **POINT_TITLES, **OWED_TITLES}
+"""Lines of a difference: those of the forecast, then what is owed for points at the end"""
 RUSH = (
     "Members are taken to redeem as they do now: a rush at the announcement, and a last chance that is offered, are not "
     "simulated and would move redemption forward and up."
@@ -42,7 +41,7 @@ class Variant:
         found = {str(row["line"]): {name: float(row[name]) for name in SPREAD} for row in table.to_dict("records")}
         owed = self.owed
         if owed is not None:
-            found[OWED] = {name: float(owed[name].iloc[-1]) if name in COLUMNS else np.nan for name in SPREAD}
+            found[self.before.owed] = {name: float(owed[name].iloc[-1]) if name in COLUMNS else np.nan for name in SPREAD}
         return found
 
     @property
@@ -50,15 +49,21 @@ class Variant:
         """What the change does to cost, net margin and deferred revenue, on average."""
         cost = self.whole["benefit_cost"]["mean"] + self.whole["fixed_cost"]["mean"]
         parts = [f"cost {_more(cost)}", f"net margin {_more(self.whole['net_margin']['mean'])}"]
-        if OWED in self.whole:
-            parts.append(f"deferred revenue at the end {_more(self.whole[OWED]['mean'])}")
+        owed = self.before.owed
+        if owed in self.whole:
+            title = OWED_TITLES[owed]
+            parts.append(f"{title[0].lower()}{title[1:]} {_more(self.whole[owed]['mean'])}")
         return f"With {self.said}: {', '.join(parts)} {self.before.forecast.currency} (mean)."
 
     @cached_property
     def owed(self) -> pd.DataFrame | None:
-        """month, then COLUMNS of the difference of deferred revenue at month end; None where one side has no books."""
-        one, two = self.before.liability, self.after.liability
-        return None if one is None or two is None else change(one, two)
+        """month, then COLUMNS of the difference of what is owed for points at month end, replication by replication, currency
+        units; None where one side has no books."""
+        one, two = self.before.closing_values(), self.after.closing_values()
+        if one is None or two is None:
+            return None
+        found = spread_of(two - one, one[:0])[..., : len(COLUMNS)]
+        return pd.DataFrame(found, columns=list(COLUMNS)).assign(month=self.before.forecast.months)
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,13 @@ class RunOff:
 
     @property
     def owed(self) -> float:
-        """Deferred revenue at the start, currency units; 0 without books."""
+        """Deferred revenue at the start, currency units; 0 without books, and as agent."""
         roll = self.statement.roll
-        return 0.0 if roll is None else float(roll.total()["opening"][0]) / self.statement.unit
+        return 0.0 if roll is None or self.statement.as_agent else float(roll.total()["opening"][0]) / self.statement.unit
+
+    def deferred(self) -> Floats | None:
+        """(months, 4) COLUMNS of deferred revenue at month ends, currency units; None without books, and as agent."""
+        return None if self.statement.as_agent else self.statement.closing_spread()
 
     @property
     def worth(self) -> float:
@@ -126,7 +135,13 @@ def run_off_answer(run: RunOff) -> str:
     text = f"If the programme closed on {f.provenance['start']}, {integer(mean)}{share} of the {integer(run.opening)} points "
     text += f"outstanding would still be redeemed{_band(p10, p90, integer)}, at a cost of {money(cost[3], f.currency)}"
     text += f"{_band(cost[0], cost[2], money)}"
-    text += f"; {money(run.owed, f.currency)} of revenue is deferred for them." if s.roll is not None else "."
+    if s.as_agent:
+        text += "; as agent the company defers nothing for them, and owed the third party for each when it was issued."
+    else:
+        text += f"; {money(run.owed, f.currency)} of revenue is deferred for them." if s.roll is not None else "."
+        due = s.due_spread()
+        if due is not None:
+            text += f" Redeeming them makes {money(due[-1, 3], f.currency)} due to the third party."
     left = f.outstanding[:, -1].mean()
     end = month_name(f.months[-1])
     if run.ends:
@@ -136,10 +151,10 @@ def run_off_answer(run: RunOff) -> str:
 
 def run_off_rows(run: RunOff) -> list[dict[str, Any]]:
     """Every third month end and the last: points redeemed and gone otherwise so far, left, cost so far, deferred revenue."""
-    s, f = run.statement, run.statement.forecast
+    f = run.statement.forecast
     flows = dict(zip(POINT_LINES, np.moveaxis(f.point_values, 2, 0).cumsum(axis=2), strict=True))
     so_far = [flows["points_redeemed"], flows["points_expired"] + flows["points_clawed_back"]]
-    left, cost, owed = run.points("points_outstanding"), run.cost(cumulative=True), s.closing_spread()
+    left, cost, owed = run.points("points_outstanding"), run.cost(cumulative=True), run.deferred()
     last = len(f.months) - 1
     rows = []
     for m in (m for m in range(last + 1) if m % 3 == 2 or m == last):

@@ -19,7 +19,7 @@ CAUSES = {"luck_sd": "luck", "parameter_sd": "not knowing the parameters", "scen
 
 
 def owed_differences(variants: Sequence[Variant]) -> Markup | None:
-    """Deferred revenue under each change less that without it, at month ends; None without books."""
+    """What is owed for points under each change less that without it, at month ends; None without books."""
     shown = [(v, owed) for v in variants if (owed := v.owed) is not None]
     if not shown:
         return None
@@ -30,13 +30,12 @@ def owed_differences(variants: Sequence[Variant]) -> Markup | None:
         ax.set_ylabel(f"{v.before.forecast.currency} more owed")
         above(ax)
     last = "; ".join(f"{v.said}: {money(float(owed['p50'].iloc[-1]))}" for v, owed in shown)
-    return figure_svg(fig, f"Deferred revenue under changed terms less that without the change; at the end (P50) {last}.")
+    return figure_svg(fig, f"What is owed for points under changed terms less that without the change; at the end (P50) {last}.")
 
 
 def run_off_fans(run: RunOff) -> Markup:
     """Points left and what is deferred for them (or, without books, cost so far) after the programme has closed."""
-    s, f = run.statement, run.statement.forecast
-    owed = s.closing_spread()
+    f, owed = run.statement.forecast, run.deferred()
     fig, (points, amount) = panels(2, height=2.3)
     fan(points, f.months, run.points("points_outstanding"), "points left")
     points.set_ylabel("points")

@@ -7,7 +7,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from reports.statement import Statement, answer, left_out, months_long, provenance
+from reports.forecast_words import answer, left_out
+from reports.statement import OWED_TITLES, Statement, months_long, provenance
 from reports.what_if import RunOff, Variant
 from reports.workbook_changes import changes_sheets
 from reports.workbook_checks import Checks
@@ -16,7 +17,7 @@ from reports.workbook_liability import points_sheet, tiers_sheet, total_sheet
 from reports.workbook_run_off import run_off_sheet
 from reports.workbook_scenarios import scenarios_sheet
 from reports.workbook_sheet import Book, Sheet
-from reports.workbook_third_party import third_party_sheet
+from reports.workbook_third_party import THIRD, third_party_sheet
 from reports.workbook_tiers import tier_points_sheet
 from reports.workbook_triangle import methods_sheet, triangle_sheet
 from scenarios.finance.rounding import RULES
@@ -39,14 +40,15 @@ def workbook(statements: Sequence[Statement], variants: Sequence[Variant] = (), 
     spread_sheet(book, first, monthly, checks)
     totals_sheet(book, first, checks)
     cost = cost_sheet(book, first, checks)
-    rolled = None
+    rolled = third = None
     if first.roll is not None:
-        by_tier = tiers_sheet(book, first, first.roll, checks)
-        rolled = total_sheet(book, first, first.roll, by_tier, checks)
+        if not first.as_agent:  # who defers nothing has no balance to roll forward
+            by_tier = tiers_sheet(book, first, first.roll, checks)
+            rolled = total_sheet(book, first, first.roll, by_tier, checks)
+        if first.third is not None:
+            third = third_party_sheet(book, first, first.third, rolled, checks)
         points_sheet(book, first, first.roll, rolled, checks)
         tier_points_sheet(book, first, checks)
-        if first.third is not None:
-            third_party_sheet(book, first, first.third, checks)
         triangle_sheet(book, first)
         methods_sheet(book, first)
     if len(statements) > 1:
@@ -57,14 +59,15 @@ def workbook(statements: Sequence[Statement], variants: Sequence[Variant] = (), 
         run_off_sheet(book, run, checks)
     checked = checks.write(book)
     _provenance(book, statements)
-    _summary(summary, first, monthly, cost, rolled, checked, all(check.holds for check in checks.all))
+    owed = [sheet for sheet in (rolled, third) if sheet is not None]
+    _summary(summary, first, monthly, cost, owed, checked, all(check.holds for check in checks.all))
     summary.ws.activate()
     book.book.close()
     return target.getvalue()
 
 
 def _summary(
-    sheet: Sheet, statement: Statement, monthly: Sheet, cost: Sheet, rolled: Sheet | None, checked: Sheet, held: bool
+    sheet: Sheet, statement: Statement, monthly: Sheet, cost: Sheet, books: Sequence[Sheet], checked: Sheet, held: bool
 ) -> None:
     """The answer in words, then its numbers, which are references to the sheets they come from."""
     f = statement.forecast
@@ -92,9 +95,9 @@ def _summary(
         rows.append(("P90 of cost less budget", f"={over[0]}-{over[1]}", value, "money", "Cost and budget"))
         chance = cost.number((last, 11))
         rows.append(("Chance to overrun the budget", f"={cost.ref((last, 11))}", chance, "share", "Cost and budget"))
-    if rolled is not None:
-        owed = rolled.number((last, 7))
-        rows.append(("Deferred revenue at the end", f"={rolled.ref((last, 7))}", owed, "money", "Roll-forward"))
+    for held_by in books:  # in both the last row of months is of the end, and its column 7 what is owed then
+        name = OWED_TITLES["due_to_third_party" if held_by.name == THIRD else "deferred_revenue"]
+        rows.append((name, f"={held_by.ref((last, 7))}", held_by.number((last, 7)), "money", held_by.name))
     rows.append(("All checks hold", f"={checked.ref((3, 1))}", held, "check", "Checks"))
     sheet.row(5, ["Figure", f"Value ({f.currency})", "Sheet"], "head")
     for k, (name, formula, value, look, where) in enumerate(rows):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.statement import POINT_TITLES, TITLES
-from reports.what_if import CHANGE_TITLES, OWED, Variant
+from reports.statement import OWED_TITLES, POINT_TITLES, TITLES
+from reports.what_if import CHANGE_TITLES, Variant
 from reports.workbook_checks import Checks
 from reports.workbook_forecast import PLAIN, SPREAD_TITLES
 from reports.workbook_sheet import Book, Sheet, near
@@ -16,7 +16,7 @@ from sim.tally import COST_LINES
 
 _FIRST = 4
 _MONEY = (*COST_LINES, "benefit_cost", "fixed_cost", "cost", *PLAIN, "net_margin", "incremental_margin")
-_AT = {name: 2 + k for k, name in enumerate((*_MONEY, *POINT_LINES, "owed before", "owed after", OWED))}
+_AT = {name: 2 + k for k, name in enumerate((*_MONEY, *POINT_LINES, "owed before", "owed after", "owed"))}
 """Column of each line on the sheet of months"""
 
 
@@ -47,9 +47,10 @@ def _whole_sheet(book: Book, variants: Sequence[Variant]) -> Sheet:
 
 def _monthly_sheet(book: Book, variants: Sequence[Variant]) -> Sheet:
     sheet = book.sheet("Changed terms by month", "Mean difference of each month; benefit cost, cost, net margin and the "
-                       "difference of deferred revenue are formulas. P10 to P90 are of that difference.")  # fmt: skip
+                       "difference of what is owed are formulas. P10 to P90 are of that difference.")  # fmt: skip
     names = {**TITLES, **POINT_TITLES, "cost": "Cost (benefit and fixed)", "points_outstanding": "Points outstanding"}
-    names |= {"owed before": "Deferred revenue, as it is", "owed after": "Deferred revenue, changed", OWED: "Difference"}
+    owed = OWED_TITLES[variants[0].before.owed].removesuffix(" at the end")
+    names |= {"owed before": f"{owed}, as it is", "owed after": f"{owed}, changed", "owed": "Difference"}
     heads = ["Change", "Month", *(names[name] for name in _AT), "Difference, P10", "P50", "P90"]
     sheet.head(_FIRST - 1, heads, [34, 11, *[14] * (len(heads) - 2)], freeze=2)
     sheet.ws.set_row(_FIRST - 1, 42)
@@ -78,8 +79,8 @@ def _month(sheet: Sheet, row: int, v: Variant, m: int) -> None:
         spread = side.closing_spread()
         assert spread is not None
         sheet.write((row, _AT[name]), float(spread[m, 3]), "money")
-    _sum(sheet, row, OWED, {"owed after": 1, "owed before": -1})
-    sheet.row(row, owed[["p10", "p50", "p90"]].to_numpy(float)[m].tolist(), "money", _AT[OWED] + 1)
+    _sum(sheet, row, "owed", {"owed after": 1, "owed before": -1})
+    sheet.row(row, owed[["p10", "p50", "p90"]].to_numpy(float)[m].tolist(), "money", _AT["owed"] + 1)
 
 
 def _sum(sheet: Sheet, row: int, name: str, parts: dict[str, int]) -> None:
@@ -98,9 +99,9 @@ def _tie(whole: Sheet, monthly: Sheet, variants: Sequence[Variant], checks: Chec
         top, end = _FIRST + k * months, _FIRST + (k + 1) * months - 1
         begun, gap = row, 0.0
         for line in (line for line in CHANGE_TITLES if line in v.whole):
-            at = _AT[line]
+            at = _AT["owed" if line in OWED_TITLES else line]
             look = "count" if line in POINT_LINES else "money"
-            if line in (OWED, *POINT_LEVELS):
+            if line in (*OWED_TITLES, *POINT_LEVELS):
                 whole.formula((row, 8), f"={monthly.ref((end, at))}", monthly.number((end, at)), look)
             else:
                 area = monthly.area((top, at), (end, at))

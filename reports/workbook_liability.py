@@ -180,13 +180,13 @@ def _closing_line(book: Book, sheet: Sheet, last: int, currency: str) -> None:
     sheet.ws.insert_chart(last + 13, 6, chart)
 
 
-def points_sheet(book: Book, statement: Statement, roll: RollForward, liability: Sheet, checks: Checks) -> None:
+def points_sheet(book: Book, statement: Statement, roll: RollForward, liability: Sheet | None, checks: Checks) -> None:
     """The points ledger of the books, month by month, beside the points of the forecast."""
     f, moves = statement.forecast, roll.points.movements()
     theirs = statement.point_moves()
     sheet = book.sheet("Points ledger", f"Points of the books ({statement.basis}) and of the forecast. Closing is a formula.")
     heads = ["Month", "Opening", "Issued", "Redeemed", "Expired", "Clawed back", "Closing", "Closing of the ledger",
-             *_FORECAST.values(), "Deferred revenue a point outstanding"]  # fmt: skip
+             *_FORECAST.values(), *(["Deferred revenue a point outstanding"] if liability else [])]  # fmt: skip
     sheet.head(_FIRST - 1, heads, [13, *[15] * (len(heads) - 1)])
     sheet.ws.set_row(_FIRST - 1, 42)
     last = _FIRST + len(f.months) - 1
@@ -204,6 +204,8 @@ def points_sheet(book: Book, statement: Statement, roll: RollForward, liability:
         sheet.total((row, 6), (row, 1), (row, 5), "count")
         sheet.write((row, 7), int(whole["closing"][m]), "count")
         sheet.row(row, [int(theirs[name][m]) for name in _FORECAST], "count", 8)
+        if liability is None:
+            continue
         held, owed = sheet.number((row, 6)), liability.number((row, 7))
         formula = f"=IF({near((row, 6))}=0,0,{liability.ref((row, 7))}/{near((row, 6))})"
         sheet.formula((row, 8 + len(_FORECAST)), formula, owed / held if held else 0.0, "factor")

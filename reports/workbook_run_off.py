@@ -15,12 +15,12 @@ _HEADS = (
 
 def run_off_sheet(book: Book, run: RunOff, checks: Checks) -> None:
     """Means over the replications by month; opening, points left and cost so far are formulas."""
-    s, f = run.statement, run.statement.forecast
+    f = run.statement.forecast
     sheet = book.sheet("Run-off", f"The programme closed on {f.provenance['start']}: nothing more is earned or given; "
                        f"{f.currency}, mean of {len(f.values)} replications.")  # fmt: skip
     sheet.head(_FIRST - 1, _HEADS, [13, *[15] * (len(_HEADS) - 1)])
     sheet.ws.set_row(_FIRST - 1, 30)
-    left, cost, owed = run.points("points_outstanding"), run.cost(), s.closing_spread()
+    left, cost, owed = run.points("points_outstanding"), run.cost(), run.deferred()
     redeemed, expired, clawed = (run.points(name)[:, 3] for name in ("points_redeemed", "points_expired", "points_clawed_back"))
     gone = [-redeemed, -expired - clawed]
     last = _FIRST + len(f.months) - 1

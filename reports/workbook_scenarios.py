@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.statement import TITLES, Statement
+from reports.statement import OWED_TITLES, TITLES, Statement
 from reports.workbook_sheet import Book, Sheet, near
 from scenarios.finance.closing import spread_by_cause
 from scenarios.finance.forecast_document import LINES, spread_of
@@ -37,7 +37,7 @@ def scenarios_sheet(book: Book, statements: Sequence[Statement]) -> None:
                 sheet.formula((row, col + 3), f"={near((row, col))}-{near((row, 1))}", gap)
             col += 3 + (k > 0)
     row, col = _FIRST + len(LINES), 1
-    sheet.write((row, 0), "Deferred revenue at the end", "label")
+    sheet.write((row, 0), OWED_TITLES[statements[0].owed], "label")
     for k, s in enumerate(statements):
         spread = s.closing_spread()
         p10, _, p90, mean = (0.0,) * 4 if spread is None else spread[-1].tolist()

@@ -4,35 +4,64 @@ from __future__ import annotations
 
 from reports.statement import THIRD_TITLES, Statement
 from reports.workbook_checks import Checks
-from reports.workbook_sheet import Book, near
+from reports.workbook_sheet import Book, Sheet, near
 from scenarios.finance.third_party import ThirdParty
 
+THIRD = "Third party"
 _FIRST = 4
+_TITLES = {name: THIRD_TITLES[name] for name in ("points", "allocated", "revenue", "cost", "deferred")}
+_DUE = len(_TITLES) + 2
 
 
-def third_party_sheet(book: Book, statement: Statement, third: ThirdParty, checks: Checks) -> None:
-    """What is shown so far at each month end; the last column adds up where the allocation went."""
-    f = statement.forecast
-    sheet = book.sheet("Third party", f"{f.currency}, points earned in the forecast as those of a third party, the company as "
-                       f"{third.role}; in place of the roll-forward of its own points.")  # fmt: skip
-    agent = third.role == "agent"
+def third_party_sheet(
+    book: Book, statement: Statement, third: ThirdParty, rolled: Sheet | None, checks: Checks
+) -> Sheet:
+    """What is shown so far at each month end. What is due is a formula of the points; another adds up where the allocation went.
+
+    rolled: the roll-forward, whose balance a principal defers.
+    """
+    f, agent = statement.forecast, third.role == "agent"
+    sheet = book.sheet(THIRD, f"{f.currency}, points of a third party, the company as {third.role}: " + (
+        "its sales of the forecast, what it keeps of them, and what is due for the points issued." if agent
+        else "revenue as in the roll-forward, and what is due for the points redeemed."))  # fmt: skip
     whole = "Revenue + deferred + due" if agent else "Revenue + deferred"
-    heads = ["Month", *THIRD_TITLES.values(), whole]
-    sheet.head(_FIRST - 1, heads, [13, *[20] * (len(heads) - 1)])
-    sheet.ws.set_row(_FIRST - 1, 30)
-    at = {name: 1 + k for k, name in enumerate(THIRD_TITLES)}
-    parts = ["revenue", "deferred", *(["owed_to_partner"] if agent else [])]
-    last = _FIRST + len(f.months) - 1
+    bands = [f"Due so far, {name} of all replications" for name in ("P10", "P50", "P90")]
+    heads = ["Month", *_TITLES.values(), "Points x amount a point", THIRD_TITLES["owed_to_partner"], whole, *bands]
+    sheet.head(_FIRST - 1, heads, [13, *[19] * (len(heads) - 1)])
+    sheet.ws.set_row(_FIRST - 1, 42)
+    last, price, at = _FIRST + len(f.months) - 1, float(third.payable) / statement.unit, {n: 1 + k for k, n in enumerate(_TITLES)}
+    sheet.write((last + 2, 0), "A point", "label")
+    sheet.write((last + 2, 1), price, "factor")
+    spread = statement.due_spread()
     for m, month in enumerate(f.months):
         row = _FIRST + m
         sheet.write((row, 0), month, "month")
-        sheet.row(row, [int(getattr(third, name)[m]) / statement.unit for name in THIRD_TITLES], "money", 1)
-        cells = [(row, at[name]) for name in parts]
-        formula = "=" + "+".join(near(cell) for cell in cells)
-        sheet.formula((row, 6), formula, sum(sheet.number(cell) for cell in cells))
-    ours, theirs = sheet.area((_FIRST, 6), (last, 6)), sheet.area((_FIRST, 1), (last, 1))
-    gap = sum(abs(sheet.number((r, 6)) - sheet.number((r, 1))) for r in range(_FIRST, last + 1))
-    checks.equal(
-        "Third party", f"{whole} = allocated to points, every month (sum of absolute differences)",
-        f"=SUMPRODUCT(ABS({ours}-{theirs}))", gap, "", 0.0, tolerance=1e-4,
-    )  # fmt: skip
+        sheet.write((row, at["points"]), int(third.points[m]), "count")
+        amounts = [int(getattr(third, name)[m]) / statement.unit for name in (*list(_TITLES)[1:], "owed_to_partner")]
+        sheet.row(row, amounts[:-1], "money", 2)
+        formula = f"={near((row, at['points']))}*{sheet.ref((last + 2, 1))}"
+        sheet.formula((row, _DUE - 1), formula, int(third.points[m]) * price)
+        sheet.write((row, _DUE), amounts[-1], "money")
+        cells = [(row, at["revenue"]), (row, at["deferred"]), *([(row, _DUE)] if agent else [])]
+        sheet.formula((row, _DUE + 1), "=" + "+".join(map(near, cells)), sum(map(sheet.number, cells)))
+        if spread is not None:
+            sheet.row(row, spread[m, :3].tolist(), "money", _DUE + 2)
+    says = "every month (sum of absolute differences)"
+    _equal(sheet, last, (_DUE + 1, at["allocated"]), checks, THIRD, f"{whole} = allocated to points, {says}", 1e-4)
+    _equal(sheet, last, (_DUE - 1, _DUE), checks, f"{THIRD}: due", "Points x amount a point = due, but for half a minor unit, "
+           f"{says}", 0.5 / statement.unit * len(f.months) + 1e-4)  # fmt: skip
+    if rolled is not None:
+        ours, theirs = sheet.area((_FIRST, at["deferred"]), (last, at["deferred"])), rolled.area((_FIRST, 7), (last, 7))
+        gap = sum(abs(sheet.number((r, at["deferred"])) - rolled.number((r, 7))) for r in range(_FIRST, last + 1))
+        checks.equal(
+            f"{THIRD}: deferred", f"Deferred as principal = closing of the roll-forward, {says}",
+            f"=SUMPRODUCT(ABS({ours}-{theirs}))", gap, "", 0.0, tolerance=1e-4,
+        )  # fmt: skip
+    return sheet
+
+
+def _equal(sheet: Sheet, last: int, columns: tuple[int, int], checks: Checks, name: str, says: str, tolerance: float) -> None:
+    """Two columns are the same in every month."""
+    ours, theirs = (sheet.area((_FIRST, col), (last, col)) for col in columns)
+    gap = sum(abs(sheet.number((r, columns[0])) - sheet.number((r, columns[1]))) for r in range(_FIRST, last + 1))
+    checks.equal(name, says, f"=SUMPRODUCT(ABS({ours}-{theirs}))", gap, "", 0.0, tolerance=tolerance)

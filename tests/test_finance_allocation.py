@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from single_cohort import accrued_cost, recognise
 
-from scenarios.finance.allocation import earned_so_far, partner_points, to_points
+from scenarios.finance.allocation import earned_so_far, to_points
 from scenarios.finance.rounding import divide, exact, largest_remainder, minor_units
 from sim.errors import InputError
 
@@ -82,26 +82,7 @@ def test_points_without_a_sale_defer_nothing_and_cost_is_accrued():
     assert accrued_cost("0.55", 4_500, 9_500) == 2_750
 
 
-def test_principal_shows_gross_and_agent_net():
-    principal = partner_points(1_000, 800, "principal")
-    agent = partner_points(1_000, 800, "agent")
-    assert (principal.revenue, principal.cost, principal.deferred) == (1_000, 800, 0)
-    assert (agent.revenue, agent.cost, agent.owed_to_partner) == (200, 0, 800)
-    assert principal.revenue - principal.cost == agent.revenue  # the margin is the same either way
-
-
-@settings(deadline=None)
-@given(st.integers(0, 10**9), st.integers(0, 10**9), st.fractions(0, 1))
-def test_consideration_for_a_partner_is_fully_accounted_for(allocation, payable, delivered):
-    principal = partner_points(allocation, payable, "principal", delivered)
-    agent = partner_points(allocation, payable, "agent", delivered)
-    assert principal.revenue + principal.deferred == allocation
-    assert agent.revenue + agent.deferred + agent.owed_to_partner == allocation
-
-
-def test_unknown_roles_and_rules_are_refused():
-    with pytest.raises(InputError, match="agent, principal"):
-        partner_points(1, 1, "broker")
+def test_unknown_rules_are_refused():
     with pytest.raises(InputError, match="half_up, half_even"):
         divide(1, 2, "up")
 

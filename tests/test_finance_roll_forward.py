@@ -81,24 +81,37 @@ def test_example_52_rolls_forward_to_the_cent():
 def test_points_of_a_third_party_are_fully_accounted_for(role, seed, months):
     points, contracts, expected = random_programme(seed, months)
     roll = roll_forward(points, contracts, expected)
-    found = third_party(roll, expected, "0.4", role)
+    found = third_party(roll, "0.4", role)
     assert found.differences() == 0
     if role == "agent":
         assert (found.cost == 0).all() and (found.deferred == 0).all()
-    elif not points.clawed_back.any():
+        issued = points.issued.sum() - points.clawed_back.sum()
+        assert abs(found.owed_to_partner[-1] - 0.4 * issued) <= 0.5 and found.points[-1] == issued
+        if not points.clawed_back.any():
+            assert found.allocated[-1] == roll.inception.sum()
+    else:
         assert found.deferred.tolist() == roll.total()["closing"].tolist()  # as the company's own points
         redeemed = points.redeemed.sum(axis=(0, 2)).cumsum()
-        assert np.abs(found.cost - 0.4 * redeemed).max() <= 0.5 * points.issued.size
+        assert np.abs(found.cost - 0.4 * redeemed).max() <= 0.5
 
 
 def test_example_52_as_points_of_a_third_party():
     """The same sales, the third party paid 80 cents a point: of all 10,000 as agent, of those redeemed as principal."""
-    roll, expected = example_52(), np.array([[[9_500], [9_700]]])
-    agent, principal = (third_party(roll, expected, 80, role) for role in ("agent", "principal"))
+    roll = example_52()
+    agent, principal = (third_party(roll, 80, role) for role in ("agent", "principal"))
     assert agent.revenue.tolist() == [867_580 - 800_000] * 2 and agent.owed_to_partner.tolist() == [800_000] * 2
     assert principal.revenue.tolist() == [410_959, 410_959 + 349_292] and principal.cost.tolist() == [360_000, 680_000]
     with pytest.raises(InputError, match="0 or more"):
-        third_party(roll, expected, -1, "agent")
+        third_party(roll, -1, "agent")
+    with pytest.raises(InputError, match="agent, principal"):
+        third_party(roll, 1, "broker")
+
+
+def test_the_margin_of_a_sold_out_programme_is_the_same_as_agent_and_as_principal():
+    """Gross or net: once every point is redeemed, revenue less cost of the one is the revenue of the other."""
+    roll = roll_forward(ledger([0], [1000], [[600, 400]]), Contracts(10_000, 1, 1), np.array([[1000, 1000]]))
+    agent, principal = (third_party(roll, "0.8", role) for role in ("agent", "principal"))
+    assert principal.revenue[-1] - principal.cost[-1] == agent.revenue[-1] == 909 - 800
 
 
 def test_example_52_line_by_line_as_the_single_cohort_functions_have_it():

@@ -12,7 +12,7 @@ from test_workbook import SOFFICE, formulas, opened, recomputed
 
 from reports.books import as_third_party, opening_of, statement_of
 from reports.forecast import forecast_page, summary
-from reports.what_if import CHANGE_TITLES, OWED, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
+from reports.what_if import CHANGE_TITLES, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
 from reports.workbook import workbook
 from scenarios.files import load
 from scenarios.finance.changed_terms import changed_terms
@@ -70,21 +70,59 @@ def variant(state, base, **parts):
     return Variant("a change", base, told(with_terms(**parts), state, base))
 
 
-def test_points_as_those_of_a_third_party_are_on_page_and_workbook(base):
+def as_agent(statement):
+    return as_third_party(statement, "0.02", "agent")
+
+
+def test_a_principal_defers_as_for_its_own_points_and_owes_for_those_redeemed(base):
     shown = as_third_party(base, "0.02", "principal")
-    book = opened(workbook([shown]))
-    assert book["Checks"]["B4"].value is True and "Third party" in [row[0].value for row in book["Checks"]["A7:A99"]]
+    made = workbook([shown])
+    book = opened(made)
+    names = [row[0].value for row in book["Checks"]["A7:A99"]]
+    assert book["Checks"]["B4"].value is True and {"Third party", "Third party: due", "Third party: deferred"} <= set(names)
     last = [cell.value for cell in book["Third party"][4 + len(base.forecast.months)]]
-    assert last[2] > 0 and last[3] > 0 and last[6] == pytest.approx(last[1])
+    assert last[5] == pytest.approx(base.closing()[-1]) and last[3] + last[5] == pytest.approx(last[2])
+    redeemed = base.roll.points.redeemed.sum()
+    assert last[1] == redeemed and last[7] == last[4] == pytest.approx(0.02 * redeemed, abs=0.005)
+    told, own = summary(shown), summary(base)
+    assert told["deferred_revenue"] == own["deferred_revenue"] and told["due_to_third_party"] == last[7]
+    assert own["due_to_third_party"] is None and own["due_to_third_party_band"] is None
     page = forecast_page([shown])
-    assert "As points of a third party" in page and "the company as principal" in page
-    assert "As points of a third party" not in forecast_page([base])
+    assert "As points of a third party" in page and "of revenue is deferred" in page and "As principal it shows the cost" in page
+    assert "As points of a third party" not in forecast_page([base]) and "is due to the third party" not in forecast_page([base])
+
+
+def test_an_agent_defers_nothing_and_owes_for_every_point_issued(state, base, shut):
+    """Headline, page, workbook, changes and run-off: no deferred revenue anywhere, what is due instead."""
+    shown = as_agent(base)
+    issued = base.forecast.cohorts.issued.sum(axis=(1, 2, 3))  # nothing is clawed back here
+    np.testing.assert_allclose(shown.due[:, -1], 2 * issued)  # 2 cents a point: nothing is rounded
+    told = summary(shown)
+    assert told["deferred_revenue"] == 0 and set(told["deferred_revenue_band"].values()) == {0}
+    assert told["due_to_third_party"] == 2 * issued[base.replication] / 100
+    assert told["due_to_third_party_band"]["mean"] == pytest.approx(0.02 * issued.mean())
+    assert "defers no revenue" in told["answer"] and "of revenue is deferred" not in told["answer"]
+    half = variant(state, base, earning={"points_per_unit": 0.5})
+    other = Variant("half", shown, as_agent(half.after))
+    assert "deferred_revenue" not in other.whole and other.whole["due_to_third_party"]["p90"] < 0
+    assert "due to the third party at the end −" in other.sentence
+    run = RunOff(as_agent(shut.statement), ends=True)
+    assert run.owed == 0 and run.deferred() is None and not run.statement.due.any()
+    assert "as agent the company defers nothing for them" in run_off_answer(run)
+    page = forecast_page([shown, as_agent(half.after)], [other], run)
+    assert "of revenue is deferred" not in page and "Recognised on redemption" not in page and told["answer"] in page
+    assert "Due to the third party at the end" in page and "were due to the third party when they were issued" in page
+    book = opened(workbook([shown, as_agent(half.after)], [other], run))
+    assert "Roll-forward" not in book.sheetnames and book["Checks"]["B4"].value is True
+    rows = {row[0].value: row[1].value for row in book["Summary"]["A7:B20"]}
+    assert rows["Due to the third party at the end"] == told["due_to_third_party"] and "Deferred revenue at the end" not in rows
+    assert [row[0].value for row in book["Scenarios"]["A5:A40"]].count("Due to the third party at the end") == 1
 
 
 def test_where_nothing_changes_nothing_differs(state, base):
     same = variant(state, base, expiry={"months": 6})
     assert {x for found in same.whole.values() for x in found.values() if np.isfinite(x)} == {0.0}
-    assert set(same.whole) == set(CHANGE_TITLES)
+    assert set(same.whole) == set(CHANGE_TITLES) - {"due_to_third_party"}
     assert (same.owed.drop(columns="month").to_numpy() == 0).all()
     assert variant_rows([same]) == []
 
@@ -98,7 +136,7 @@ def test_months_add_up_to_the_whole_period(state, base):
     for line in [*LINES, *POINT_FLOWS]:
         assert whole.loc[line, "mean"] == pytest.approx(monthly[line], abs=1e-6), line
     assert whole.loc["points_outstanding", "mean"] == (two.outstanding - one.outstanding)[:, -1].mean()
-    assert other.whole["reward_cost"]["p10"] > 0 and other.whole[OWED]["p10"] > 0
+    assert other.whole["reward_cost"]["p10"] > 0 and other.whole["deferred_revenue"]["p10"] > 0
 
 
 def test_a_longer_validity_raises_what_is_owed_in_every_replication(state, base):

@@ -5,33 +5,18 @@ The transaction price is split between goods and points once, at inception, by s
 earned in proportion to the points redeemed of those expected ever to be redeemed, so that breakage is earned in the same
 proportion. A changed expectation changes what has been earned so far, by a cumulative catch-up, and never the split.
 
-Beside it stand the incremental-cost view, for programmes whose points are no separate performance obligation, and points of a
-third party, as agent or as principal.
+Beside it stand the incremental-cost view (`cost_view`), for programmes whose points are no separate performance obligation, and
+points of a third party (`third_party`), as agent or as principal.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 import numpy as np
 
 from scenarios.finance.rounding import Exact, Rule, divide
-from sim.errors import InputError
-
-Role = Literal["agent", "principal"]
-
-
-@dataclass(frozen=True)
-class PartnerPoints:
-    """Points that a third party stands behind, minor units: what is shown as revenue, cost and liability so far."""
-
-    revenue: int
-    cost: int
-    deferred: int
-    """contract liability: consideration for what is not yet delivered"""
-    owed_to_partner: int
 
 
 @overload
@@ -67,27 +52,3 @@ def earned_so_far(allocation: Any, redeemed: Any, expected: Any, rule: Rule = "h
         never = expected == 0
         return np.where(never, allocation, divide(allocation * redeemed, np.where(never, 1, expected), rule))
     return divide(allocation * redeemed, expected, rule) if expected else allocation
-
-
-def partner_points(
-    allocation: int, payable: int, role: Role, delivered: int | Fraction = 1, rule: Rule = "half_up"
-) -> PartnerPoints:
-    """Points of a third party: gross as principal, net as agent (IFRS 15 B34-B38; ASC 606-10-55-36 to 55-40).
-
-    allocation: minor units allocated to the points; payable: what the third party is paid for them; delivered: share of the
-    promise kept, 0 to 1: 1 at the sale where the member then has a claim on the third party alone, else redeemed / expected.
-    A principal shows revenue and cost gross, both as delivered; revenue + deferred = allocation. An agent's revenue is what it
-    keeps, as delivered, negative where it pays more than it got; the rest was collected for the third party;
-    revenue + deferred + owed_to_partner = allocation. Raises InputError for another role or share.
-    """
-    if not 0 <= delivered <= 1:
-        raise InputError(f"the share delivered is {float(delivered):g}; 0 to 1 is allowed")
-    if role == "principal":
-        revenue = divide(Fraction(allocation * delivered), 1, rule)
-        cost = divide(Fraction(payable * delivered), 1, rule)
-        return PartnerPoints(revenue, cost, allocation - revenue, cost)
-    if role == "agent":
-        kept = allocation - payable
-        revenue = divide(Fraction(kept * delivered), 1, rule)
-        return PartnerPoints(revenue, 0, kept - revenue, payable)
-    raise InputError(f"a company's role for points of a third party is {role!r}; allowed: agent, principal")

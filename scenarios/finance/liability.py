@@ -128,17 +128,6 @@ def liability(
     )
 
 
-def change(before: Liability, after: Liability) -> pd.DataFrame:
-    """What a change of the programme does to deferred revenue: month, then COLUMNS of the difference, currency units.
-
-    The two must come from forecasts with the same seed, replications and months: they then differ by nothing but the change.
-    """
-    if before.closing.shape != after.closing.shape or before.months != after.months:
-        raise InputError(f"{before.name} and {after.name} were not forecast over the same months and replications")
-    found = _columns((after.closing - before.closing) / 100.0)
-    return pd.concat([pd.DataFrame({"month": before.months}), pd.DataFrame(found, columns=list(COLUMNS))], axis=1)
-
-
 def _sales(forecast: Forecast, k: int, points: PointsLedger, price: Exact) -> Ints:
     """(cohorts, tiers) sales of the month of earning, refunds not yet taken off, minor units; 0 for cohorts from before. The
     month's sales are split in proportion to the stand-alone price of the points earned at each tier (`price`: of one)."""
@@ -240,4 +229,4 @@ def _largest(difference: Ints) -> int:
     return int(np.abs(difference).max(initial=0))
 
 
-__all__ = ["COLUMNS", "Liability", "change", "liability"]
+__all__ = ["COLUMNS", "Liability", "liability"]
