@@ -67,7 +67,8 @@ def survival(comparison: Comparison, designs: list[str]) -> Markup:
     gain.set_xlabel("end of month")
     for ax in (level, gain):
         _by_month(ax, 1, len(months))
-    level.set_ylim(0, 100)
+    lowest = level.dataLim.ymin
+    level.set_ylim(max(0, 20 * ((lowest - 5) // 20)), 100)  # curves near the top are told apart
     _legend(level, len(designs) + 1)
     return figure_svg(fig, f"Survival of the members at the start after {len(months)} months: {listed(said)}.")
 

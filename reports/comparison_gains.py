@@ -69,7 +69,7 @@ def sources(comparison: Comparison, designs: list[str]) -> Markup | None:
         ax.grid(axis="y", visible=False)
         ax.set_title(name, loc="left", fontweight="bold")
         ax.use_sticky_edges = False
-        ax.margins(x=0.12)
+        ax.margins(x=0.18)
         said.append(f"{name}: " + ", ".join(f"{t} {text}" for (_, t, _), text in zip(taken, texts, strict=False)))
     if common:
         low, high = (pick(ax.get_xlim()[k] for ax in axes) for k, pick in ((0, min), (1, max)))
@@ -96,6 +96,7 @@ def tornado(comparison: Comparison, leader: str) -> Markup | None:
             ax.annotate(
                 significant(value, 2), (end, place), xytext=(4 if right else -4, 0), textcoords="offset points",
                 va="center", ha="left" if right else "right", fontsize=8.5, color="#333333",
+                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
             )  # fmt: skip
     ax.axvline(middle, color=NEUTRAL, linewidth=1)
     low, high = ax.get_xlim()
@@ -104,7 +105,7 @@ def tornado(comparison: Comparison, leader: str) -> Markup | None:
     ax.set_yticks(range(len(rows)), [readable(d.parameter) for d in rows])
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    ax.margins(x=0.12)
+    ax.margins(x=0.28)  # room for the values beside the bars, on a phone too
     ax.set_xlabel(f"net margin gained with {leader}, {currency} a member")
     looks = (("white", "at its 10 % point (value beside the bar)"), (shade, "at its 90 % point"))
     _legend(fig, [Patch(facecolor=face, edgecolor=shade, label=label) for face, label in looks])
@@ -121,14 +122,14 @@ def given_away(comparison: Comparison, designs: list[str]) -> Markup | None:
         return None
     fig, ax = figure(7.2, 1.2 + 0.55 * len(parts))
     looks = ((NEUTRAL, "", "at purchases that come anyway"), ("#c8c8c8", "", "at purchases the programme brought"),
-             ("white", "////", "not at a purchase (gifts, care, messages, partners)"))  # fmt: skip
+             ("white", "////", "not at a purchase"))  # fmt: skip
     said = []
     for place, (name, *amounts) in enumerate(parts):
         whole, left = sum(amounts), 0.0
         for (face, hatch, _), amount in zip(looks, amounts, strict=True):
             width = 100 * amount / whole
             ax.barh(place, width, left=left, height=0.6, color=face, hatch=hatch, edgecolor=NEUTRAL, linewidth=0.6)
-            if width > 6:
+            if width > 10:
                 ax.annotate(
                     f"{number(width, 0)} %", (left + width / 2, place), ha="center", va="center", fontsize=9,
                     color="white" if face == NEUTRAL else "black",
@@ -172,8 +173,11 @@ def odds(comparison: Comparison, designs: list[str], none_share: float) -> Marku
     if len(designs) > 1:
         marks.append(Patch(facecolor=NEUTRAL, label="the best of the designs"))
     _legend(fig, marks)
-    said = listed([f"{n} {percent(comparison.best_share[n], 0)}" for n in designs])
-    return figure_svg(fig, f"Share of the replications in which a design is the best: {said}.")
+    gains, tops = (
+        listed([f"{n} {percent(of[n], 0)}" for n in designs]) for of in (comparison.positive_share, comparison.best_share)
+    )
+    said = f"Share of the replications in which a design gains anything: {gains}"
+    return figure_svg(fig, f"{said}; in which it is the best: {tops}." if len(designs) > 1 else f"{said}.")
 
 
 def _legend(fig: MatplotlibFigure, marks: list[Patch]) -> None:

@@ -11,7 +11,7 @@ from reports.comparison_words import in_units
 from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison
 from scenarios.figure import GAINS, NOTHING, Cell, cell
-from scenarios.numerals import number, percent, signed, significant
+from scenarios.numerals import NONE, number, percent, signed, significant
 from sim.measures import LINE_TITLES, MEASURES, describe
 from sim.tally import COST_LINES
 
@@ -83,13 +83,20 @@ def cost_rows(comparison: Comparison, designs: list[str]) -> list[dict[str, Any]
         figures = [whole[n] if name == "cost" else comparison.measures[n][name] for n in designs]
         if not any(f.value for f in figures):
             continue
-        shares = [percent(f.value / whole[n].value, 0) if whole[n].value else "–" for f, n in zip(figures, designs, strict=True)]
+        shares = [_share(f.value, whole[n].value) for f, n in zip(figures, designs, strict=True)]
         cells = [cell(f) if f.value else NOTHING for f in figures]
         rows.append({
             "name": name, "title": title, "unit": in_units("money/member", currency), "strong": name in ("benefit_cost", "cost"),
             "cells": list(zip(cells, shares, strict=True)),
         })  # fmt: skip
     return rows
+
+
+def _share(part: float, whole: float) -> str:
+    """Of the whole, in percent; what there is of it is never 0 %."""
+    if not whole:
+        return NONE
+    return "<\u00a01\u00a0%" if 0 < part < 0.005 * whole else percent(part / whole, 0)
 
 
 def migration_tables(comparison: Comparison, designs: list[str]) -> list[dict[str, Any]]:

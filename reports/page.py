@@ -22,6 +22,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from reports.svg import shared_glyphs, slim
 from scenarios.numerals import integer, interval, money, number, percent, points, signed, significant
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -130,7 +131,8 @@ def _broken(text: str, letters: int) -> str:
 
 def _stack(legend: Legend, fig: Figure) -> int:
     """Put a legend that is too wide above its axes (or the figure) in as many columns as fit; the lines that this adds."""
-    room = int(72 * PHONE / LETTER)
+    left = legend.axes.get_window_extent().x0 / fig.dpi if legend.axes is not None else 0.0
+    room = int(72 * (PHONE - left) / LETTER)
     columns = len({round(text.get_window_extent().x0) for text in legend.get_texts()})
     for text in legend.get_texts():
         text.set_text(_broken(text.get_text(), room - 12))
@@ -154,15 +156,14 @@ def _svg(fig: Figure, alt: str, name: str) -> Markup:
     with matplotlib.rc_context(style):
         fig.savefig(buffer, format="svg", metadata=nothing)
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].strip()
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    prefix = "f" + hashlib.sha256((alt + svg).encode()).hexdigest()[:10] + "-"
-    svg = re.sub(r'(\bid="|xlink:href="#|\bhref="#|url\(#)', lambda found: found.group(1) + prefix, svg)
+    svg = slim(svg[svg.index("<svg") :].strip())
+    prefix = "f" + hashlib.sha256((alt + svg).encode()).hexdigest()[:6] + "-"
+    svg = re.sub(r'(\bid="|\bhref="#|url\(#)', lambda found: found.group(1) + prefix, svg)
     head, body = svg.split(">", 1)
     view = re.search(r'viewBox="[^"]*"', head)
     assert view is not None
     opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="{name}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{name}" '
         f'role="img" aria-label="{escape(alt)}" {view.group(0)} width="100%"'
     )
     return Markup(opening + ">" + body)
@@ -174,7 +175,7 @@ def render(template: str, **context: Any) -> str:
     Text is escaped; a name that the context lacks is an error, not an empty place. base.html expects
     `title` (text) and `provenance` (dict of what the page rests on: version, seed, digest of the data).
     """
-    return _environment().get_template(template).render(**context)
+    return shared_glyphs(_environment().get_template(template).render(**context))
 
 
 def _interval_filter(triple: tuple[float, float, float], digits: int = 1, unit: str = "") -> str:

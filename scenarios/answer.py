@@ -103,12 +103,12 @@ def _opening(leader: Leader, designs: list[str], alone: bool) -> str:
     elif len(designs) == 1:
         does = f"do not launch {leader.name}: it brings"
     else:
-        does = f"launch none of these designs: the {_top(designs)}, {leader.name}, brings"
+        does = f"launch none of the designs: the {_top(designs)}, {leader.name}, brings"
     return doubt + (does if doubt else does[0].upper() + does[1:])
 
 
 def _top(designs: list[str]) -> str:
-    return "better of the two" if len(designs) == 2 else "best of them"
+    return "better of the two" if len(designs) == 2 else "best of the designs"
 
 
 def _share(share: float) -> str:

@@ -55,7 +55,7 @@ def test_none_is_launched_where_all_lose() -> None:
     assert found.answer.startswith("Do not launch deep: it brings")
     found = compare([scenario(SHOP), design("deep", 0.7), design("deeper", 0.6)], members=500, replications=2)
     assert found.winner is None
-    assert found.answer.startswith("Launch none of these designs: the better of the two, deep, brings")
+    assert found.answer.startswith("Launch none of the designs: the better of the two, deep, brings")
     assert "It gains in none of the replications." in found.answer
 
 
@@ -73,8 +73,8 @@ def test_an_answer_that_the_replications_do_not_agree_on_is_given_on_balance() -
     assert "after a cost of 40; ROI +43\u00a0%" in told(17.4, 0.9)
     assert told(17.4, 0.9).endswith("It gains in 90\u00a0% of the replications and is the better of the two in 90\u00a0%.")
     assert told(3.0, 0.6).startswith("On balance launch a")
-    assert told(-3.0, 0.4).startswith("On balance launch none of these designs")
-    assert told(-17.4, 0.1).startswith("Launch none of these designs")
+    assert told(-3.0, 0.4).startswith("On balance launch none of the designs")
+    assert told(-17.4, 0.1).startswith("Launch none of the designs")
     assert "is the better" not in told(-17.4, 0.1)  # the best of what is not launched is no news
     assert "gains in 99\u00a0%" in told(17.4, 0.998)  # not all of them
 

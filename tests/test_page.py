@@ -6,9 +6,10 @@ import re
 from xml.etree import ElementTree
 
 import jinja2
+import matplotlib
 import pytest
 
-from reports import page
+from reports import page, svg
 from reports.together import together
 from scenarios import numerals
 
@@ -29,11 +30,41 @@ def test_same_figure_gives_same_bytes() -> None:
 def test_two_figures_on_a_page_share_no_identifier() -> None:
     one = page.figure_svg(_drawing([1, 2, 4]), "rising")
     two = page.figure_svg(_drawing([4, 2, 1]), "falling")
-    ids = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (one, two)]
+    ids = [set(re.findall(r'\bid="([^"]+)"', drawing)) for drawing in (one, two)]
     assert ids[0] and not ids[0] & ids[1]
-    for svg, known in zip((one, two), ids, strict=True):
-        used = set(re.findall(r'href="#([^"]+)"', svg)) | set(re.findall(r"url\(#([^)]+)\)", svg))
+    for drawing, known in zip((one, two), ids, strict=True):
+        used = set(re.findall(r'href="#([^"]+)"', drawing)) | set(re.findall(r"url\(#([^)]+)\)", drawing))
         assert used and used <= known
+
+
+def test_letters_are_drawn_once_a_page_and_the_drawing_is_half_as_long() -> None:
+    """Every letter that any figure of a page uses is there, once; what is left out of matplotlib's own SVG is not seen."""
+    from io import StringIO
+
+    figures = [page.figure_svg(_drawing(values), "x") for values in ([1, 2, 4], [4, 2, 1])]
+    html = svg.shared_glyphs(f"<html><body><main>{''.join(figures)}</main></body></html>")
+    letters = re.findall(r'<path id="(DejaVuSans[^"]*)"', html)
+    assert letters and len(letters) == len(set(letters))
+    assert set(re.findall(r'href="#([^"]+)"', html)) <= set(re.findall(r'\bid="([^"]+)"', html))
+    drawing = StringIO()
+    with matplotlib.rc_context(page._STYLE):
+        _drawing([1, 2, 4]).savefig(drawing, format="svg")
+    assert len(svg.slim(drawing.getvalue())) < 0.7 * len(drawing.getvalue())
+    assert svg.shared_glyphs("<html><body><main>no figure</main></body></html>").count("<svg") == 0
+
+
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        ('<path d="M 1.004 2 \nL 3 4.5678 \nz\n"/>', '<path d="M1 2L3 4.57z"/>'),
+        ('<g id="unused"><use xlink:href="#a" x="1.2345"/></g>', '<use href="#a" x="1.23"/>'),
+        ('<g transform="translate(93.679679 1e-05) scale(0.015625)">\n <!-- text --></g>',
+         '<g transform="translate(93.68 0) scale(0.015625)"></g>'),
+        ('<path id="a"/><use xlink:href="#a"/>', '<path id="a"/><use href="#a"/>'),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_of_a_drawing_is_not_seen(long: str, short: str) -> None:
+    assert svg.slim(long) == short
 
 
 def test_figure_is_well_formed_and_says_in_words_what_it_shows() -> None:
@@ -76,8 +107,6 @@ def test_a_small_figure_serves_both() -> None:
 
 
 def test_house_style_leaves_matplotlib_as_it_was() -> None:
-    import matplotlib
-
     before = dict(matplotlib.rcParams)
     page.figure_svg(_drawing([1, 2]), "x")
     assert dict(matplotlib.rcParams) == before
