@@ -12,11 +12,11 @@ from scenarios.finance.cost_view import CostView, cost_view
 from scenarios.finance.forecast_document import Assumption, Forecast
 from scenarios.finance.liability import Liability, liability
 from scenarios.finance.point_value import point_value
-from scenarios.finance.rounding import Number, exact, exact_array
+from scenarios.finance.rounding import Number, exact
 from scenarios.finance.third_party import Role, third_party
 from sim.errors import InputError
 from sim.scenario import Scenario
-from sim.typing import Ints
+from sim.typing import Floats, Ints
 
 
 def statement_of(
@@ -55,18 +55,21 @@ def statement_of(
     source = "simulated beyond the forecast; redemption at ages that no cohort reaches by then counts nothing"
     more.append(Assumption("the books see ahead by", str(beyond), "months", source))
     found = liability(longer or forecast, value=worth, months=len(forecast.months), opening=opening)
+    a_point = exact(scenario.economics.cost_per_point) * 100
     return Statement(
         dataclasses.replace(forecast, assumptions=[*forecast.assumptions, *more]),
         found.rolls[found.middle],
-        _cost(found, exact(scenario.economics.cost_per_point) * 100),
+        _cost(found, a_point),
         replication=found.middle,
         tiers=tuple(names) if len(names) > 1 else Statement.tiers,
         liability=found,
+        accrued=_accrued(found, a_point),
     )
 
 
 def as_third_party(statement: Statement, payable: Number, role: Role) -> Statement:
-    """The statement with its points shown as those of a third party (scenarios.finance.third_party).
+    """The statement with its points shown as those of a third party (scenarios.finance.third_party). An agent has no cost of
+    points to come: the third party has.
 
     payable: currency units that it is paid for a point. Raises InputError where there are no books.
     """
@@ -78,7 +81,8 @@ def as_third_party(statement: Statement, payable: Number, role: Role) -> Stateme
     paid = Assumption(said, f"{float(exact(payable)):g}", f"{statement.forecast.currency} a point", "stated for this forecast")
     forecast = dataclasses.replace(statement.forecast, assumptions=[*statement.forecast.assumptions, paid])
     due = np.stack([third.owed_to_partner for third in every])
-    return dataclasses.replace(statement, forecast=forecast, third=every[found.middle], due=due)
+    shown = dataclasses.replace(statement, forecast=forecast, third=every[found.middle], due=due)
+    return dataclasses.replace(shown, cost=None, accrued=None) if role == "agent" else shown
 
 
 def opening_of(statement: Statement) -> Ints | None:
@@ -93,9 +97,16 @@ def opening_of(statement: Statement) -> Ints | None:
 
 
 def _cost(found: Liability, a_point: Fraction) -> CostView | None:
-    """The incremental-cost view of the same points; None where a point costs nothing or members start with points."""
-    points = found.rolls[found.middle].points
-    if not a_point or (points.earned < 0).any():
+    """The incremental-cost view of the same points, for the books shown; None where a point costs nothing."""
+    if not a_point:
         return None
-    chance = exact_array(np.round(found.rates["mean"].to_numpy(float), 6), (len(points.earned),))
-    return cost_view(points, a_point, chance, found.expected[found.middle])
+    return cost_view(found.rolls[found.middle].points, a_point, found.chance, found.expected[found.middle])
+
+
+def _accrued(found: Liability, a_point: Fraction) -> Floats | None:
+    """(replications, months) its balance in each of them, minor units; None where a point costs nothing."""
+    if not a_point:
+        return None
+    pairs = zip(found.expected, found.rolls, strict=True)
+    to_come = [(expected - roll.points.redeemed_so_far()).sum(axis=(0, 2)) for expected, roll in pairs]
+    return np.asarray(np.stack(to_come) * float(a_point), np.float64)

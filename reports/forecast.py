@@ -11,14 +11,25 @@ from typing import Any
 import numpy as np
 
 from reports import forecast_figures as figures
-from reports.forecast_words import answer, left_out
+from reports.forecast_words import accrued_sentence, answer, left_out
 from reports.page import render
 from reports.redemption import methods
-from reports.statement import OWED_TITLES, ROLL_TITLES, THIRD_TITLES, TITLES, Statement, by_line, month_name, provenance
+from reports.statement import (
+    COST_TITLES,
+    OWED_TITLES,
+    ROLL_TITLES,
+    THIRD_TITLES,
+    TITLES,
+    Statement,
+    by_line,
+    month_name,
+    provenance,
+)
 from reports.what_if import RUSH, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
 from reports.what_if_figures import by_cause, owed_differences, run_off_fans
 from reports.workbook import workbook
 from scenarios.finance.closing import spread_by_cause
+from scenarios.finance.cost_view import LINES as COST
 from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
 from scenarios.finance.roll_forward import LINES as ROLL
 from scenarios.numerals import integer, money, percent
@@ -74,6 +85,8 @@ def summary(statement: Statement, variants: Sequence[Variant] = (), run: RunOff 
         },
         "deferred_revenue": None if statement.roll is None else deferred,
         "deferred_revenue_band": _last(np.zeros((1, 4)) if statement.as_agent else statement.closing_spread()),
+        "accrued_cost": None if statement.cost is None else float(statement.cost.total()["closing"][-1]) / statement.unit,
+        "accrued_cost_band": _last(statement.accrued_spread()),
         "due_to_third_party": None if third is None else float(third.owed_to_partner[-1]) / statement.unit,
         "due_to_third_party_band": _last(statement.due_spread()),
         "changes": {v.said: {line: {n: _plain(found[n]) for n in BAND} for line, found in v.whole.items()} for v in variants},
@@ -132,7 +145,9 @@ def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] =
         run_off_rows=[] if run is None else run_off_rows(run),
         run_off_worth=None if run is None else money(run.worth, f.currency),
         rush=RUSH,
-        accrued=None if s.cost is None else money(float(s.cost.total()["closing"][-1]) / s.unit, f.currency),
+        accrued=accrued_sentence(s),
+        cost_titles=list(COST_TITLES.values()),
+        cost_rows=cost_rows(s),
         third=None if s.third is None else s.third.role,
         third_titles=list(THIRD_TITLES.values()),
         third_rows=third_rows(s),
@@ -189,23 +204,39 @@ def roll_rows(statement: Statement) -> list[dict[str, Any]]:
     """The roll-forward by quarter of the forecast; the whole period by tier of earning, where there are several, and in all."""
     if statement.roll is None or statement.as_agent:
         return []
-    total, tiers, f = statement.roll.total(), statement.roll.by_tier(), statement.forecast
-    count = len(f.months)
+    total, tiers = statement.roll.total(), statement.roll.by_tier()
+    *quarters, whole = _moves(statement, total, ROLL)
+    by_tier = [
+        _move(statement, f"Earned at {tier}", {name: values[:, k] for name, values in tiers.items()}, ROLL)
+        for k, tier in enumerate(statement.tiers)
+    ]
+    return [*quarters, *(by_tier if len(by_tier) > 1 else []), whole]
 
-    def row(when: str, lines: dict[str, Ints], start: int, end: int) -> dict[str, Any]:
-        cells = []
-        for name, sign in ROLL.items():
-            part = lines[name][start:end]
-            minor = int(part[0] if name == "opening" else part[-1] if name == "closing" else sign * part.sum())
-            cells.append(money(minor / statement.unit, digits=statement.digits))
-        return {"when": when, "cells": cells, "strong": when == WHOLE}
 
-    spans = [(start, min(start + 3, count)) for start in range(0, count, 3)]
-    rows = [row(f"to {f.months[end - 1]:%b %Y}", total, start, end) for start, end in spans] if len(spans) > 1 else []
-    if len(statement.tiers) > 1:
-        for k, tier in enumerate(statement.tiers):
-            rows.append(row(f"Earned at {tier}", {name: values[:, k] for name, values in tiers.items()}, 0, count))
-    return [*rows, row(WHOLE, total, 0, count)]
+def cost_rows(statement: Statement) -> list[dict[str, Any]]:
+    """The incremental-cost view by quarter of the forecast, and the whole period; nothing where a point has no cost."""
+    return [] if statement.cost is None else _moves(statement, statement.cost.total(), COST)
+
+
+def _moves(statement: Statement, lines: dict[str, Ints], signs: dict[str, int]) -> list[dict[str, Any]]:
+    """A roll-forward by quarter, where there are several, and of the whole period."""
+    months = statement.forecast.months
+    spans = [(start, min(start + 3, len(months))) for start in range(0, len(months), 3)]
+    quarters = [
+        _move(statement, f"to {months[end - 1]:%b %Y}", {name: values[start:end] for name, values in lines.items()}, signs)
+        for start, end in spans
+    ]
+    return [*(quarters if len(quarters) > 1 else []), _move(statement, WHOLE, lines, signs)]
+
+
+def _move(statement: Statement, when: str, lines: dict[str, Ints], signs: dict[str, int]) -> dict[str, Any]:
+    """One row: opening of the first month, sums of what moves the balance, closing of the last."""
+    cells = []
+    for name, sign in signs.items():
+        part = lines[name]
+        minor = int(part[0] if name == "opening" else part[-1] if name == "closing" else sign * part.sum())
+        cells.append(money(minor / statement.unit, digits=statement.digits))
+    return {"when": when, "cells": cells, "strong": when == WHOLE}
 
 
 def third_rows(statement: Statement) -> list[dict[str, Any]]:

@@ -45,6 +45,17 @@ def third_sentence(statement: Statement) -> str:
     return f"As principal it shows the cost too: {text} redeemed, paid by then or not."
 
 
+def accrued_sentence(statement: Statement) -> str | None:
+    """What the points outstanding will cost, in the other view; None where a point has no cost."""
+    if statement.cost is None:
+        return None
+    f, amount = statement.forecast, float(statement.cost.total()["closing"][-1]) / statement.unit
+    return (
+        f"The points of the books that are still expected to be redeemed at the end of {month_name(f.months[-1])} would cost "
+        f"{money(amount, f.currency)}{_band(statement, statement.accrued_spread())}, at the scenario's cost of a point."
+    )
+
+
 def _band(statement: Statement, spread: Floats | None) -> str:
     if spread is None or len(statement.forecast.values) < 2:
         return ""
@@ -85,8 +96,6 @@ def left_out(statement: Statement) -> list[str]:
             f"The books, month by month, are those of one course of events: {statement.basis}. P10 and P90 of the balance "
             "are over all replications."
         )
-        if statement.cost is None and statement.forecast.cohorts.opening.any():
-            said.append("The incremental-cost view is of programmes that start without points; from a snapshot there is none.")
         if statement.third is None:
             said.append("Tax is not modelled, and the points are taken as the company's own.")
         else:

@@ -56,6 +56,14 @@ THIRD_TITLES: dict[str, str] = {
     "deferred": "Deferred",
     "owed_to_partner": "Due to the third party so far",
 }
+COST_TITLES: dict[str, str] = {
+    "opening": "Opening",
+    "accrued": "Accrued on earning",
+    "used": "Used on redemption",
+    "change_of_estimate": "Change of estimate",
+    "clawed_back": "Clawed back",
+    "closing": "Closing",
+}
 ROLL_TITLES: dict[str, str] = {
     "opening": "Opening",
     "deferred": "Deferred on earning",
@@ -88,6 +96,8 @@ class Statement:
     """the same points as those of a third party, where the reader says that they are"""
     due: Ints | None = None
     """(replications, months) minor units due to the third party so far, paid by then or not"""
+    accrued: Floats | None = None
+    """(replications, months) balance of the incremental-cost view at month end, minor units"""
     plan: tuple[float, ...] | None = None
     """the budget month by month; None = spread evenly"""
 
@@ -145,11 +155,18 @@ class Statement:
     def closing_spread(self) -> Floats | None:
         """(months, 4) P10, P50, P90 and mean of those."""
         values = self.closing_values()
-        return None if values is None else spread_of(values, values[:0])[..., :4]
+        return None if values is None else self._spread(values)
 
     def due_spread(self) -> Floats | None:
         """(months, 4) the same of what is due to the third party so far; None without one."""
-        return None if self.due is None else spread_of(self.due / self.unit, np.zeros((0, self.due.shape[1])))[..., :4]
+        return None if self.due is None else self._spread(self.due / self.unit)
+
+    def accrued_spread(self) -> Floats | None:
+        """(months, 4) the same of the incremental-cost view; None where a point has no cost."""
+        return None if self.accrued is None else self._spread(self.accrued / self.unit)
+
+    def _spread(self, values: Floats) -> Floats:
+        return spread_of(values, values[:0])[..., :4]
 
     @property
     def basis(self) -> str:

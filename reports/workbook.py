@@ -12,6 +12,7 @@ from reports.statement import OWED_TITLES, Statement, months_long, provenance
 from reports.what_if import RunOff, Variant
 from reports.workbook_changes import changes_sheets
 from reports.workbook_checks import Checks
+from reports.workbook_cost_view import cost_view_sheet
 from reports.workbook_forecast import COLUMN, cost_sheet, forecast_sheet, spread_sheet, totals_sheet
 from reports.workbook_liability import points_sheet, tiers_sheet, total_sheet
 from reports.workbook_run_off import run_off_sheet
@@ -47,6 +48,8 @@ def workbook(statements: Sequence[Statement], variants: Sequence[Variant] = (), 
             rolled = total_sheet(book, first, first.roll, by_tier, checks)
         if first.third is not None:
             third = third_party_sheet(book, first, first.third, rolled, checks)
+        if first.cost is not None:
+            cost_view_sheet(book, first, first.cost, checks)
         points_sheet(book, first, first.roll, rolled, checks)
         tier_points_sheet(book, first, checks)
         triangle_sheet(book, first)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from reports.workbook_sheet import Book, Sheet, near
+from reports.workbook_sheet import Area, Book, Sheet, near
 
 _FIRST = 6
 
@@ -38,6 +39,11 @@ class Checks:
     ) -> None:
         """`left` = `right` within `tolerance`."""
         self.all.append(Check(name, says, left, float(left_value), right, float(right_value), tolerance))
+
+    def same(self, name: str, says: str, one: Area, other: Area, tolerance: float = 0.0) -> None:
+        """Two columns hold the same numbers, row by row, within `tolerance` of all together."""
+        gap = math.fsum(abs(a - b) for a, b in zip(one.numbers(), other.numbers(), strict=True))
+        self.equal(name, f"{says} (sum of absolute differences)", f"=SUMPRODUCT(ABS({one}-{other}))", gap, "", 0.0, tolerance)
 
     def write(self, book: Book) -> Sheet:
         """The sheet, every check a row, and above them whether all hold."""

@@ -62,10 +62,14 @@ class Area:
         corners = (xl_rowcol_to_cell(*at, row_abs=True, col_abs=True) for at in (self.first, self.last))
         return f"'{self.sheet.name}'!" + ":".join(corners)
 
-    def sum(self) -> float:
-        """The sum of their remembered numbers, text and empty cells left out, as SUM does."""
+    def numbers(self) -> list[float]:
+        """Their remembered numbers, row by row; 0 for text and empty cells."""
         rows, columns = range(self.first[0], self.last[0] + 1), range(self.first[1], self.last[1] + 1)
-        return math.fsum(self.sheet.number((r, c)) for r in rows for c in columns)
+        return [self.sheet.number((r, c)) for r in rows for c in columns]
+
+    def sum(self) -> float:
+        """Their sum, as SUM has it."""
+        return math.fsum(self.numbers())
 
 
 class Sheet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.statement import THIRD_TITLES, Statement
 from reports.workbook_checks import Checks
-from reports.workbook_sheet import Book, Sheet, near
+from reports.workbook_sheet import Area, Book, Sheet, near
 from scenarios.finance.third_party import ThirdParty
 
 THIRD = "Third party"
@@ -46,22 +46,14 @@ def third_party_sheet(
         sheet.formula((row, _DUE + 1), "=" + "+".join(map(near, cells)), sum(map(sheet.number, cells)))
         if spread is not None:
             sheet.row(row, spread[m, :3].tolist(), "money", _DUE + 2)
-    says = "every month (sum of absolute differences)"
-    _equal(sheet, last, (_DUE + 1, at["allocated"]), checks, THIRD, f"{whole} = allocated to points, {says}", 1e-4)
-    _equal(sheet, last, (_DUE - 1, _DUE), checks, f"{THIRD}: due", "Points x amount a point = due, but for half a minor unit, "
-           f"{says}", 0.5 / statement.unit * len(f.months) + 1e-4)  # fmt: skip
+
+    def column(at: int, where: Sheet = sheet) -> Area:
+        return where.area((_FIRST, at), (last, at))
+
+    checks.same(THIRD, f"{whole} = allocated to points, every month", column(_DUE + 1), column(at["allocated"]), tolerance=1e-4)
+    checks.same(f"{THIRD}: due", "Points x amount a point = due, but for half a minor unit, every month", column(_DUE - 1),
+                column(_DUE), tolerance=0.5 / statement.unit * len(f.months) + 1e-4)  # fmt: skip
     if rolled is not None:
-        ours, theirs = sheet.area((_FIRST, at["deferred"]), (last, at["deferred"])), rolled.area((_FIRST, 7), (last, 7))
-        gap = sum(abs(sheet.number((r, at["deferred"])) - rolled.number((r, 7))) for r in range(_FIRST, last + 1))
-        checks.equal(
-            f"{THIRD}: deferred", f"Deferred as principal = closing of the roll-forward, {says}",
-            f"=SUMPRODUCT(ABS({ours}-{theirs}))", gap, "", 0.0, tolerance=1e-4,
-        )  # fmt: skip
+        checks.same(f"{THIRD}: deferred", "Deferred as principal = closing of the roll-forward, every month",
+                    column(at["deferred"]), column(7, rolled), tolerance=1e-4)  # fmt: skip
     return sheet
-
-
-def _equal(sheet: Sheet, last: int, columns: tuple[int, int], checks: Checks, name: str, says: str, tolerance: float) -> None:
-    """Two columns are the same in every month."""
-    ours, theirs = (sheet.area((_FIRST, col), (last, col)) for col in columns)
-    gap = sum(abs(sheet.number((r, columns[0])) - sheet.number((r, columns[1]))) for r in range(_FIRST, last + 1))
-    checks.equal(name, says, f"=SUMPRODUCT(ABS({ours}-{theirs}))", gap, "", 0.0, tolerance=tolerance)

@@ -171,6 +171,18 @@ def test_a_closed_programme_defers_nothing_more(state):
     assert set(found.liability.differences(found.forecast).values()) == {0}
 
 
+def test_the_incremental_cost_of_a_live_programme_opens_with_its_points(state):
+    """By month, from a snapshot too: what is accrued are the points still expected to be redeemed, at their cost."""
+    s = statement_of(forecast(SHOP, snapshot=state, months=6, replications=4, seed=8, beyond=8), SHOP)
+    total, books = s.cost.total(), s.liability
+    assert total["opening"][0] > 0 and (total["accrued"] > 0).all() and (total["used"][1:] > 0).all()
+    for k, (roll, expected) in enumerate(zip(books.rolls, books.expected, strict=True)):
+        to_come = (expected - roll.points.redeemed_so_far()).sum(axis=(0, 2))
+        np.testing.assert_allclose(s.accrued[k], to_come * 1.0)  # a cent a point
+    np.testing.assert_array_equal(total["closing"], s.accrued[s.replication])
+    assert total["used"].sum() == s.roll.points.redeemed.sum()
+
+
 def test_points_clawed_back_while_pending_take_their_deferral_along():
     """Where all points are expected to be redeemed, each carries its part of the allocation, pending or not, until it goes."""
     market = SHOP.market.model_validate({**SHOP.market.model_dump(), "refunds": {"share": 0.6, "after_days": 7}})

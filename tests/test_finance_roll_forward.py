@@ -279,6 +279,25 @@ def test_the_cost_view_balances_too(seed, months):
     assert np.array_equal(found.closing[:, -1], divide(to_come * Fraction(1, 2), 1).astype(np.int64))
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32))
+def test_a_cost_view_opens_with_the_points_that_are_there(seed):
+    """Half-way through it opens, for what is outstanding, with what the whole one had accrued; from then on they are the same."""
+    points, contracts, expected = random_programme(seed, 6)
+    whole = cost_view(points, "0.3", contracts.probability, expected)
+    left, so_far = points.outstanding()[:, 2], points.redeemed_so_far()[:, 2]
+    old = points.earned < 3
+    held = np.where(old[:, None], left, points.issued)
+    flows = (points.redeemed[:, 3:], points.expired[:, 3:], points.clawed_back[:, 3:])
+    rest = ledger(points.earned - 3, held, *flows)
+    share = np.frompyfunc(lambda come, of: Fraction(int(come), int(of)) if of else Fraction(0), 2, 1)
+    chance = np.where(old[:, None], share(expected[:, 2] - so_far, left), contracts.probability)
+    later = expected[:, 3:] - np.where(old[:, None], so_far, 0)[:, None]
+    found = cost_view(rest, "0.3", chance, later)
+    for name in COST_LINES:
+        assert np.array_equal(getattr(found, name), getattr(whole, name)[:, 3:]), name
+
+
 def test_the_cost_view_of_example_52():
     points = ledger([0], [10_000], [[4_500, 4_000]])
     total = cost_view(points, "0.55", "0.95", [[9_500, 9_700]]).total()

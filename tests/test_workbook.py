@@ -13,6 +13,7 @@ import pytest
 from forecast_helpers import made_up
 
 from reports.workbook import workbook
+from scenarios.finance.cost_view import LINES as COST
 from scenarios.finance.forecast_document import LINES
 from scenarios.finance.roll_forward import LINES as ROLL
 
@@ -103,6 +104,8 @@ def test_every_check_reads_true(made):
         ("Roll-forward by tier", "D8", "Roll-forward balances"),
         ("Points ledger", "D8", "Points ledger ties"),
         ("Forecast", "B8", "Forecast: Tier price"),
+        ("Incremental cost", "C8", "Incremental cost balances"),
+        ("Incremental cost", "I8", "Incremental cost of points"),
     ],
 )
 def test_a_number_that_somebody_changed_turns_its_check_false(made, tmp_path, sheet, cell, check):
@@ -122,8 +125,15 @@ def test_the_roll_forward_of_the_sheet_is_that_of_the_books(statement, made):
     for k, name in enumerate(ROLL):
         sign = ROLL[name] or 1
         assert [round(100 * row[1 + k]) for row in rows] == (sign * total[name]).tolist()
-    assert [row[10] for row in rows] == (statement.cost.total()["closing"] / 100).tolist()
-    np.testing.assert_allclose([row[11:14] for row in rows], statement.closing_spread()[:, :3])
+    np.testing.assert_allclose([row[10:13] for row in rows], statement.closing_spread()[:, :3])
+
+
+def test_the_incremental_cost_view_is_on_its_sheet_by_month(statement, made):
+    rows = list(opened(made)["Incremental cost"].iter_rows(min_row=5, max_row=18, values_only=True))
+    total = statement.cost.total()
+    for k, name in enumerate(COST):
+        assert [round(100 * row[1 + k]) for row in rows] == ((COST[name] or 1) * total[name]).tolist()
+    assert [row[8] for row in rows] == statement.cost.to_come.tolist() and {row[9] for row in rows} == {0.008}
 
 
 def test_chain_ladder_of_the_sheet_is_that_of_the_library(statement, made):

@@ -42,6 +42,8 @@ class Liability:
     """the books of each replication; cohorts as in `rates`, by tier of earning"""
     expected: list[Ints]
     """points expected ever to be redeemed as each of them sees it at month ends, (cohorts, months, tiers)"""
+    chance: Exact
+    """(cohorts, tiers) of redemption, as expected at inception"""
     middle: int
     """the replication whose last closing balance is the median one, for tables that need whole books"""
     notes: list[str]
@@ -123,6 +125,7 @@ def liability(
         rates=_rate_table(forecast.cohorts, everything, rates, kept),
         rolls=rolls,
         expected=expectations,
+        chance=chance,
         middle=int(np.argsort(closing, kind="stable")[len(closing) // 2]),
         notes=_notes(forecast, opening),
     )
