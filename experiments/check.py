@@ -145,6 +145,7 @@ def _compare(
         segment=live.segment,
         week=live.week,
         unit=live.unit or prediction.rows[row].unit,
+        scale=live.scale,
         observed=live.effect,
         observed_se=live.se,
         predicted=found.predicted,

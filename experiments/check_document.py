@@ -10,7 +10,7 @@ from experiments.documents import Document, Fact, Record
 
 
 class Comparison(Record):
-    """One live effect beside its prediction. Effects are in the metric's unit."""
+    """One live effect beside its prediction. Effects are in the metric's unit, or relative to the control."""
 
     metric: str
     arm: str
@@ -18,6 +18,7 @@ class Comparison(Record):
     segment: str | None
     week: int | None
     unit: str
+    scale: Literal["absolute", "relative"] = "absolute"
     observed: float
     observed_se: float
     predicted: float

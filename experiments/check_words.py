@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from experiments.check_document import Comparison, JointComparison
 from experiments.discrepancy import Discrepancy, MembersNeeded
 from experiments.documents import Estimate, Prediction, Readout
+from experiments.effect_words import effect_text, p_text, size_text
 from experiments.joint import Joint
 from experiments.parity import Matched, label
 
@@ -19,8 +19,9 @@ def comparison_sentence(
 ) -> str:
     """One row: what was predicted, what was seen, and what follows."""
     unit = f" {live.unit}" if live.unit else ""
-    low, high = (_figures(end, "+") for end in found.interval)
-    predicted, observed = _figures(found.predicted, "+"), _figures(found.observed, "+")
+    low, high, predicted, observed = (
+        effect_text(value, live.scale) for value in (*found.interval, found.predicted, found.observed)
+    )
     seen = (
         f"{label(live)}: predicted {predicted}{unit}, so that a live result between {low} and {high} was to be "
         f"expected; observed {observed}."
@@ -28,7 +29,7 @@ def comparison_sentence(
     if margin is None:
         word = "differs from" if found.p_difference < found.alpha else "cannot be told from"
         return f"{seen} The result {word} the prediction ({p_text(found.p_difference)}); without a margin this is no verdict."
-    off, allowed = f"{_figures(abs(found.difference))}{unit}", f"the margin of {_figures(margin)}{unit}"
+    off, allowed = f"{size_text(abs(found.difference), live.scale)}{unit}", f"the margin of {size_text(margin, live.scale)}{unit}"
     match found.verdict:
         case "confirmed":
             says = f"Confirmed: the simulation is off by less than {allowed}."
@@ -39,8 +40,8 @@ def comparison_sentence(
         case _:
             says = (
                 f"Inconclusive: the simulation may be right, and may be off by more than {allowed}. The "
-                f"smallest margin that would pass is {_figures(found.smallest_margin)}{unit}. "
-                + _members(found, margin, members, needed)
+                f"smallest margin that would pass is {size_text(found.smallest_margin, live.scale)}{unit}. "
+                + _members(live, found, members, needed)
             )
     return f"{seen} {says}"
 
@@ -131,18 +132,7 @@ def plain_direction(found: Discrepancy) -> str:
     return "overstated" if abs(found.predicted) > abs(found.observed) else "understated"
 
 
-def p_text(p: float) -> str:
-    """A p-value for a reader: never more precise than it deserves."""
-    return "p < .001" if p < 0.001 else f"p = {p:.2g}"
-
-
-def _figures(value: float, sign: str = "") -> str:
-    """Three significant figures, never with an exponent."""
-    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
-    return f"{value:{sign}.{max(0, digits)}f}"
-
-
-def _members(found: Discrepancy, margin: float, members: int, needed: MembersNeeded | None) -> str:
+def _members(live: Estimate, found: Discrepancy, members: int, needed: MembersNeeded | None) -> str:
     if needed is None:
         return ""
     if needed.to_confirm is not None:
@@ -157,7 +147,7 @@ def _members(found: Discrepancy, margin: float, members: int, needed: MembersNee
         )
     return (
         "If the difference stays as it is, no number of members would settle it: the simulation's own uncertainty "
-        f"({_figures(found.spread.parameters)}) is too large for this margin."
+        f"({size_text(found.spread.parameters, live.scale)}) is too large for this margin."
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from experiments.documents import Decision, Estimate, Gate
+from experiments.effect_words import effect_text
 from experiments.looks import Look
 from experiments.multiplicity import adjusted
 from experiments.plan_file import Metric, Plan, Rule
@@ -153,10 +154,8 @@ def _fits(rule: Rule, primary: str, guardrails: list[str]) -> bool:
 def _found(metric: Metric, row: Estimate) -> str:
     unit = f" {metric.unit}" if metric.unit and row.scale == "absolute" else ""
     reach = (
-        "" if row.low is None or row.high is None else f" ({_shown(row, row.low)} to {_shown(row, row.high)})"
+        ""
+        if row.low is None or row.high is None
+        else f" ({effect_text(row.low, row.scale)} to {effect_text(row.high, row.scale)})"
     )
-    return f"{metric.name}, {row.arm} against {row.control}: {_shown(row, row.effect)}{unit}{reach}"
-
-
-def _shown(row: Estimate, value: float) -> str:
-    return f"{100 * value:+.3g} %" if row.scale == "relative" else f"{value:+.4g}"
+    return f"{metric.name}, {row.arm} against {row.control}: {effect_text(row.effect, row.scale)}{unit}{reach}"

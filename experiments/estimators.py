@@ -17,6 +17,7 @@ from scipy import stats
 
 from experiments.arm_means import ArmMeans
 from experiments.fieller import fieller, mover
+from scenarios.numerals import significant
 
 Floats = NDArray[np.float64]
 
@@ -105,7 +106,7 @@ def levels(means: ArmMeans, target: Target) -> Levels:
         below = means.mean[a, x]
         if abs(below) <= REFUSED_WITHIN * math.sqrt(variance[a, x, x]):
             raise Undefined(
-                f"the mean of the denominator {target.denominator} is {below:.4g} in arm {means.arms[a]!r}, "
+                f"the mean of the denominator {target.denominator} is {significant(below, 4)} in arm {means.arms[a]!r}, "
                 f"within {REFUSED_WITHIN:g} standard errors of 0"
             )
         value[a] = means.mean[a, y] / below

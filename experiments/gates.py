@@ -12,6 +12,7 @@ from scipy import stats
 from experiments.aggregates import Aggregate
 from experiments.arm_means import ArmMeans
 from experiments.documents import Gate
+from experiments.effect_words import effect_text, p_text
 from experiments.estimators import Effect
 from experiments.looks import Look
 from experiments.plan_file import Plan
@@ -159,7 +160,7 @@ def outlier_gate(
         and ((one.p < alpha) != (other.p < alpha) or (one.p < alpha and one.effect * other.effect < 0))
     ]
     one, other = (fragile or list(zip(before, after, strict=True)))[0]
-    shown = f"{one.effect:.4g} (p {one.p:.3g}) with and {other.effect:.4g} (p {other.p:.3g}) without"
+    shown = f"{effect_text(one.effect)} ({p_text(one.p)}) with and {effect_text(other.effect)} ({p_text(other.p)}) without"
     return Gate(
         name="outliers",
         passed=not fragile,
@@ -244,5 +245,5 @@ def _ratio_gate(counts: Mapping[str, float], shares: Mapping[str, float], unit: 
         sentence=f"{unit.capitalize()} by arm{where} ({found}) "
         + ("fit" if passed else "do not fit")
         + f" the planned {planned}"
-        + ("." if passed else f" (p = {p:.2g}): members were lost or added on one side, no effect can be trusted."),
+        + ("." if passed else f" ({p_text(p)}): members were lost or added on one side, no effect can be trusted."),
     )

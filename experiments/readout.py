@@ -18,6 +18,7 @@ from experiments.arm_means import ArmMeans, Variance, arm_means
 from experiments.cutting import with_quantiles
 from experiments.decisions import decide
 from experiments.documents import Estimate, Fact, Gate, Readout
+from experiments.effect_words import effect_text, p_text
 from experiments.estimands import estimand
 from experiments.estimators import Effect, Target, Undefined, covariance, effect, levels
 from experiments.events import EventSource
@@ -27,6 +28,7 @@ from experiments.looks import Look, look_of
 from experiments.plan_file import Metric, Plan
 from experiments.scan import Scan, label_columns, scan
 from experiments.segments import shrink, trend
+from scenarios.numerals import significant
 from scenarios.sources import open_source, require
 from sim.errors import InputError
 
@@ -165,7 +167,7 @@ class _Analysis:
                 changed: dict[str, object] = {"scale": "absolute"}
                 self.estimands[metric.name] = self.estimands[metric.name].model_copy(update=changed)
                 sentence = (
-                    f"{metric.name}: the level of the control, {found[0].base:.4g}, is within 3 standard "
+                    f"{metric.name}: the level of the control, {significant(found[0].base, 4)}, is within 3 standard "
                     "errors of 0; a relative effect would mean nothing, the absolute one is shown."
                 )
                 self.gates.append(Gate(name="relative effect", passed=False, sentence=sentence))
@@ -244,8 +246,7 @@ class _Analysis:
         slope, se = trend(np.array([one.effect for one in effects]), joint)
         p = float(2 * special.ndtr(-abs(slope) / se)) if se > 0 else 1.0
         steady = p >= self.plan.alpha
-        shown = "p < .0001" if p < 0.0001 else f"p = {p:.2g}"
-        sentence = f"{self.plan.primary.name}, {arm}: the effect changes by {slope:+.3g} a week ({shown})"
+        sentence = f"{self.plan.primary.name}, {arm}: the effect changes by {effect_text(slope)} a week ({p_text(p)})"
         sentence += "." if steady else "; the average of the window is no forecast of what stays."
         self.gates.append(
             Gate(
@@ -302,7 +303,7 @@ class _Analysis:
                 sentence = f"{metric.name}, {arm}: effects by {column} " + (
                     "differ no more than chance makes them" if alike else "differ beyond chance"
                 )
-                sentence += f" (p = {shrunk.p:.2g})."
+                sentence += f" ({p_text(shrunk.p)})."
                 self.gates.append(
                     Gate(
                         name="segments alike",

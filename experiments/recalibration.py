@@ -27,6 +27,7 @@ from experiments.reweighting import (
     weighted_quantile,
 )
 from scenarios.digest import digest_of
+from scenarios.numerals import number, signed, significant
 from sim.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -87,6 +88,7 @@ def recalibrate(
                 metric=row.metric,
                 arm=row.arm,
                 unit=row.unit,
+                scale=row.scale,
                 observed=row.effect,
                 observed_se=row.se,
                 before=_belief(effects[:, k]),
@@ -242,8 +244,8 @@ def _refusal(found: Weights, blamed: Culprit | None, parameters: ParameterDraws,
     else:
         name = parameters.names[blamed.parameter]
         move = (
-            f"{name} would have to move by {blamed.standard_deviations:+.1f} of its prior standard "
-            f"deviations, to {blamed.value:.4g}"
+            f"{name} would have to move by {signed(number(blamed.standard_deviations))} of its prior standard "
+            f"deviations, to {significant(blamed.value, 4)}"
         )
         if not blamed.suffices:
             move += ", and that alone would not explain it"

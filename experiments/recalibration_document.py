@@ -41,6 +41,7 @@ class EffectMove(Record):
     metric: str
     arm: str
     unit: str
+    scale: Literal["absolute", "relative"] = "absolute"
     observed: float
     observed_se: float
     before: Belief

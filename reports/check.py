@@ -6,10 +6,10 @@ from itertools import groupby
 from typing import Any
 
 from experiments.check_document import Check, Comparison
-from experiments.check_words import p_text
+from experiments.effect_words import effect_text, p_value, size_text
 from reports.check_figures import fan, forest, power_curve
 from reports.page import render
-from scenarios.numerals import significant
+from scenarios.numerals import NONE, number, percent, signed
 
 
 def check_report(found: Check) -> str:
@@ -56,14 +56,14 @@ def _line(row: Comparison) -> dict[str, Any]:
         "metric": row.metric,
         "who": row.arm if row.segment is None else f"{row.arm}, {row.segment}",
         "unit": row.unit,
-        "predicted": _signed(row.predicted),
-        "low": _signed(row.interval[0]),
-        "high": _signed(row.interval[1]),
-        "observed": _signed(row.observed),
-        "se": significant(row.observed_se, 2),
+        "predicted": effect_text(row.predicted, row.scale),
+        "low": effect_text(row.interval[0], row.scale),
+        "high": effect_text(row.interval[1], row.scale),
+        "observed": effect_text(row.observed, row.scale),
+        "se": size_text(row.observed_se, row.scale, 2),
         "verdict": row.verdict or "no verdict",
         "direction": row.direction,
-        "margin": significant(row.margin) if row.margin else "–",
+        "margin": size_text(row.margin, row.scale) if row.margin else NONE,
     }
 
 
@@ -71,10 +71,10 @@ def _sharpness(row: Comparison) -> dict[str, str]:
     return {
         "metric": row.metric,
         "who": row.arm,
-        "bias": significant(row.detectable_bias, 2),
-        "margin": significant(row.margin) if row.margin else "–",
-        "smallest": significant(row.smallest_margin, 2),
-        "share": f"{100 * (row.parameters_sd / row.difference_se) ** 2:.0f}\u00a0%",
+        "bias": size_text(row.detectable_bias, row.scale, 2),
+        "margin": size_text(row.margin, row.scale) if row.margin else NONE,
+        "smallest": size_text(row.smallest_margin, row.scale, 2),
+        "share": percent((row.parameters_sd / row.difference_se) ** 2, 0),
     }
 
 
@@ -82,21 +82,12 @@ def _scores(row: Comparison) -> dict[str, str]:
     return {
         "metric": row.metric,
         "who": row.arm,
-        "pit": f"{row.pit:.2f}",
-        "p": p_text(row.monte_carlo_p).removeprefix("p ").removeprefix("= "),
-        "crps": significant(row.crps, 2),
-        "no_effect": _percent(row.skill_no_effect),
-        "history": "–" if row.skill_history is None else _percent(row.skill_history),
+        "pit": number(row.pit, 2),
+        "p": p_value(row.monte_carlo_p),
+        "crps": size_text(row.crps, row.scale, 2),
+        "no_effect": signed(percent(row.skill_no_effect, 0)),
+        "history": NONE if row.skill_history is None else signed(percent(row.skill_history, 0)),
     }
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:+.0f}\u00a0%".replace("-", "\u2212")
-
-
-def _signed(value: float) -> str:
-    text = significant(value)
-    return text if value <= 0 else f"+{text}"
 
 
 def _by_metric(rows: list[Comparison]) -> list[tuple[str, list[Comparison]]]:

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from experiments.check_document import Comparison
 from experiments.discrepancy import Spread, power_of_check
+from experiments.effect_words import effect_text, size_text
 from reports.page import COLOURS, figure, figure_svg
-from scenarios.numerals import significant
 
 PREDICTED, OBSERVED, NEUTRAL = COLOURS[0], COLOURS[1], "#555555"
 
@@ -51,7 +51,7 @@ def forest(rows: Sequence[Comparison], alpha: float) -> Markup:
     ax.plot([], [], "o", color=OBSERVED, label="observed, 95 %")
     _legend(ax, 2)
     said = "; ".join(
-        f"{_name(row)}: predicted {significant(row.predicted)}, observed {significant(row.observed)}"
+        f"{_name(row)}: predicted {effect_text(row.predicted, row.scale)}, observed {effect_text(row.observed, row.scale)}"
         for row in rows
     )
     return figure_svg(fig, f"Forest plot of the effect on {rows[0].metric}. {said}.")
@@ -110,7 +110,7 @@ def power_curve(rows: Sequence[Comparison], alpha: float) -> Markup:
     ax.set_ylabel("probability of finding it")
     _legend(ax, 2)
     said = "; ".join(
-        f"{row.metric} of {row.arm}: a bias of {significant(row.detectable_bias)} is found in 4 of 5"
+        f"{row.metric} of {row.arm}: a bias of {size_text(row.detectable_bias, row.scale)} is found in 4 of 5"
         for row in shown
     )
     return figure_svg(fig, f"Power of the check. {said}.")

@@ -10,9 +10,10 @@ from scipy import stats
 
 from experiments.check import planned_margins
 from experiments.documents import Estimate, Prediction
+from experiments.effect_words import effect_text, size_text
 from experiments.track_record import primary_metric
 from reports.page import COLOURS, figure, figure_svg, render
-from scenarios.numerals import percent, significant
+from scenarios.numerals import NONE, percent
 
 
 def prediction_files(found: Prediction) -> dict[str, str]:
@@ -136,7 +137,7 @@ def effect_figure(rows: list[Estimate], draws: list[np.ndarray]) -> Markup:
     ax.set_xlabel(f"effect on {rows[0].metric}" + (f", {rows[0].unit}" if rows[0].unit else ""))
     ax.set_ylabel("simulated experiments")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=3, borderaxespad=0, frameon=False)
-    said = "; ".join(f"{row.arm}: mean {significant(row.effect)}" for row in rows)
+    said = "; ".join(f"{row.arm}: mean {effect_text(row.effect, row.scale)}" for row in rows)
     return figure_svg(fig, f"Simulated read-outs of the effect on {rows[0].metric}. {said}.")
 
 
@@ -165,10 +166,10 @@ def _corrected(found: Prediction, row: Estimate) -> str | None:
     if any(fact is None for fact in facts):
         return None
     mean, scale, df, count = (float(fact or 0.0) for fact in facts)
-    low, high = stats.t.interval(0.95, df, mean, scale)
+    middle, low, high = (effect_text(float(x), row.scale) for x in (mean, *stats.t.interval(0.95, df, mean, scale)))
     return (
-        f"{row.metric}, {row.arm}: {significant(mean)}, and nineteen read-outs in twenty between "
-        f"{significant(float(low))} and {significant(float(high))}, going by {count:.0f} earlier experiments."
+        f"{row.metric}, {row.arm}: {middle}, and nineteen read-outs in twenty between {low} and {high}, "
+        f"going by {count:.0f} earlier experiments."
     )
 
 
@@ -186,12 +187,12 @@ def _line(found: Prediction, place: int, x: np.ndarray) -> dict[str, Any]:
         "metric": row.metric,
         "unit": row.unit,
         "who": row.arm if row.segment is None else f"{row.arm}, {row.segment}",
-        "mean": significant(float(x.mean())),
-        "low": significant(float(low)),
-        "high": significant(float(high)),
+        "mean": effect_text(float(x.mean()), row.scale),
+        "low": effect_text(float(low), row.scale),
+        "high": effect_text(float(high), row.scale),
         "above": float((x > 0).mean()),
         "parameters": share,
         "guardrail": f"guardrail.{row.metric}" in found.provenance,
         "power": power if isinstance(power, float) else None,
-        "margin": "–" if margin is None else significant(margin),
+        "margin": NONE if margin is None else size_text(margin, row.scale),
     }

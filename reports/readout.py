@@ -9,9 +9,10 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from experiments.documents import Decision, Estimate, Fact, Readout
+from experiments.effect_words import effect_text, p_value
 from reports.page import COLOURS, figure, figure_svg, render
 from reports.together import together
-from scenarios.numerals import integer, percent, significant
+from scenarios.numerals import NONE, integer, percent, significant
 
 EFFECT, QUIET = COLOURS[0], "#999999"
 
@@ -35,7 +36,7 @@ def readout_page(found: Readout) -> str:
         decisions=[one.sentence for one in found.decisions if one.metric is None] if not found.blocked else _withheld(found),
         blocked=found.blocked,
         warnings=[gate for gate in found.gates if not gate.passed and not gate.blocks],
-        gates=found.gates,
+        gates=[(gate, NONE if gate.p is None else p_value(gate.p)) for gate in found.gates],
         together=_together(overall, found),
         counts=", ".join(f"{arm} {integer(n)}" for arm, n in counts.items()),
         lines=[_line(row, found.decisions) for row in overall],
@@ -72,15 +73,15 @@ def _line(row: Estimate, decisions: list[Decision]) -> dict[str, Any]:
         "segment": row.segment or "",
         "unit": "relative" if row.scale == "relative" else row.unit,
         "base": significant(row.base, 4) if row.base is not None else "–",
-        "effect": _shown(row, row.effect),
+        "effect": effect_text(row.effect, row.scale),
         "interval": _between(row, row.low, row.high),
-        "relative": percent(row.relative, 1) if row.relative is not None else "refused: base near 0",
-        "relative_interval": f"{percent(row.relative_low)} to {percent(row.relative_high)}"
+        "relative": effect_text(row.relative, "relative") if row.relative is not None else "refused: base near 0",
+        "relative_interval": f"{effect_text(row.relative_low, 'relative')} to {effect_text(row.relative_high, 'relative')}"
         if relative and row.relative_low is not None and row.relative_high is not None
         else "–",
-        "p": _p(row.p),
+        "p": NONE if row.p is None else p_value(row.p),
         "n": " / ".join(integer(row.n[arm]) for arm in (row.arm, row.control)),
-        "shrunk": _shown(row, row.shrunk) if row.shrunk is not None else "–",
+        "shrunk": effect_text(row.shrunk, row.scale) if row.shrunk is not None else "–",
         "verdict": verdict.verdict if verdict else "",
         "sentence": verdict.sentence if verdict else "",
         "rule": verdict.rule if verdict else "",
@@ -109,7 +110,7 @@ def _forest(rows: list[Estimate], by_segment: bool = False, margin: Fact = None)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(f"{rows[0].metric}: effect against {rows[0].control}{_unit(rows[0])}")
-    words = "; ".join(f"{name} {significant(row.effect)}" for name, row in zip(names, rows, strict=True))
+    words = "; ".join(f"{name} {effect_text(row.effect, row.scale)}" for name, row in zip(names, rows, strict=True))
     return figure_svg(fig, f"Effects on {rows[0].metric} with intervals: {words}.")
 
 
@@ -128,8 +129,8 @@ def _fan(rows: list[Estimate]) -> dict[str, Any]:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     first, last = rows[0], rows[-1]
     alt = (
-        f"Effect on {first.metric} of {first.arm} by week, from {significant(first.effect)} in week "
-        f"{first.week} to {significant(last.effect)} in week {last.week}."
+        f"Effect on {first.metric} of {first.arm} by week, from {effect_text(first.effect, first.scale)} in week "
+        f"{first.week} to {effect_text(last.effect, last.scale)} in week {last.week}."
     )
     return {"name": f"{first.metric}, {first.arm}", "svg": figure_svg(fig, alt)}
 
@@ -151,24 +152,12 @@ def _by_variable(rows: list[Estimate]) -> list[tuple[str, list[Estimate]]]:
     return list(out.items())
 
 
-def _shown(row: Estimate, value: float) -> str:
-    if row.scale == "relative":
-        return percent(value, 2)
-    return ("+" if value > 0 else "") + significant(value)
-
-
 def _between(row: Estimate, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return "unbounded"
-    return f"{_shown(row, low)} to {_shown(row, high)}"
+    return f"{effect_text(low, row.scale)} to {effect_text(high, row.scale)}"
 
 
 def _unit(row: Estimate) -> str:
     unit = "relative" if row.scale == "relative" else row.unit
     return f" ({unit})" if unit else ""
-
-
-def _p(p: float | None) -> str:
-    if p is None:
-        return "–"
-    return "< 0.0001" if p < 0.0001 else significant(p, 2)

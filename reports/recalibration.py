@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
+from experiments.effect_words import effect_text
 from experiments.posterior_scenario import scenario_text
 from experiments.recalibration_document import EffectMove, ParameterMove, Recalibration
 from reports.page import COLOURS, figure, figure_svg, render
 from reports.together import together
-from scenarios.numerals import significant
+from scenarios.numerals import number, signed, significant
 
 BEFORE, AFTER, OBSERVED = "#888888", COLOURS[0], COLOURS[1]
 SHOWN = 25
@@ -38,10 +39,10 @@ def recalibration_report(found: Recalibration) -> str:
         options=[
             {
                 "arm": option.arm,
-                "before": significant(option.before.mean),
-                "after": significant(option.after.mean),
-                "low": significant(option.after.low),
-                "high": significant(option.after.high),
+                "before": effect_text(option.before.mean),
+                "after": effect_text(option.after.mean),
+                "low": effect_text(option.after.low),
+                "high": effect_text(option.after.high),
                 "best_before": option.best_before,
                 "best_after": option.best_after,
                 "chosen": option.arm == found.decision.choice_after,
@@ -82,7 +83,7 @@ def parameter_figure(moves: Sequence[ParameterMove]) -> Markup:
     ax.plot([], [], "o-", color=BEFORE, label="before")
     ax.plot([], [], "o-", color=AFTER, label="after")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=2, borderaxespad=0, frameon=False)
-    said = "; ".join(f"{short(move.name)} {move.shift:+.1f} standard deviations" for move in moves)
+    said = "; ".join(f"{short(move.name)} {signed(number(move.shift))} standard deviations" for move in moves)
     return figure_svg(fig, f"Parameters before and after the experiment: {said}.")
 
 
@@ -112,8 +113,8 @@ def effect_figure(moves: Sequence[EffectMove]) -> Markup:
         ax.plot([], [], "o-", color=colour, label=name)
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=3, borderaxespad=0, frameon=False)
     said = "; ".join(
-        f"{move.arm}: before {significant(move.before.mean)}, after {significant(move.after.mean)}, observed "
-        f"{significant(move.observed)}"
+        f"{move.arm}: before {effect_text(move.before.mean, move.scale)}, after {effect_text(move.after.mean, move.scale)}, "
+        f"observed {effect_text(move.observed, move.scale)}"
         for move in moves
     )
     return figure_svg(fig, f"Effect on {moves[0].metric} that the simulation implies: {said}.")
@@ -136,6 +137,6 @@ def _line(move: ParameterMove) -> dict[str, str]:
         "name": short(move.name),
         "before": f"{significant(move.before.mean)} ± {significant(move.before.sd, 2)}",
         "after": f"{significant(move.after.mean)} ± {significant(move.after.sd, 2)}",
-        "shift": f"{move.shift:+.1f}".replace("-", "\u2212"),
+        "shift": signed(number(move.shift)),
         "error": significant(move.monte_carlo_error, 2),
     }

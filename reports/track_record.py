@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from experiments.effect_words import effect_text, size_text
 from experiments.record_assessment import Assessment, Coverage, Histogram, MetricRecord, assess
 from experiments.track_record import TrackRecord, columns, once_an_experiment
 from reports.page import COLOURS, figure, figure_svg, render
-from scenarios.numerals import significant
+from scenarios.numerals import percent, signed, significant
 
 FEWEST = 3
 """experiments below which shares and ranks are not drawn: the table says as much"""
@@ -35,8 +36,8 @@ def track_record_report(record: TrackRecord) -> str:
                 "metric": entry.metric,
                 "arm": entry.arm,
                 "frozen": entry.frozen_at.date().isoformat(),
-                "predicted": f"{significant(entry.predicted)} ± {significant(entry.predictive_sd, 2)}",
-                "observed": f"{significant(entry.observed)} ± {significant(entry.observed_se, 2)}",
+                "predicted": f"{effect_text(entry.predicted, entry.scale)} ± {size_text(entry.predictive_sd, entry.scale, 2)}",
+                "observed": f"{effect_text(entry.observed, entry.scale)} ± {size_text(entry.observed_se, entry.scale, 2)}",
                 "verdict": "late, no forecast" if entry.made_after_start else entry.verdict or "no verdict",
                 "counts": found.first_arms.get(entry.experiment, entry.arm) == entry.arm and not entry.made_after_start,
             }
@@ -121,7 +122,7 @@ def calibration_figure(record: TrackRecord, metric: MetricRecord) -> Markup:
         reach = (metric.line.interval()[0, 1] - a) / metric.line.standard_errors[0] * error
         ax.plot(x, mean, color=COLOURS[1], label="fitted")
         ax.fill_between(x, mean - reach, mean + reach, color=COLOURS[1], alpha=0.18, linewidth=0)
-        said = f"fitted line: observed = {significant(float(a))} + {significant(float(b))} x predicted"
+        said = f"fitted line: observed = {size_text(float(a), metric.scale)} + {significant(float(b))} x predicted"
     ax.axhline(0, color="#bbbbbb", linewidth=0.6)
     unit = f", {metric.unit}" if metric.unit else ""
     ax.set_xlabel(f"predicted effect{unit}")
@@ -137,8 +138,8 @@ def _line(metric: MetricRecord) -> dict[str, Any]:
         "metric": metric.metric,
         "experiments": metric.experiments,
         "coverage": [(f"{p.level:.0%}", f"{p.hits} of {p.experiments}") for p in metric.coverage],
-        "no_effect": _percent(metric.skill_no_effect),
-        "history": None if metric.skill_history is None else _percent(metric.skill_history),
+        "no_effect": signed(percent(metric.skill_no_effect, 0)),
+        "history": None if metric.skill_history is None else signed(percent(metric.skill_history, 0)),
         "words": None,
         "corrected": None,
     }
@@ -153,7 +154,7 @@ def _line(metric: MetricRecord) -> dict[str, Any]:
         )
     if metric.corrected is not None:
         gain = metric.corrected.gain
-        better = f"{100 * abs(gain):.0f}\u00a0% {'closer' if gain >= 0 else 'further off'}"
+        better = f"{percent(abs(gain), 0)} {'closer' if gain >= 0 else 'further off'}"
         line["corrected"] = (
             f"Corrected by the experiments known before them, {metric.corrected.experiments} later forecasts "
             f"were {better} than as they stood."
@@ -186,7 +187,7 @@ def _answer(found: Assessment) -> str:
     )
     if found.skill is not None:
         word = "closer than" if found.skill >= 0 else "further off than"
-        text += f" Forecasts were {100 * abs(found.skill):.0f} % {word} the forecast of no effect."
+        text += f" Forecasts were {percent(abs(found.skill), 0)} {word} the forecast of no effect."
     narrow = [part for part in found.coverage if part.high < part.level]
     wide = [part for part in found.coverage if part.low > part.level]
     if narrow:
@@ -209,7 +210,3 @@ def _lean(ranks: Histogram) -> str:
     if high and not low:
         return " Results come out higher than predicted more often than chance allows."
     return " Results do not spread over their forecasts as they would for an honest forecaster."
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:+.0f}\u00a0%".replace("-", "\u2212")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import stats
 from experiments.commands import read_command
 from experiments.decisions import noninferiority, tost
 from experiments.documents import Readout, load_document
+from experiments.effect_words import effect_text, p_text, p_value, size_text
 from experiments.gates import sample_ratio
 from experiments.looks import Look
 from experiments.plan_file import Plan
@@ -120,6 +122,35 @@ def test_hillstrom(tmp_path):
     (tmp_path / "r.json").write_text(files["readout.json"])
     assert load_document(tmp_path / "r.json", Readout) == found
     assert files["readout.html"].count("<svg") >= 4
+
+
+@pytest.mark.parametrize("metric", [{}, {"scale": "relative"}])
+def test_an_effect_reads_the_same_in_its_sentence_and_in_the_table_and_with_a_minus_sign(metric):
+    found = read(live(5000, effect=-1.5), plan(metric, segments=["tier"]))
+    (row,) = [row for row in found.rows if row.overall]
+    texts = [effect_text(value, row.scale) for value in (row.effect, row.low, row.high)]
+    assert all(text.startswith("\u2212") for text in texts)
+    assert f"trial against control: {texts[0]} ({texts[1]} to {texts[2]}): worse." in found.decisions[0].sentence
+    page = readout_page(found)
+    assert f'{texts[0]}<br><span class="note">{texts[1]} to {texts[2]}</span>' in page
+    said = [one.sentence for one in (*found.decisions, *found.gates)]
+    assert not [sentence for sentence in said if re.search(r"(?<![\w-])-\d", sentence)]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (effect_text(1.2345), "+1.23"),
+        (effect_text(-0.034567, "relative"), "\u22123.46\u00a0%"),
+        (effect_text(0.0), "0"),
+        (size_text(1234.5), "1,234"),
+        (p_text(0.0123), "p = 0.012"),
+        (p_text(1.8e-6), "p < 0.001"),
+        (p_value(0.5), "0.50"),
+    ],
+)
+def test_effects_and_p_values_are_printed_in_one_way(text, shown):
+    assert text == shown
 
 
 def test_a_lost_tenth_of_an_arm_blocks_the_verdict():

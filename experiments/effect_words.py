@@ -1,0 +1,25 @@
+"""Effects and p-values as printed, in sentences, tables and drawings alike."""
+
+from __future__ import annotations
+
+from scenarios.numerals import percent, signed, significant
+
+
+def effect_text(value: float, scale: str = "absolute") -> str:
+    """An effect with its sign: +1.23; a relative one +1.23 %."""
+    return signed(size_text(value, scale))
+
+
+def size_text(value: float, scale: str = "absolute", digits: int = 3) -> str:
+    """A margin, a distance, a standard error: the same without a plus; digits: significant ones of an absolute one."""
+    return percent(value, 2) if scale == "relative" else significant(value, digits)
+
+
+def p_text(p: float) -> str:
+    """A p-value for a reader, never more precise than it deserves: p < 0.001, p = 0.012."""
+    return f"p {shown}" if (shown := p_value(p)).startswith("<") else f"p = {shown}"
+
+
+def p_value(p: float) -> str:
+    """The same in a column of its own: < 0.001, 0.012."""
+    return "< 0.001" if p < 0.001 else significant(p, 2)
