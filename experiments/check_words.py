@@ -9,7 +9,7 @@ import numpy as np
 from experiments.check_document import Comparison, JointComparison
 from experiments.discrepancy import Discrepancy, MembersNeeded
 from experiments.documents import Estimate, Prediction, Readout
-from experiments.effect_words import effect_text, p_text, size_text
+from experiments.effect_words import effect_text, p_text, size_text, stated_text
 from experiments.joint import Joint
 from experiments.parity import Matched, label
 
@@ -29,7 +29,8 @@ def comparison_sentence(
     if margin is None:
         word = "differs from" if found.p_difference < found.alpha else "cannot be told from"
         return f"{seen} The result {word} the prediction ({p_text(found.p_difference)}); without a margin this is no verdict."
-    off, allowed = f"{size_text(abs(found.difference), live.scale)}{unit}", f"the margin of {size_text(margin, live.scale)}{unit}"
+    off = f"{size_text(abs(found.difference), live.scale)}{unit}"
+    allowed = f"the margin of {stated_text(margin, live.scale)}{unit}"
     match found.verdict:
         case "confirmed":
             says = f"Confirmed: the simulation is off by less than {allowed}."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from experiments.documents import Decision, Estimate, Gate
-from experiments.effect_words import effect_text
+from experiments.effect_words import effect_text, stated_text
 from experiments.looks import Look
 from experiments.multiplicity import adjusted
 from experiments.plan_file import Metric, Plan, Rule
@@ -65,14 +65,15 @@ def _superiority(plan: Plan, metric: Metric, row: Estimate, p: float, look: Look
     level = look.level()
     found = _found(metric, row)
     if metric.equivalence_margin is not None:
+        within = stated_text(metric.equivalence_margin, row.scale)
         both = tost(row.effect, row.se, row.df, metric.equivalence_margin)
         if both < level:
             return Decision(
                 metric=metric.name,
                 arm=row.arm,
                 verdict="equivalent",
-                rule=f"equivalence within {metric.equivalence_margin:g}, two one-sided tests at {level:.3g}",
-                sentence=f"{found}: within the {metric.equivalence_margin:g} that do not matter.",
+                rule=f"equivalence within {within}, two one-sided tests at {level:.3g}",
+                sentence=f"{found}: within the {within} that do not matter.",
                 p=min(both, 1.0),
             )
     rule = f"superiority, two-sided {plan.alpha:g}"
@@ -96,6 +97,7 @@ def _superiority(plan: Plan, metric: Metric, row: Estimate, p: float, look: Look
 
 def _guardrail(metric: Metric, row: Estimate) -> Decision:
     assert metric.noninferiority_margin is not None
+    margin = stated_text(metric.noninferiority_margin, row.scale)
     verdict = noninferiority(row.low, row.high, metric.noninferiority_margin, metric.better)
     words = {
         "held": "a loss beyond the margin of {} is excluded",
@@ -106,8 +108,8 @@ def _guardrail(metric: Metric, row: Estimate) -> Decision:
         metric=metric.name,
         arm=row.arm,
         verdict=verdict,
-        rule=f"non-inferiority, margin {metric.noninferiority_margin:g}",
-        sentence=f"{_found(metric, row)}: {words[verdict].format(f'{metric.noninferiority_margin:g}')}.",
+        rule=f"non-inferiority, margin {margin}",
+        sentence=f"{_found(metric, row)}: {words[verdict].format(margin)}.",
     )
 
 

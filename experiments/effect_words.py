@@ -11,8 +11,13 @@ def effect_text(value: float, scale: str = "absolute") -> str:
 
 
 def size_text(value: float, scale: str = "absolute", digits: int = 3) -> str:
-    """A margin, a distance, a standard error: the same without a plus; digits: significant ones of an absolute one."""
+    """A distance, a standard error: the same without a plus; digits: significant ones of an absolute one."""
     return percent(value, 2) if scale == "relative" else significant(value, digits)
+
+
+def stated_text(value: float, scale: str = "absolute") -> str:
+    """A margin or a least effect as the plan states it: 10, 0.02; a relative one 2 %."""
+    return f"{100 * value:,.12g}\u00a0%" if scale == "relative" else f"{value:,.12g}"
 
 
 def p_text(p: float) -> str:

@@ -215,7 +215,246 @@ def look_gates(look: Look, until: Until | None) -> list[Gate]:
                 passed=near,
                 blocks=False,
                 statistic=share,
-                sentence=f"{share:.0%} of the planned units are in the data, {look.fraction:.0%} were planned for this look"
+                sentence=f"{percent(share, 0)} of the planned units are in the data, "
+                f"{percent(look.fraction, 0)} were planned for this look"
+                + ("." if near else ": state the information that came in, so that the error is spent as it should be."),
+            )
+        )
+    return gates
+
+
+def _units(aggregate: Aggregate, plan: Plan) -> dict[str, float]:
+    counts: dict[str, float] = {}
+    for key, n in zip(aggregate.keys, aggregate.n.tolist(), strict=True):
+        counts[key[0]] = counts.get(key[0], 0.0) + (1.0 if plan.unit == "cluster" else n)
+    return counts
+
+
+def _ratio_gate(counts: Mapping[str, float], shares: Mapping[str, float], unit: str, segment: str | None, level: float) -> Gate:
+    statistic, p = sample_ratio(counts, shares)
+    passed = p >= level
+    found = ", ".join(f"{arm} {counts.get(arm, 0.0):,.0f}" for arm in shares)
+    planned = " : ".join(f"{share:.3g}" for share in shares.values())
+    where = f" in {segment}" if segment else ""
+    return Gate(
+        name="sample ratio",
+        passed=passed,
+        segment=segment,
+        statistic=statistic,
+        p=p,
+        threshold=level,
+        sentence=f"{unit.capitalize()} by arm{where} ({found}) "
+        + ("fit" if passed else "do not fit")
+        + f" the planned {planned}"
+        + ("." if passed else f" ({p_text(p)}): members were lost or added on one side, no effect can be trusted."),
+    )
+from scenarios.numerals import percent
+
+"""Is the experiment what it seems to be? Checks of the data that come before any verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LEVEL = 0.001
+"""p-value below which a gate fails"""
+
+
+def sample_ratio(counts: Mapping[str, float], shares: Mapping[str, float]) -> tuple[float, float]:
+    """Chi-squared statistic and p-value of counts by arm against planned shares (Fabijan et al. 2019)."""
+    observed = np.array([counts.get(arm, 0.0) for arm in shares], dtype=float)
+    expected = observed.sum() * np.array(list(shares.values())) / sum(shares.values())
+    found = stats.chisquare(observed, expected)
+    return float(found.statistic), float(found.pvalue)
+
+
+def sample_ratio_gates(plan: Plan, scan: Scan) -> list[Gate]:
+    """Sample-ratio mismatch overall and, where members are the unit, within each segment.
+
+    Overall at .001; the segments share another .001 (Bonferroni), so that many segments raise no false alarm.
+    """
+    shares = plan.shares
+    unit = "clusters" if plan.unit == "cluster" else "members"
+    gates = [_ratio_gate(_units(scan.overall, plan), shares, unit, None, LEVEL)]
+    if plan.unit == "cluster":
+        return gates
+    cells = [
+        (f"{column}={value}", aggregate.where(lambda key, v=value: key[-1] == v))  # type: ignore[misc]
+        for column, aggregate in scan.segments.items()
+        for value in sorted({key[-1] for key in aggregate.keys})
+    ]
+    gates += [_ratio_gate(_units(aggregate, plan), shares, unit, name, LEVEL / len(cells)) for name, aggregate in cells]
+    return gates
+
+
+def balance_gate(plan: Plan, means: ArmMeans, covariates: tuple[str, ...]) -> Gate | None:
+    """Do the arms agree on what was measured before? Wald test of all covariates and of what is missing in
+    them."""
+    if not covariates:
+        return None
+    at = [means.column(name) for name in covariates]
+    control = means.arms.index(plan.control)
+    rows = [(a, j) for a in range(len(means.arms)) if a != control for j in at]
+    gradients = np.zeros((len(rows), *means.mean.shape))
+    for i, (a, j) in enumerate(rows):
+        gradients[i, a, j], gradients[i, control, j] = 1.0, -1.0
+    apart = np.array([means.mean[a, j] - means.mean[control, j] for a, j in rows])
+    covariance = means.covariance(gradients)
+    scale = np.sqrt(np.diag(covariance))
+    used = scale > 0
+    if not used.any():
+        return None
+    z = apart[used] / scale[used]
+    correlation = covariance[np.ix_(used, used)] / np.outer(scale[used], scale[used])
+    rank = int(np.linalg.matrix_rank(correlation, tol=1e-8, hermitian=True))
+    statistic = float(z @ np.linalg.pinv(correlation, rcond=1e-8, hermitian=True) @ z)
+    left = float(means.units.sum()) - len(means.arms) - rank + 1
+    p = float(stats.f.sf(statistic / rank * left / (left + rank - 1), rank, max(left, 1.0)))
+    worst = covariates[at.index(np.array(rows)[used][int(np.abs(z).argmax())][1])]
+    named = worst.removeprefix("pre:").removesuffix("?") + (" (missing)" if worst.endswith("?") else "")
+    passed = p >= LEVEL
+    return Gate(
+        name="pre-period balance",
+        passed=passed,
+        statistic=statistic,
+        p=p,
+        threshold=LEVEL,
+        sentence="The arms were alike before the experiment."
+        if passed
+        else f"The arms differed before the experiment, most in {named}: the allocation was not random, or "
+        "the pre-period was touched by the treatment.",
+    )
+
+
+def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
+    """Duplicate members, clusters torn apart, and exposure before assignment."""
+    twice = scan.duplicated == 0
+    across = f", {scan.in_two_arms} of them in more than one arm" if scan.in_two_arms else ""
+    gates = [
+        Gate(
+            name="duplicate units",
+            passed=twice,
+            statistic=float(scan.duplicated),
+            sentence="Every member is listed once."
+            if twice
+            else f"{scan.duplicated:,} members are listed more than once{across}.",
+        )
+    ]
+    if plan.unit == "cluster":
+        arms: dict[str, set[str]] = {}
+        for arm, *_, cluster in scan.overall.keys:
+            arms.setdefault(cluster, set()).add(arm)
+        torn = sorted(cluster for cluster, found in arms.items() if len(found) > 1)
+        gates.append(
+            Gate(
+                name="clusters in one arm",
+                passed=not torn,
+                statistic=float(len(torn)),
+                sentence="Every cluster lies in one arm."
+                if not torn
+                else f"{len(torn)} clusters have members in more than one arm, such as {torn[0]!r}: they "
+                "were not randomised as clusters.",
+            )
+        )
+    if plan.columns.exposed and plan.columns.assigned:
+        early = scan.exposed_early
+        gates.append(
+            Gate(
+                name="exposure before assignment",
+                passed=early == 0,
+                statistic=float(early),
+                sentence="Nobody was exposed before being assigned."
+                if early == 0
+                else f"{early:,} members were exposed before they were assigned to an arm.",
+            )
+        )
+    return gates
+
+
+def outlier_gate(
+    plan: Plan, scan: Scan, before: list[Effect], estimate: Callable[[Aggregate], list[Effect]], alpha: float
+) -> Gate | None:
+    """Do a few members decide? The primary metric's effects with and without its most extreme rows.
+
+    Without: the one in a thousand (1 to 10 rows) that lie farthest from the mean of all. Fails where an
+    effect changes between significant and not, or its sign while significant, and moves by more than half a
+    standard error: then the result is theirs.
+    """
+    if plan.primary.kind in ("proportion", "quantile"):
+        return None
+    reduced, count = scan.overall, 0
+    for key, rows in scan.extremes.items():
+        left = reduced.n[reduced.keys.index(key)] - len(rows)
+        if left < 2:
+            continue
+        reduced, count = reduced.less(key, rows), count + len(rows)
+    if not count:
+        return None
+    after = estimate(reduced)
+    fragile = [
+        (one, other)
+        for one, other in zip(before, after, strict=True)
+        if abs(one.effect - other.effect) > one.se / 2
+        and ((one.p < alpha) != (other.p < alpha) or (one.p < alpha and one.effect * other.effect < 0))
+    ]
+    one, other = (fragile or list(zip(before, after, strict=True)))[0]
+    shown = f"{effect_text(one.effect)} ({p_text(one.p)}) with and {effect_text(other.effect)} ({p_text(other.p)}) without"
+    return Gate(
+        name="outliers",
+        passed=not fragile,
+        statistic=(one.effect - other.effect) / one.se if one.se > 0 else 0.0,
+        sentence=f"{plan.primary.name}: {shown} the {count} most extreme members"
+        + ("; they decide the result: winsorise in the plan." if fragile else "."),
+    )
+
+
+@dataclass(frozen=True)
+class Until:
+    """Last day that the data hold, and how it is known."""
+
+    day: dt.date
+    how: str
+
+
+def look_gates(look: Look, until: Until | None) -> list[Gate]:
+    """Is it time for this look? The window's end for the last one; the information for one that was planned by it.
+
+    until: last day that the data hold; none = nobody says.
+    """
+    plan, gates = look.plan, []
+    if look.last and until is None:
+        gates.append(
+            Gate(
+                name="end of the window",
+                passed=True,
+                sentence=f"Nothing says up to which day the table goes: it is taken to hold the whole window, to {plan.end}.",
+            )
+        )
+    elif look.last and until is not None:
+        over = until.day >= plan.end
+        way = "a test of fixed horizon" if plan.sequential == "fixed" else f"look {look.at}, the last,"
+        gates.append(
+            Gate(
+                name="end of the window",
+                passed=over,
+                sentence=f"The data hold the whole window, to {plan.end}."
+                if over
+                else f"The data end on {until.day} ({until.how}), the window on {plan.end}: {way} is analysed once, at its end. "
+                "Whoever looks before and stops where the result pleases finds effects that are not there.",
+            )
+        )
+    expected = plan.expected_units
+    if plan.sequential.startswith("lan-demets") and not look.information and expected:
+        share = look.units / expected
+        near = abs(share - look.fraction) <= 0.1
+        gates.append(
+            Gate(
+                name="information",
+                passed=near,
+                blocks=False,
+                statistic=share,
+                sentence=f"{percent(share, 0)} of the planned units are in the data, "
+                f"{percent(look.fraction, 0)} were planned for this look"
                 + ("." if near else ": state the information that came in, so that the error is spent as it should be."),
             )
         )

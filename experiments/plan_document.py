@@ -19,6 +19,7 @@ from experiments.plan_file import Plan
 from experiments.power import MetricPower, detectable, metric_noise, plan_power, power_of
 from experiments.sequential import boundary, crossing_probabilities
 from experiments.simulated_power import SimulatedPower
+from scenarios.numerals import percent
 
 
 class PlannedPower(Record):
@@ -203,8 +204,8 @@ def _disagreements(plan: Plan, simulated: Sequence[SimulatedPower]) -> list[str]
         stated = planning.covariate_correlation**2
         if metric.covariates and one.explained and abs(one.explained - stated) > 0.15:
             parts.append(
-                f"covariates that take away {one.explained:.0%} of the variance (the plan's correlation of "
-                f"{planning.covariate_correlation:g} says {stated:.0%})"
+                f"covariates that take away {percent(one.explained, 0)} of the variance (the plan's correlation of "
+                f"{planning.covariate_correlation:g} says {percent(stated, 0)})"
             )
         if parts:
             out.append(f"{one.metric}: the simulated members have {' and '.join(parts)}; settle which is right before the start.")

@@ -13,6 +13,7 @@ from scipy import optimize, special, stats
 
 from experiments.plan_file import Metric, Plan
 from experiments.sequential import anytime_factor, inflation
+from scenarios.numerals import percent
 
 
 @dataclass(frozen=True)
@@ -232,12 +233,12 @@ def _sentences(
     else:
         what = f"Finding a change of {metric.name} from {planning.baseline:g} by {planning.minimum_effect:g}"
         verb, kind = "find", "effects"
-    out = [f"{what} with power {plan.power:.0%} needs {needed:,} members in the two arms."]
+    out = [f"{what} with power {percent(plan.power, 0)} needs {needed:,} members in the two arms."]
     if not math.isnan(power):
         shown = f"no {kind} of any size" if math.isinf(found) else f"{kind} from {found:.3g} on"
         out.append(
-            f"The {planned:,.0f} planned members {verb} it with probability {power:.0%}, and {shown} with "
-            f"{plan.power:.0%}."
+            f"The {planned:,.0f} planned members {verb} it with probability {percent(power, 0)}, and {shown} with "
+            f"{percent(plan.power, 0)}."
         )
     if plan.unit == "cluster":
         out += clusters

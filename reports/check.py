@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from experiments.check_document import Check, Comparison
-from experiments.effect_words import effect_text, p_value, size_text
+from experiments.effect_words import effect_text, p_value, size_text, stated_text
 from reports.check_figures import fan, forest, power_curve
 from reports.page import render
 from scenarios.numerals import NONE, number, percent, signed
@@ -63,7 +63,7 @@ def _line(row: Comparison) -> dict[str, Any]:
         "se": size_text(row.observed_se, row.scale, 2),
         "verdict": row.verdict or "no verdict",
         "direction": row.direction,
-        "margin": size_text(row.margin, row.scale) if row.margin else NONE,
+        "margin": stated_text(row.margin, row.scale) if row.margin else NONE,
     }
 
 
@@ -72,7 +72,7 @@ def _sharpness(row: Comparison) -> dict[str, str]:
         "metric": row.metric,
         "who": row.arm,
         "bias": size_text(row.detectable_bias, row.scale, 2),
-        "margin": size_text(row.margin, row.scale) if row.margin else NONE,
+        "margin": stated_text(row.margin, row.scale) if row.margin else NONE,
         "smallest": size_text(row.smallest_margin, row.scale, 2),
         "share": percent((row.parameters_sd / row.difference_se) ** 2, 0),
     }

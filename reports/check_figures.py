@@ -12,6 +12,7 @@ from experiments.check_document import Comparison
 from experiments.discrepancy import Spread, power_of_check
 from experiments.effect_words import effect_text, size_text
 from reports.page import COLOURS, figure, figure_svg
+from scenarios.numerals import percent
 
 PREDICTED, OBSERVED, NEUTRAL = COLOURS[0], COLOURS[1], "#555555"
 
@@ -46,7 +47,7 @@ def forest(rows: Sequence[Comparison], alpha: float) -> Markup:
         color=PREDICTED,
         linewidth=6,
         alpha=0.45,
-        label=f"expected live result, 80 % and {1 - alpha:.0%}",
+        label=f"expected live result, 80 % and {percent(1 - alpha, 0)}",
     )
     ax.plot([], [], "o", color=OBSERVED, label="observed, 95 %")
     _legend(ax, 2)
@@ -69,12 +70,12 @@ def fan(rows: Sequence[Comparison], alpha: float) -> Markup:
         low, high = np.array(bounds).T
         ax.fill_between(weeks, low, high, color=PREDICTED, alpha=shade, linewidth=0)
     ax.plot(weeks, [row.predicted for row in ordered], color=PREDICTED, label="predicted, with 80 % and "
-            f"{1 - alpha:.0%} of what was to be expected")  # fmt: skip
+            f"{percent(1 - alpha, 0)} of what was to be expected")  # fmt: skip
     if all(row.band for row in ordered):
         low, high = np.array([row.band for row in ordered]).T
         ax.plot(weeks, low, ":", color=PREDICTED, linewidth=1)
         ax.plot(
-            weeks, high, ":", color=PREDICTED, linewidth=1, label=f"{1 - alpha:.0%} for all weeks at once"
+            weeks, high, ":", color=PREDICTED, linewidth=1, label=f"{percent(1 - alpha, 0)} for all weeks at once"
         )
     ax.plot(weeks, [row.observed for row in ordered], "o-", color=OBSERVED, label="observed")
     ax.axhline(0, color=NEUTRAL, linewidth=0.8)

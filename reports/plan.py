@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from experiments.effect_words import stated_text
 from experiments.plan_document import FoundPower, PlanDocument, PlannedPower
 from reports.page import COLOURS, figure, figure_svg, render
 from scenarios.numerals import integer, percent, significant
@@ -40,7 +41,7 @@ def simulated_sentence(plan: PlanDocument, one: FoundPower) -> str:
         return f"Where nothing is lost, {share} exclude the margin ({by}{covariates})."
     effect = next(p.minimum_effect for p in plan.power if (p.metric, p.arm) == (one.metric, one.arm))
     return (
-        f"{share} find an effect of {significant(effect)}; effects from {significant(one.detectable)} on are found with "
+        f"{share} find an effect of {stated_text(effect)}; effects from {significant(one.detectable)} on are found with "
         f"{percent(float(plan.provenance.get('power') or 0.8), 0)} ({by}{covariates})."
     )
 
@@ -64,9 +65,9 @@ def _curve(one: PlannedPower, wanted: float) -> Markup:
     axes.set_xlim(left=0)
     axes.set_xlabel("members in the two arms")
     axes.set_ylabel("power")
-    axes.set_title(f"{one.metric}, {one.arm}: finding {significant(one.minimum_effect)}", loc="left")
+    axes.set_title(f"{one.metric}, {one.arm}: finding {stated_text(one.minimum_effect)}", loc="left")
     alt = (
-        f"Power to find {significant(one.minimum_effect)} on {one.metric} against members; "
-        f"{wanted:.0%} is reached at {integer(one.members_needed)}."
+        f"Power to find {stated_text(one.minimum_effect)} on {one.metric} against members; "
+        f"{percent(wanted, 0)} is reached at {integer(one.members_needed)}."
     )
     return figure_svg(fig, alt)

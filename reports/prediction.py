@@ -10,7 +10,7 @@ from scipy import stats
 
 from experiments.check import planned_margins
 from experiments.documents import Estimate, Prediction
-from experiments.effect_words import effect_text, size_text
+from experiments.effect_words import effect_text, stated_text
 from experiments.track_record import primary_metric
 from reports.page import COLOURS, figure, figure_svg, render
 from scenarios.numerals import NONE, percent
@@ -194,5 +194,5 @@ def _line(found: Prediction, place: int, x: np.ndarray) -> dict[str, Any]:
         "parameters": share,
         "guardrail": f"guardrail.{row.metric}" in found.provenance,
         "power": power if isinstance(power, float) else None,
-        "margin": NONE if margin is None else size_text(margin, row.scale),
+        "margin": NONE if margin is None else stated_text(margin, row.scale),
     }

@@ -75,11 +75,11 @@ def coverage_figure(found: tuple[Coverage, ...]) -> Markup:
     ax.plot([], [], "o-", color=COLOURS[0], label="seen, with 95 % interval")
     ax.set_xlim(0.4, 1)
     ax.set_ylim(0, 1.02)
-    ax.set_xticks([part.level for part in found], [f"{part.level:.0%}" for part in found])
+    ax.set_xticks([part.level for part in found], [percent(part.level, 0) for part in found])
     ax.set_xlabel("interval of the forecast")
     ax.set_ylabel("share of results inside")
     ax.legend(loc="lower right", frameon=False)
-    said = "; ".join(f"{part.level:.0%} interval: {part.hits} of {part.experiments}" for part in found)
+    said = "; ".join(f"{percent(part.level, 0)} interval: {part.hits} of {part.experiments}" for part in found)
     return figure_svg(fig, f"Coverage of the forecasts. {said}.")
 
 
@@ -137,7 +137,7 @@ def _line(metric: MetricRecord) -> dict[str, Any]:
     line = {
         "metric": metric.metric,
         "experiments": metric.experiments,
-        "coverage": [(f"{p.level:.0%}", f"{p.hits} of {p.experiments}") for p in metric.coverage],
+        "coverage": [(percent(p.level, 0), f"{p.hits} of {p.experiments}") for p in metric.coverage],
         "no_effect": signed(percent(metric.skill_no_effect, 0)),
         "history": None if metric.skill_history is None else signed(percent(metric.skill_history, 0)),
         "words": None,

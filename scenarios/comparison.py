@@ -15,6 +15,7 @@ import pandas as pd
 from scenarios.answer import COST, DECIDES, Leader, answer, notes
 from scenarios.drivers import Driver, drivers
 from scenarios.figure import LEVEL, Figure, bounds_of, figure
+from scenarios.numerals import percent
 from sim.errors import InputError
 from sim.measures import describe, is_programme, measure_run, monthly
 from sim.outcome import simulate
@@ -64,7 +65,7 @@ class Comparison:
             "answer": self.answer,
             "notes": self.notes,
             "launch": self.winner,
-            "interval": f"{LEVEL:.0%} of what one run could bring, luck and parameters together",
+            "interval": f"{percent(LEVEL, 0)} of what one run could bring, luck and parameters together",
             "scenarios": {
                 name: {"measures": {m: f.as_dict() for m, f in figures.items()}} for name, figures in self.measures.items()
             },

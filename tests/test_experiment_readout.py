@@ -15,7 +15,7 @@ from scipy import stats
 from experiments.commands import read_command
 from experiments.decisions import noninferiority, tost
 from experiments.documents import Readout, load_document
-from experiments.effect_words import effect_text, p_text, p_value, size_text
+from experiments.effect_words import effect_text, p_text, p_value, size_text, stated_text
 from experiments.gates import sample_ratio
 from experiments.looks import Look
 from experiments.plan_file import Plan
@@ -144,6 +144,8 @@ def test_an_effect_reads_the_same_in_its_sentence_and_in_the_table_and_with_a_mi
         (effect_text(-0.034567, "relative"), "\u22123.46\u00a0%"),
         (effect_text(0.0), "0"),
         (size_text(1234.5), "1,234"),
+        (stated_text(10.0), "10"),
+        (stated_text(0.07, "relative"), "7\u00a0%"),
         (p_text(0.0123), "p = 0.012"),
         (p_text(1.8e-6), "p < 0.001"),
         (p_value(0.5), "0.50"),
