@@ -204,15 +204,14 @@ def recalibrate(
 ) -> None:
     """What we now believe: the parameters behind the prediction, weighed by the result, as a scenario."""
     from experiments.check_commands import recalibrate_command
-    from reports.recalibration import recalibration_files, short
+    from reports.recalibration import belief_text, recalibration_files, short
 
     target = _target(out, "recalibration.json", "recalibration.html", "recalibrated.yaml")
     found = recalibrate_command(_inside(prediction, "prediction.json"), _inside(readout, "readout.json"), decision)
     _say(found.decision.sentence)
     moved = sorted((move for move in found.parameters if move.moved), key=lambda move: -abs(move.shift))
     for move in moved[:5]:
-        before, after = move.before, move.after
-        _say(f"- {short(move.name)}: {before.mean:.3g} ± {before.sd:.2g} -> {after.mean:.3g} ± {after.sd:.2g}")
+        _say(f"- {short(move.name)}: {belief_text(move.before)} before, {belief_text(move.after)} now")
     if not moved:
         _say("No parameter moved beyond the error of the computation: the result taught nothing about them.")
     _written(target, recalibration_files(found) if out is not None else {}, "recalibration.html")

@@ -73,7 +73,7 @@ def _sharpness(row: Comparison) -> dict[str, str]:
         "who": row.arm,
         "bias": size_text(row.detectable_bias, row.scale, 2),
         "margin": stated_text(row.margin, row.scale) if row.margin else NONE,
-        "smallest": size_text(row.smallest_margin, row.scale, 2),
+        "smallest": size_text(row.smallest_margin, row.scale),
         "share": percent((row.parameters_sd / row.difference_se) ** 2, 0),
     }
 

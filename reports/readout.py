@@ -31,7 +31,7 @@ def readout_page(found: Readout) -> str:
     return render(
         "readout.html",
         title=f"Read-out of {found.experiment}",
-        provenance={**found.provenance, "digest": found.sealed().digest},
+        provenance=_rests_on(found),
         found=found,
         decisions=[one.sentence for one in found.decisions if one.metric is None] if not found.blocked else _withheld(found),
         blocked=found.blocked,
@@ -56,6 +56,12 @@ def _together(overall: list[Estimate], found: Readout) -> list[str]:
     several = len({row.arm for row in overall}) > 1
     names = [f"{row.metric} of {row.arm}" if several else row.metric for row in overall]
     return together(names, found.covariance) if found.covariance else []
+
+
+def _rests_on(found: Readout) -> dict[str, Fact]:
+    """The facts of the footer in words; margins stand in the sentences."""
+    facts = {name.replace("_", " "): fact for name, fact in found.provenance.items() if not name.startswith("guardrail.")}
+    return {**facts, "digest": found.sealed().digest}
 
 
 def _withheld(found: Readout) -> list[str]:

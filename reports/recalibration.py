@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from experiments.effect_words import effect_text
 from experiments.posterior_scenario import scenario_text
-from experiments.recalibration_document import EffectMove, ParameterMove, Recalibration
+from experiments.recalibration_document import Belief, EffectMove, ParameterMove, Recalibration
 from reports.page import COLOURS, figure, figure_svg, render
 from reports.together import together
 from scenarios.numerals import number, signed, significant
@@ -125,6 +125,11 @@ def short(name: str) -> str:
     return name.removeprefix("behaviour.effects.")
 
 
+def belief_text(belief: Belief) -> str:
+    """Mean and standard deviation of a parameter, on its own scale."""
+    return f"{significant(belief.mean)} ± {significant(belief.sd, 2)}"
+
+
 def _together(found: Recalibration) -> list[str]:
     """Parameters that moved and now go together."""
     at = [k for k, move in enumerate(found.parameters) if move.moved]
@@ -135,8 +140,8 @@ def _together(found: Recalibration) -> list[str]:
 def _line(move: ParameterMove) -> dict[str, str]:
     return {
         "name": short(move.name),
-        "before": f"{significant(move.before.mean)} ± {significant(move.before.sd, 2)}",
-        "after": f"{significant(move.after.mean)} ± {significant(move.after.sd, 2)}",
+        "before": belief_text(move.before),
+        "after": belief_text(move.after),
         "shift": signed(number(move.shift)),
         "error": significant(move.monte_carlo_error, 2),
     }
