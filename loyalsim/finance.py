@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +43,9 @@ def forecast(
     replications: Annotated[int, typer.Option(min=1, help="Runs with other luck and parameters.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same result.")] = 0,
     budget: Annotated[
-        float | None, typer.Option(min=0.0, help="Budget for benefit and fixed cost of the whole period, spread evenly.")
+        str | None,
+        typer.Option(metavar="AMOUNT|FILE", help="Budget for benefit and fixed cost: one amount for the whole period, in which "
+                     "fixed cost counts in its months and the rest is spread evenly; or a CSV file with month and amount."),
     ] = None,
     change: Annotated[
         list[str] | None,
@@ -79,10 +80,11 @@ def forecast(
     from reports.statement import Statement
     from reports.what_if import RunOff, Variant, run_off_answer
     from scenarios.files import load_many
+    from scenarios.finance.budget_file import budget_of
     from scenarios.finance.changed_terms import changed_terms
     from scenarios.finance.closing import check_side_by_side, closed, run_off_months
     from scenarios.finance.forecast import forecast as forecast_of
-    from scenarios.finance.forecast import placed
+    from scenarios.finance.forecast import months_of, placed
     from scenarios.finance.rounding import exact, minor_units
     from scenarios.finance.snapshot import snapshot_of
     from scenarios.finance.snapshot_store import load_snapshot
@@ -101,8 +103,6 @@ def forecast(
         raise InputError(f"--payable: found {payable}, allowed is 0 or more for a point")
     if closing and from_ is None:
         raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
-    if budget is not None and not isfinite(budget):
-        raise InputError(f"--budget: found {budget:g}, allowed is an amount of 0 or more")
     designs = load_many(scenarios)
     check_side_by_side(designs, same_start=from_ is not None)
     changes = [(said, changed_terms(scenarios[0], said)) for said in change or ()]
@@ -111,13 +111,14 @@ def forecast(
     starts = [None if tables is None else snapshot_of(tables, design, designs[0]) for design in everything]
     if opening and starts[0] is not None and not starts[0].lots.any():
         raise InputError(f"--deferred: found {deferred}, but the members of {from_} hold no points that could carry it")
+    plan = None if budget is None else budget_of(budget, months_of(placed(designs[0], starts[0], months)))
     target = Target(out, *NAMES)
     with Waiting("compiling the simulation") as waiting:
 
         def told(design: Scenario, start: Snapshot | None, length: int, beyond: int, base: Statement | None) -> Statement:
             found = forecast_of(
                 design, snapshot=start, months=length, members=members, replications=replications, seed=seed,
-                budget=budget if base is None else None, beyond=beyond if design.programme.earning is not None else 0,
+                budget=plan if base is None else None, beyond=beyond if design.programme.earning is not None else 0,
                 progress=waiting.step,
             )  # fmt: skip
             waiting.say("keeping the books")

@@ -78,6 +78,7 @@ def summary(statement: Statement, variants: Sequence[Variant] = (), run: RunOff 
         if risk is None
         else {
             "budget": risk.budget,
+            "by_month": risk.plan.tolist(),
             "at_risk": risk.at_risk,
             "level": risk.level,
             "overrun": risk.probability,
@@ -129,6 +130,7 @@ def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] =
         peak=month_name(f.peak_month),
         totals=total_rows(s),
         overruns=overrun_rows(s),
+        spread_budget=f.budget is not None and f.budget.spread,
         years=roll_rows(s),
         roll_titles=list(ROLL_TITLES.values()),
         rates=rate_rows(s),

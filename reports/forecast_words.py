@@ -76,11 +76,15 @@ def budget_sentence(statement: Statement) -> str:
     )
     warned = None if risk.early_warning is None else f.months[risk.early_warning]
     chance = f"the chance to overrun it is {percent(risk.probability, 0)}"
-    when = (
-        f"the warning (a chance of {percent(risk.alarm, 0)} that cost runs ahead of budget) comes in {month_name(warned)}"
-        if warned is not None
-        else "no month end comes to a warning"
-    )
+    alarm = f"the warning (a chance of {percent(risk.alarm, 0)} that cost runs ahead of budget)"
+    if warned is None or risk.ahead_until is None:
+        when = "no month end comes to a warning"
+    elif risk.ahead_until == len(f.months) - 1:
+        when = f"{alarm} comes in {month_name(warned)}"
+    else:
+        last = f.months[risk.ahead_until]
+        until = f"and is over after {month_name(last)}" if last != warned else "and is over after that month"
+        when = f"{alarm} comes in {month_name(warned)} {until}, where the budget catches up"
     return f"{at_risk[0].upper()}{at_risk[1:]}; {chance}, and {when}."
 
 

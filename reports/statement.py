@@ -98,8 +98,6 @@ class Statement:
     """(replications, months) minor units due to the third party so far, paid by then or not"""
     accrued: Floats | None = None
     """(replications, months) balance of the incremental-cost view at month end, minor units"""
-    plan: tuple[float, ...] | None = None
-    """the budget month by month; None = spread evenly"""
 
     @property
     def unit(self) -> int:
@@ -124,10 +122,8 @@ class Statement:
 
     def budget_so_far(self) -> Floats:
         """(months,) budget from the start to each month end; nothing where none was given."""
-        risk, months = self.forecast.budget, len(self.forecast.months)
-        if risk is None:
-            return np.zeros(0)
-        return np.cumsum(np.full(months, risk.budget / months) if self.plan is None else np.asarray(self.plan, float))
+        risk = self.forecast.budget
+        return np.zeros(0) if risk is None else np.cumsum(risk.plan)
 
     @property
     def as_agent(self) -> bool:

@@ -93,11 +93,11 @@ def _summary(
                            ("Cost, share of gross sales", share, "share")):  # fmt: skip
         rows.append((name, f"={monthly.ref(at)}", monthly.number(at), look, "Forecast"))
     if f.budget is not None:
-        over = cost.ref((last, 7)), cost.ref((last, 9))
-        value = cost.number((last, 7)) - cost.number((last, 9))
+        over = cost.ref((last, 7)), cost.ref((last, 10))
+        value = cost.number((last, 7)) - cost.number((last, 10))
         rows.append(("P90 of cost less budget", f"={over[0]}-{over[1]}", value, "money", "Cost and budget"))
-        chance = cost.number((last, 11))
-        rows.append(("Chance to overrun the budget", f"={cost.ref((last, 11))}", chance, "share", "Cost and budget"))
+        chance = cost.number((last, 12))
+        rows.append(("Chance to overrun the budget", f"={cost.ref((last, 12))}", chance, "share", "Cost and budget"))
     for held_by in books:  # in both the last row of months is of the end, and its column 7 what is owed then
         name = OWED_TITLES["due_to_third_party" if held_by.name == THIRD else "deferred_revenue"]
         rows.append((name, f"={held_by.ref((last, 7))}", held_by.number((last, 7)), "money", held_by.name))

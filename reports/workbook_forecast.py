@@ -150,10 +150,9 @@ def cost_sheet(book: Book, statement: Statement, checks: Checks) -> Sheet:
     f, risk = statement.forecast, statement.forecast.budget
     sheet = book.sheet("Cost and budget", f"Benefit and fixed cost, {f.currency}. Quantiles of a sum are not sums of quantiles.")
     heads = ["Month", "P10", "P50", "P90", "Mean", "So far: P10", "So far: P50", "So far: P90", "So far: mean"]
-    heads += ["Budget so far", "Mean over budget so far", "Chance of overrun"] if risk is not None else []
+    heads += ["Budget", "Budget so far", "Mean over budget so far", "Chance of overrun"] if risk is not None else []
     sheet.head(_FIRST - 1, heads, [11, *[16] * (len(heads) - 1)])
     sheet.ws.set_row(_FIRST - 1, 30)
-    plan = statement.budget_so_far()
     each, so_far = statement.cost_spread(), statement.cost_spread(cumulative=True)
     before = 0.0
     for m, month in enumerate(f.months):
@@ -163,10 +162,11 @@ def cost_sheet(book: Book, statement: Statement, checks: Checks) -> Sheet:
         above = "" if m == 0 else f"{near((row - 1, 8))}+"
         sheet.formula((row, 8), f"={above}{near((row, 4))}", before)
         if risk is not None:
-            sheet.write((row, 9), float(plan[m]), "money")
-            over = before - float(plan[m])
-            sheet.formula((row, 10), f"={near((row, 8))}-{near((row, 9))}", over)
-            sheet.write((row, 11), float(risk.overrun[m]), "share")
+            sheet.write((row, 9), float(risk.plan[m]), "money")
+            above, planned = (f"{near((row - 1, 10))}+", sheet.number((row - 1, 10))) if m else ("", 0.0)
+            sheet.formula((row, 10), f"={above}{near((row, 9))}", planned + float(risk.plan[m]))
+            sheet.formula((row, 11), f"={near((row, 8))}-{near((row, 10))}", before - sheet.number((row, 10)))
+            sheet.write((row, 12), float(risk.overrun[m]), "share")
     last = _FIRST + len(f.months) - 1
     checks.equal(
         "Cost so far", "Running sum of the monthly means = mean of the simulated cost of the whole period",
@@ -174,7 +174,7 @@ def cost_sheet(book: Book, statement: Statement, checks: Checks) -> Sheet:
     )  # fmt: skip
     each_month = [("P10", 1, "dash"), ("P50", 2, "solid"), ("P90", 3, "dash")]
     series = [("P10", 5, "dash"), ("P50", 6, "solid"), ("P90", 7, "dash")]
-    series += [("Budget", 9, "solid")] if risk is not None else []
+    series += [("Budget", 10, "solid")] if risk is not None else []
     _lines(book, sheet, each_month, last, "Cost a month", last + 3, 0, f.currency)
     _lines(book, sheet, series, last, "Cost so far", last + 3, 6, f.currency)
     return sheet

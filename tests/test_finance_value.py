@@ -86,6 +86,19 @@ def test_budget_at_risk_of_normal_costs_is_the_normal_quantile():
     assert found.overrun == pytest.approx([0.5] * 12, abs=0.012)
 
 
+def test_one_budget_covers_fixed_cost_where_it_falls_due():
+    """Set-up cost of 60 in the first month, 10 a month besides, the rest evenly: no month is ahead by what was known."""
+    fixed = np.array([70.0, 10.0, 10.0])
+    costs = fixed + np.array([[12.0, 9.0, 9.0], [9.0, 12.0, 9.0]])
+    found = budget_at_risk(costs, 120.0, fixed=fixed)
+    assert found.spread and found.plan.tolist() == [80, 20, 20] and found.budget == 120
+    assert found.overrun.tolist() == [0.5, 1, 0] and (found.early_warning, found.ahead_until) == (0, 1)
+    evenly = budget_at_risk(costs, [40.0, 40.0, 40.0], fixed=fixed)
+    assert not evenly.spread and evenly.overrun.tolist() == [1, 1, 0]
+    short = budget_at_risk(costs, 45.0, fixed=fixed)
+    assert short.plan.tolist() == [35, 5, 5] and short.probability == 1
+
+
 def test_a_cost_that_meets_its_budget_is_no_overrun():
     assert budget_at_risk([[0.1, 0.2]], [0.3, 0.0]).probability == 0  # 0.1 + 0.2 is a last digit more than 0.3
     with pytest.raises(InputError, match="replications, months"):

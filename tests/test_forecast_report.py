@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from html.parser import HTMLParser
 
@@ -18,6 +19,7 @@ from reports.forecast import forecast_files, forecast_page, roll_rows, scenario_
 from reports.forecast_words import answer, budget_sentence
 from reports.statement import Statement
 from scenarios.files import load
+from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.forecast import forecast
 from scenarios.finance.point_value import point_value
 from scenarios.finance.roll_forward import LINES as ROLL
@@ -69,6 +71,18 @@ def test_the_answer_tells_cost_band_risk_warning_and_what_is_owed(statement):
 def test_a_budget_with_room_says_so():
     said = budget_sentence(made_up(budget=5e6))
     assert "leaves" in said and "of room" in said and "no month end comes to a warning" in said
+
+
+def test_a_warning_that_passes_says_until_when():
+    s = made_up()
+    cost = s.cost_values
+    plan = cost.max(axis=0) * 1.1
+    plan[:3] = 0.0, plan[1], plan[2] + plan[0]
+    risk = budget_at_risk(cost, plan)
+    said = budget_sentence(replace(s, forecast=replace(s.forecast, budget=risk)))
+    first, last = (s.forecast.months[m].strftime("%B %Y") for m in (0, risk.ahead_until))
+    assert risk.ahead_until == 1 and risk.probability == 0
+    assert f"comes in {first} and is over after {last}, where the budget catches up" in said
 
 
 def test_the_page_needs_nothing_from_outside_and_closes_its_tags(page):
@@ -207,7 +221,8 @@ def test_the_command_writes_the_same_bytes_twice(tmp_path):
         (("cash-back", "--point-value", "0"), "worth more than 0"),
         (("cash-back", "--point-value", "1e400"), "1,000,000 at most"),
         (("cash-back", "--months", "0"), "months"),
-        (("cash-back", "--budget", "inf"), "--budget"),
+        (("cash-back", "--budget", "inf"), "--budget: found inf, allowed is an amount of 0 or more"),
+        (("cash-back", "--budget", "none.csv"), "--budget: found 'none.csv', allowed is an amount, or a table of month"),
         (("cash-back", "OTHER"), "other: horizon.start: found 2031-05-01, allowed is"),
         (("cash-back", "OTHER"), "other: market.currency: found JPY, allowed is CNY, that of cash-back"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scenarios.finance.budget import BudgetAtRisk
 from scenarios.finance.forecast_document import Assumption
 from sim.effects import EFFECTS
 from sim.scenario import Scenario
@@ -12,6 +13,14 @@ def assumptions_of(scenario: Scenario) -> list[Assumption]:
     a programme's own rules are terms, not assumptions, and are not in the list."""
     stated = [Assumption(text, "assumed", "", f"scenario {scenario.name}") for text in scenario.assumptions]
     return [*stated, *_population(scenario), *_economics(scenario), *_effects(scenario)]
+
+
+def budget_assumption(risk: BudgetAtRisk | None, currency: str) -> list[Assumption]:
+    """The budget and how it lies over the months, where there is one."""
+    if risk is None:
+        return []
+    how = "one amount: fixed cost in its months, the rest spread evenly" if risk.spread else "by month"
+    return [Assumption("budget", f"{risk.budget:.2f}", currency, f"stated for this forecast, {how}")]
 
 
 def _population(scenario: Scenario) -> list[Assumption]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.comparison import run_seed
-from scenarios.finance.assumptions import assumptions_of
+from scenarios.finance.assumptions import assumptions_of, budget_assumption
 from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.earning import by_earning
 from scenarios.finance.forecast_document import LINES, POINT_FLOWS, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of
@@ -91,7 +91,8 @@ def forecast(
     snapshot: members to start from (scenarios.finance.snapshot, or Outcome.state of a run), None for new ones; months: length;
     members: simulated members of a start without snapshot (default: population.members; fixed costs and everything else are for
     that many); replications: joint draws of luck and parameters; as many again, at most 10, show luck alone; budget: currency
-    units for the whole period, spread evenly, or one number a month, against benefit and fixed cost; threads: default all cores;
+    units for the whole period (fixed cost in its months, the rest evenly) or one number a month, against benefit and fixed cost;
+    threads: default all cores;
     progress: called as progress(done, total, label); seen: called with the outcome of each joint replication, in their order;
     beyond: further months that are simulated (up to 120 in all), in Forecast.longer, from which the books know how points end.
 
@@ -232,9 +233,11 @@ def _assembled(
 ) -> Forecast:  # fmt: skip
     values = np.stack([run.lines for run in runs])
     lucky = np.stack(luck) if luck else values[:0]
-    months = _month_ends(scenario, range(scenario.horizon.months))
+    months = months_of(scenario)
     points = np.stack([run.points.T for run in runs])
-    cost = values[:, :, LINES.index("benefit_cost")] + values[:, :, LINES.index("fixed_cost")]
+    fixed = values[:, :, LINES.index("fixed_cost")]
+    cost = values[:, :, LINES.index("benefit_cost")] + fixed
+    risk = None if budget is None else budget_at_risk(cost, budget, fixed=fixed.mean(axis=0))
     return Forecast(
         name=scenario.name,
         currency=scenario.market.currency,
@@ -251,11 +254,16 @@ def _assembled(
         cohorts=_cohorts(scenario, runs, months),
         tiers=_tier_points(scenario, runs),
         peak_month=months[int(cost.mean(axis=0).argmax())],
-        budget=None if budget is None else budget_at_risk(cost, budget),
+        budget=risk,
         provenance=_provenance(scenario, start, runs[0].members, len(runs), seed),
-        assumptions=assumptions_of(scenario),
+        assumptions=[*assumptions_of(scenario), *budget_assumption(risk, scenario.market.currency)],
         notes=[*(start.notes if start else []), *_left_out(scenario)],
     )
+
+
+def months_of(scenario: Scenario) -> list[dt.date]:
+    """The last day of each month of its horizon."""
+    return _month_ends(scenario, range(scenario.horizon.months))
 
 
 def _month_ends(scenario: Scenario, numbers: Sequence[int] | range) -> list[dt.date]:
@@ -327,7 +335,7 @@ def _tier_points(scenario: Scenario, runs: list[_Run]) -> TierPoints:
 
 def _provenance(scenario: Scenario, start: Start | None, members: int, replications: int, seed: int) -> dict[str, Any]:
     stated = json.dumps(scenario.model_dump(mode="json"), sort_keys=True)
-    months = _month_ends(scenario, range(scenario.horizon.months))
+    months = months_of(scenario)
     return {
         "version": version("loyalsim"),
         "scenario": scenario.name,
