@@ -18,6 +18,7 @@ def simulated_panel(
     joining_days: int = 0,
     present: bool = False,
     season: float = 0.0,
+    growth: float = 0.0,
     median: float = 30.0,
     within: float = 0.6,
     between: float = 0.4,
@@ -26,13 +27,13 @@ def simulated_panel(
 
     `present`: members were there long before the data begin and are seen from the first purchase in them;
     otherwise each joins with a purchase on a day drawn from the first `joining_days`. `season`: amplitude
-    of a sine over the year.
+    of a sine over the year. `growth`: of the log rate a year, at `rate` on the last day; none or more.
     """
     rows = []
     for member in range(members):
         mine = rng.gamma(shape, rate / shape)
         leaves = rng.beta(*leaving) if leaving else 0.0
-        level = np.log(median) + between * rng.standard_normal()
+        price = np.log(median) + between * rng.standard_normal()
         top = mine * order * (1 + season)
         stages = 0
         if present:
@@ -40,21 +41,22 @@ def simulated_panel(
             stages = int(rng.integers(order))
         else:
             time = rng.uniform(0, joining_days)
-            rows.append((member, time, level))
+            rows.append((member, time, price))
         while True:
             time += rng.exponential(1 / top) if top > 0 else days
             if time >= days:
                 break
-            if rng.random() * (1 + season) > 1 + season * np.sin(2 * np.pi * time / 365.25):
+            level = (1 + season * np.sin(2 * np.pi * time / 365.25)) * np.exp(growth * (time - days) / 365.25)
+            if rng.random() * (1 + season) > level:
                 continue
             stages += 1
             if stages < order:
                 continue
             stages = 0
-            rows.append((member, time, level))
+            rows.append((member, time, price))
             if rng.random() < leaves:
                 break
-    who, when, levels = (np.array(c) for c in zip(*rows, strict=True))
-    value = np.exp(levels + within * rng.standard_normal(len(levels))).round(2)
+    who, when, prices = (np.array(c) for c in zip(*rows, strict=True))
+    value = np.exp(prices + within * rng.standard_normal(len(prices))).round(2)
     date = pd.Timestamp("2015-01-01") + pd.to_timedelta(when.astype(int), unit="D")
     return pd.DataFrame({"member": who.astype(int), "date": date, "value": value})

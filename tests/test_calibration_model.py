@@ -16,16 +16,10 @@ from scipy.stats import beta, gamma
 
 from scenarios.calibration.bgnbd import Histories, Model, log_likelihood, unseen
 from scenarios.calibration.calendar import Clock, week_of_year
-from scenarios.calibration.candidates import (
-    Candidate,
-    baskets_of,
-    best_order,
-    expectation,
-    fit_candidate,
-    with_posterior,
-)
+from scenarios.calibration.candidates import Candidate, best_order, fit_candidate, with_posterior
+from scenarios.calibration.expectations import baskets_of, expectation
 from scenarios.calibration.panel import Panel, clean
-from scenarios.calibration.season import season_factors
+from scenarios.calibration.season import smooth_year, week_factors
 from scenarios.calibration.summary import textbook_summary
 from scenarios.calibration.textbook import conditional_expectation, expected_purchases, probability_of_none
 
@@ -51,8 +45,9 @@ def panel_of(frame: pd.DataFrame) -> Panel:
 def one_history(gaps: float, wait: float, recency: float, age: float, log_gaps: float) -> Histories:
     one = np.array([1.0])
     return Histories(
-        one * gaps, one * wait, one * recency, one * age, one, np.zeros(1, dtype=np.int64), log_gaps, 0.0
-    )
+        gaps=one * gaps, wait=one * wait, recency=one * recency, age=one * age, first_weight=0 * one, share=one * wait / age,
+        count=one, row=np.zeros(1, dtype=np.int64), log_gaps=log_gaps, log_weights=0.0, days=int(age),
+    )  # fmt: skip
 
 
 def test_cdnow_maximum_likelihood_is_the_published_one() -> None:
@@ -133,6 +128,18 @@ def test_likelihood_from_the_panel_start_agrees_with_integration(order: int) -> 
     assert found == pytest.approx(float(np.log(weight @ density / seen)), abs=2e-3)
 
 
+@pytest.mark.parametrize("order", [1, 3])
+def test_likelihood_of_waiting_or_joining_is_the_mixture_of_the_two(order: int) -> None:
+    """Nobody joins: as from the panel start. All join: as from the first purchase, on a day drawn from all days of the panel."""
+    theta, panel_start = np.log([0.08, 0.9]), Model("panel start", False, order)
+    waited, joined = one_history(1, 6, 15, 40, float(np.log(9.0))), one_history(1, 0, 9, 34, float(np.log(9.0)))
+    there = log_likelihood(panel_start, theta, waited)
+    came = log_likelihood(Model("first purchase", False, order), theta, joined) - np.log(40)
+    for share in (1e-6, 0.3, 1 - 1e-6):
+        found = log_likelihood(Model("either", False, order), np.append(theta, [np.log(share / (1 - share)), 0]), waited)
+        assert found == pytest.approx(np.logaddexp(np.log1p(-share) + there, np.log(share) + came))
+
+
 def test_very_long_histories_keep_the_likelihood_finite() -> None:
     data = one_history(4000, 0, 3650, 3650, 0.0)
     for order in (1, 6):
@@ -150,7 +157,7 @@ def test_known_parameters_lie_within_the_posterior() -> None:
             rng, members=1500, days=400, rate=0.05, shape=0.9, leaving=(1.2, 6.0), joining_days=120
         )
         panel = panel_of(frame)
-        fit = with_posterior(fit_candidate(panel, Candidate(Model())), panel)
+        fit = with_posterior(fit_candidate(panel, Candidate(Model())))
         assert fit.covariance is not None
         assert np.linalg.eigvalsh(fit.covariance).min() > 0
         off = fit.theta - truth
@@ -208,15 +215,24 @@ def test_money_agrees_where_frequent_buyers_buy_more() -> None:
     assert simulated.mean() == pytest.approx(value.mean(), rel=0.03)
 
 
-def test_season_is_found_where_there_is_one_and_not_where_there_is_none() -> None:
+def test_single_weeks_are_found_where_there_are_any_and_not_where_there_are_none() -> None:
     rng = np.random.default_rng(2)
-    truth = 1 + 0.3 * np.sin(2 * np.pi * (np.arange(53) + 0.5) * 7 / 365.25)
+    truth = np.where(np.isin(np.arange(53), (20, 49, 50)), 1.8, 1.0)
     expected = np.full(53, 150.0)
-    found = np.array(season_factors(rng.poisson(150 * truth).astype(float), expected))
-    assert np.sqrt(((found - truth / truth.mean()) ** 2).mean()) < 0.05
-    none = np.array(season_factors(rng.poisson(150, 53).astype(float), expected))
+    found = np.array(week_factors(rng.poisson(150 * truth).astype(float), expected))
+    assert np.sqrt(((found - truth / truth.mean()) ** 2).mean()) < 0.08
+    none = np.array(week_factors(rng.poisson(150, 53).astype(float), expected))
     assert none.mean() == pytest.approx(1)
-    assert np.abs(none - 1).max() < 0.06
+    assert np.abs(none - 1).max() < 0.1
+
+
+def test_a_smooth_year_has_mean_1_and_two_waves() -> None:
+    year = smooth_year(np.array([0.3, 0.0, 0.0, 0.1]))
+    assert year.mean() == pytest.approx(1)
+    angle = 2 * np.pi * (np.arange(53) + 0.5) * 7 / 365.25
+    assert np.log(year / year[0]) == pytest.approx(
+        0.3 * (np.sin(angle) - np.sin(angle[0])) + 0.1 * (np.cos(2 * angle) - np.cos(2 * angle[0]))
+    )
 
 
 def test_week_of_the_year_has_53_values() -> None:

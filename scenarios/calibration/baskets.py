@@ -79,7 +79,7 @@ def fit_baskets(panel: Panel, later: NDArray[np.bool_], score: Floats) -> Basket
     """Variance components by the unbalanced analysis of variance (Searle, Casella, McCulloch 1992, ch. 3).
 
     `later` marks the purchases that a forecast is about; where the others (first purchases) differ in size
-    for the same member, they are brought to the level of the later ones (Fader, Hardie, Lee 2005b, J.
+    for the same member by more than chance, they are brought to the level of the later ones (Fader, Hardie, Lee 2005b, J.
     Marketing Research 42, leave them out). `score` is the expected normal score of each member's purchase
     rate.
     """
@@ -154,4 +154,7 @@ def _first_factor(panel: Panel, later: NDArray[np.bool_]) -> float:
     both = (times > 0) & (np.bincount(panel.member[~later], minlength=size) > 0)
     if both.sum() < _LEAST_TO_COMPARE or mean[both].sum() <= 0 or firsts[both].sum() <= 0:
         return 1.0
-    return float(np.clip(firsts[both].sum() / mean[both].sum(), 0.2, 5.0))
+    ratio = float(np.clip(firsts[both].sum() / mean[both].sum(), 0.2, 5.0))
+    error = float(np.sqrt(((firsts - ratio * mean)[both] ** 2).sum()) / firsts[both].sum())
+    effect = float(np.log(ratio))
+    return float(np.exp(effect * max(0.0, 1 - error**2 / max(effect**2, 1e-30))))

@@ -7,12 +7,14 @@ leaving the NBD model (Ehrenberg 1959); with gaps of order k the BG/CNBD-k model
 Platzer, Schroeder 2021, Int. J. Forecasting 37). For members who joined before the data begin the clock
 starts with the panel, the first gap is cut (an equilibrium renewal process; Cox 1962, ch. 2), and members
 who never bought are not seen, so that the likelihood is that of a history with at least one purchase (zero
-truncation).
+truncation). Where some were there before the data and others join while they run, each history is a mixture of
+the two: those who join buy as they join, at a pace by day that rises or falls exponentially, so that first
+purchases in excess of what waiting members bring, and members who buy often but came late, tell how many joined.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,7 +26,8 @@ from scenarios.calibration.panel import Panel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Origin = Literal["first purchase", "panel start"]
+Origin = Literal["first purchase", "panel start", "either"]
+JOINED = ("joined.odds", "joined.fall")
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,10 @@ class Model:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Parameters, in the order of the vectors of their logs."""
-        rate = ("purchase_rate.mean", "purchase_rate.shape")
-        return (*rate, "leaving.a", "leaving.b") if self.leaving else rate
+        """Parameters, in the order of the vectors of their logs (the fall of joining itself, over the panel)."""
+        leaving = ("leaving.a", "leaving.b") if self.leaving else ()
+        joined = JOINED if self.origin == "either" else ()
+        return ("purchase_rate.mean", "purchase_rate.shape", *leaving, *joined)
 
 
 @dataclass(frozen=True)
@@ -47,48 +51,73 @@ class Histories:
     """What the likelihood needs of each distinct history, in operational days since the member's clock
     started.
 
-    `gaps`: full gaps between purchases; `wait`: time to the first purchase (0 where that starts the
-    clock); `recency`: time of the last purchase; `age`: time to the end of the fit; `count`: members with
-    this history; `row`: the distinct history of each member; `log_gaps`: sum of log gaps over all members;
-    `log_weights`: sum of log day weights at the modelled purchases of all members (the change of variable
-    from days to operational days).
+    `gaps`: full gaps between purchases; `wait`: time to the first purchase (0 where that starts the clock); `recency`: time of
+    the last purchase; `age`: time to the end of the fit; `first_weight`: log day weight at the first purchase; `share`: of the
+    panel's days before that; `count`: members with this history; `row`: the distinct history of each member; `log_gaps`: sum
+    of log gaps over all members; `log_weights`: sum of log day weights at all purchases but the first ones (the change of
+    variable from days to operational days); `days`: of the panel.
     """
 
     gaps: Floats
     wait: Floats
     recency: Floats
     age: Floats
+    first_weight: Floats
+    share: Floats
     count: Floats
     row: Ints
     log_gaps: float
     log_weights: float
+    days: int
 
 
-def histories(panel: Panel, origin: Origin, clock: Clock) -> Histories:
-    """The distinct histories in `panel` on the operational time of `clock`."""
-    elapsed = clock.elapsed(panel.days - 1)
-    weight = clock.weights(0, panel.days - 1)
-    bounds = np.flatnonzero(np.diff(panel.member, prepend=-1))
-    counts = np.diff(np.append(bounds, len(panel.member)))
-    at = elapsed[panel.day]
-    first, final = at[bounds], at[bounds + counts - 1]
-    gap = np.diff(at)
-    inner = np.ones(len(at), dtype=bool)
-    inner[bounds] = False
-    log_gaps = float(np.log(gap[inner[1:]]).sum())
-    modelled = inner if origin == "first purchase" else np.ones(len(at), dtype=bool)
-    zero = first if origin == "first purchase" else np.zeros(len(first))
-    table = np.column_stack([counts - 1.0, first - zero, final - zero, elapsed[-1] - zero])
-    unique, row, count = np.unique(table.round(9), axis=0, return_inverse=True, return_counts=True)
+@dataclass(frozen=True)
+class Records:
+    """The distinct histories of a panel in days, whatever the clock: full gaps, first and last day, and how many members share
+    each; `row` as in Histories, `early` and `late` the days of all gaps, `later` how many purchases but first ones a day saw.
+    """
+
+    gaps: Ints
+    first: Ints
+    final: Ints
+    count: Ints
+    row: Ints
+    early: Ints
+    late: Ints
+    later: Ints
+
+
+def records(panel: Panel) -> Records:
+    """The distinct histories in `panel`."""
+    firsts = panel.firsts()
+    counts = panel.purchases()
+    table = np.column_stack([counts - 1, panel.day[firsts], panel.day[firsts + counts - 1]])
+    unique, row, count = np.unique(table, axis=0, return_inverse=True, return_counts=True)
+    inner = np.ones(len(panel.day), dtype=bool)
+    inner[firsts] = False
+    late = np.flatnonzero(inner)
+    later = np.bincount(panel.day[late], minlength=panel.days)
+    gaps, first, final = unique.T
+    return Records(gaps, first, final, count, row.reshape(-1), panel.day[late - 1], panel.day[late], later)
+
+
+def histories(seen: Records, origin: Origin, clock: Clock) -> Histories:
+    """`seen` on the operational time of `clock`."""
+    days = len(seen.later)
+    elapsed, log_weight = clock.elapsed(days - 1), np.log(clock.weights(0, days - 1))
+    zero = elapsed[seen.first] if origin == "first purchase" else np.zeros(len(seen.first))
     return Histories(
-        unique[:, 0],
-        unique[:, 1],
-        unique[:, 2],
-        unique[:, 3],
-        count.astype(float),
-        row.reshape(-1).astype(np.int64),
-        log_gaps,
-        float(np.log(weight[panel.day][modelled]).sum()),
+        gaps=seen.gaps.astype(float),
+        wait=elapsed[seen.first] - zero,
+        recency=elapsed[seen.final] - zero,
+        age=elapsed[-1] - zero,
+        first_weight=log_weight[seen.first],
+        share=(seen.first + 0.5) / days,
+        count=seen.count.astype(float),
+        row=seen.row,
+        log_gaps=float(np.log(elapsed[seen.late] - elapsed[seen.early]).sum()),
+        log_weights=float(seen.later @ log_weight),
+        days=days,
     )
 
 
@@ -97,7 +126,8 @@ class Parts:
     """Log weights of the ways in which a history can have come about, one column a way, one row a history.
 
     The rate of a way is Gamma(`shape`, `scale`) a posteriori; `phase` counts the stages of the open gap
-    already done; `alive` says whether the member is still active in it.
+    already done; `alive` says whether the member is still active in it, `joined` whether the clock was started by
+    the first purchase, which then carried no risk of leaving.
     """
 
     log: Floats
@@ -105,14 +135,42 @@ class Parts:
     scale: Floats
     phase: Ints
     alive: NDArray[np.bool_]
+    joined: NDArray[np.bool_]
 
 
 def parts(model: Model, theta: Floats, data: Histories) -> Parts:
-    """The ways of each history under `theta` = logs of `model.names` (rate a day, shape, a, b)."""
+    """The ways of each history under `theta` = logs of `model.names` (rate a day, shape, a, b, odds and fall of joining)."""
+    if model.origin == "first purchase":
+        return _ways(model, theta, data, joined=True)
+    there = _ways(model, theta, data, joined=False)
+    seen = np.log1p(-unseen(model, theta, float(data.age[0])))
+    there = replace(there, log=there.log + (data.first_weight - seen)[:, None])
+    if model.origin == "panel start":
+        return there
+    own = replace(data, wait=0.0 * data.wait, recency=data.recency - data.wait, age=data.age - data.wait)
+    came = _ways(model, theta, own, joined=True)
+    odds, fall = theta[[model.names.index(name) for name in JOINED]]
+    pace = -fall * data.share - np.log(data.days * joining_before(1.0, fall))
+    return Parts(
+        np.hstack([there.log - np.logaddexp(0, odds), came.log + (pace - np.logaddexp(0, -odds))[:, None]]),
+        np.hstack([there.shape, came.shape]),
+        np.hstack([there.scale, came.scale]),
+        np.append(there.phase, came.phase),
+        np.append(there.alive, came.alive),
+        np.append(there.joined, came.joined),
+    )
+
+
+def joining_before(share: float, fall: float) -> float:
+    """Integral of exp(-fall s) over the first `share` of a panel: the pace of joining, up to its level."""
+    return share if abs(fall) < 1e-9 else float(-np.expm1(-fall * share) / fall)
+
+
+def _ways(model: Model, theta: Floats, data: Histories, *, joined: bool) -> Parts:
     k, log_k = model.order, np.log(model.order)
     shape = np.exp(theta[1])
     alpha = shape / np.exp(theta[0])
-    start = model.origin == "panel start"
+    start = not joined
     chances = data.gaps + 1 if start else data.gaps
     stay = lose = np.zeros(len(data.gaps))
     if model.leaving:
@@ -156,6 +214,7 @@ def parts(model: Model, theta: Floats, data: Histories) -> Parts:
         np.column_stack(scales),
         np.array(phases),
         np.array(alive),
+        np.full(len(alive), joined),
     )
 
 
@@ -169,10 +228,7 @@ def log_likelihood(model: Model, theta: Floats, data: Histories) -> float:
     most = log.max(axis=1)
     rows = most + np.log(np.exp(log - most[:, None]).sum(axis=1))
     total = float(data.count @ rows) + (model.order - 1) * data.log_gaps + data.log_weights
-    total -= float(data.count @ data.gaps) * float(gammaln(model.order))
-    if model.origin == "panel start":
-        total -= float(data.count.sum()) * float(np.log1p(-unseen(model, theta, float(data.age[0]))))
-    return total
+    return total - float(data.count @ data.gaps) * float(gammaln(model.order))
 
 
 def unseen(model: Model, theta: Floats, age: float) -> float:

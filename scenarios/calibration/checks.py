@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.calibration.candidates import Fit, fitted_days
+from scenarios.calibration.candidates import Fit
+from scenarios.calibration.expectations import fitted_days
+from scenarios.calibration.lives import joiners
 from scenarios.calibration.panel import Panel
 
 Ints = NDArray[np.int64]
@@ -21,15 +23,14 @@ def distributions(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int 
     """Members by number of purchases in the fit, and gaps by length in days: labels, actual and fitted
     counts.
     """
-    births = np.flatnonzero(np.diff(panel.member, prepend=-1))
+    births = panel.firsts()[joiners(fit.candidate.model, fit.theta, fit.data)]
     most = int(panel.purchases().max())
     frequency_edges = _edges(_FREQUENCY_EDGES, most)
     gap_edges = _edges(_GAP_EDGES, panel.days - 1)
     counts, gaps = np.zeros(len(frequency_edges) - 1), np.zeros(len(gap_edges) - 1)
     for member, day in fitted_days(fit, panel, rng, copies):
-        if fit.candidate.model.origin == "first purchase":
-            member = np.concatenate([np.arange(panel.members), member])
-            day = np.concatenate([panel.day[births], day])
+        member = np.concatenate([np.arange(len(births)), member])
+        day = np.concatenate([panel.day[births], day])
         bought = np.bincount(member)
         counts += np.histogram(np.clip(bought[bought > 0], 1, most), frequency_edges)[0] / copies
         gaps += np.histogram(np.clip(_gaps(member, day), 1, panel.days - 1), gap_edges)[0] / copies

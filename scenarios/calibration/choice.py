@@ -8,16 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.calibration.bgnbd import Model
-from scenarios.calibration.candidates import (
-    SEASON_DAYS,
-    Candidate,
-    baskets_of,
-    best_order,
-    expectation,
-    fit_candidate,
-    with_posterior,
-)
+from scenarios.calibration.bgnbd import Model, Origin
+from scenarios.calibration.calendar import Clock
+from scenarios.calibration.candidates import SEASON_DAYS, Candidate, best_order, fit_candidate, with_posterior
+from scenarios.calibration.expectations import baskets_of, expectation
 from scenarios.calibration.forecast import MEASURES, ModelError, actual, draw_futures
 from scenarios.calibration.panel import Panel
 from scenarios.calibration.shocks import Shocks
@@ -28,6 +22,7 @@ Progress = Callable[[str], None]
 ORIGINS = 3
 _INNER_DRAWS = 40
 _SAME_DEVIANCE = 0.005
+JOINING_GAIN = 3.0  # a likelihood ratio of 2 degrees of freedom, 95 %
 _LONGEST_INNER = 182
 
 
@@ -41,6 +36,8 @@ class Score:
     errors: Floats
     deviance: float
     """Poisson deviance of members' purchases from what was expected of each, a member (lower is better)"""
+    held: bool
+    """whether season and growth of the whole fit were known to it: good to tell structures apart alone"""
 
     @property
     def miss(self) -> float:
@@ -53,12 +50,16 @@ class Choice:
     """The chosen candidate, how all did, and by how much its own past forecasts missed beyond luck."""
 
     chosen: Candidate
+    own: Score
+    """of the one chosen, or, where season and growth could not be tested, of its model with these held"""
     scores: tuple[Score, ...]
     origins: tuple[int, ...]
     window: int
     tolerance: float
     error: ModelError
     season_reason: str
+    joining_gain: float
+    """log-likelihood gained by members joining while the data ran, over their all having been there"""
 
 
 def inner_origins(days: int, horizon: int) -> tuple[tuple[int, ...], int]:
@@ -76,7 +77,9 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     """Choose for forecasts of `horizon` days by the inner splits of `panel`, which ends where the fit
     ends.
 
-    Every structure is tried first; growth and season are tried on the best of them. Growth must lower the
+    Whether members joined while the data ran or had only waited is asked first, by likelihood, for one is a case of the other.
+    Then every structure is tried, and growth and season on the best of them. From a year of data on, season and growth of the
+    whole fit are held while structures are tried, so that neither passes for leaving or joining. Growth must lower the
     miss by more than the luck of a total, because it is carried on into the future; a season must lower
     it. Candidates that miss the totals by no more than half the luck of a total above the best are as good
     as it; of these the one is taken that says best what each member does, and of those alike in that (to
@@ -85,42 +88,55 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     origins, window = inner_origins(panel.days, horizon)
     splits = [(panel.before(o), panel.after(o, window)) for o in origins]
     luck = float(np.sqrt(np.mean([1 / max(len(after.day), 1) for _, after in splits])))
+    progress("trying: season, growth and joining")
+    yearly = panel.days >= SEASON_DAYS
+    order = best_order(panel, Model("panel start"))
+    joining = fit_candidate(panel, Candidate(Model("either", order=order), growth=yearly, season=yearly))
+    held = joining.clock if yearly else None
+    waiting = fit_candidate(panel, Candidate(Model("panel start", order=order)), joining.theta[:4], held)
+    gain = joining.log_likelihood - waiting.log_likelihood
     scores: list[Score] = []
-    for origin in ("first purchase", "panel start"):
+    for origin in _origins(gain, yearly):
         for leaving in (False, True):
             model = Model(origin, leaving)
-            for order in sorted({1, best_order(splits[0][0], model)}):
+            for order in sorted({1, best_order(splits[0][0], model, held)}):
                 candidate = Candidate(Model(origin, leaving, order))
                 progress(f"trying: {candidate.label}")
-                scores.append(_score(candidate, splits, window, seed))
+                scores.append(_score(candidate, splits, window, seed, held))
     chosen = _best(scores, luck / 2)
-    progress("trying: growth")
-    plain = next(s for s in scores if s.candidate == chosen)
-    grown = _score(Candidate(chosen.model, growth=True), splits, window, seed)
-    scores.append(grown)
-    if grown.miss + luck < plain.miss:
-        chosen, plain = grown.candidate, grown
-    season_reason = (
-        f"the fit period of {panel.days} days is shorter than {SEASON_DAYS} days, a season cannot be seen"
-    )
-    if origins[-1] >= SEASON_DAYS:
-        progress("trying: season")
-        seasonal = _score(Candidate(chosen.model, chosen.growth, season=True), splits, window, seed)
-        scores.append(seasonal)
-        better = seasonal.miss < plain.miss
-        chosen = seasonal.candidate if better else chosen
-        season_reason = "the inner forecasts were " + ("better" if better else "no better") + " with it"
-    elif panel.days >= SEASON_DAYS:
-        chosen = Candidate(chosen.model, chosen.growth, season=True)
+    own = next(s for s in scores if s.candidate == chosen)
+    if held is None or origins[-1] >= SEASON_DAYS:
+        progress("trying: growth and season")
+        clocks = [Candidate(chosen.model, growth=True)]
+        if held is not None:
+            both = ((False, False), (False, True), (True, True))
+            clocks += [Candidate(chosen.model, growth, season) for growth, season in both]
+        tried = [_score(c, splits, window, seed, None) for c in clocks]
+        scores += tried
+        own = min([own] * (held is None) + tried, key=lambda s: s.miss + luck * s.candidate.growth)
+        chosen = own.candidate
+    if held is None:
         season_reason = (
-            "the data hold about one year, so it could not be tested on a period not seen; its factors are "
-            "shrunk towards 1 by the noise of the weekly counts"
+            f"the fit period of {panel.days} days is shorter than {SEASON_DAYS} days, a season cannot be seen"
+        )
+    elif origins[-1] >= SEASON_DAYS:
+        season_reason = "the inner forecasts were " + ("better" if chosen.season else "no better") + " with it"
+    else:
+        chosen = Candidate(chosen.model, growth=True, season=True)
+        season_reason = (
+            "the data hold about one year, so it could not be tested on a period not seen; it is fitted together with growth, "
+            "from which one year hardly tells it, and both are drawn towards none"
         )
     progress("measuring the error of past forecasts")
-    own = chosen if any(s.candidate == chosen for s in scores) else Candidate(chosen.model, chosen.growth)
-    errors = next(s.errors for s in scores if s.candidate == own)
-    error = _model_error(own, errors, splits, window, horizon, seed)
-    return Choice(chosen, tuple(scores), origins, window, luck / 2, error, season_reason)
+    error = _model_error(own.candidate, own.errors, splits, window, horizon, seed, held if own.held else None)
+    return Choice(chosen, own, tuple(scores), origins, window, luck / 2, error, season_reason, gain)
+
+
+def _origins(gain: float, yearly: bool) -> tuple[Origin, ...]:
+    """Clocks to try. Below a year a season not yet seen can look like joining: there the inner forecasts have the last word."""
+    if gain <= JOINING_GAIN:
+        return "first purchase", "panel start"
+    return ("first purchase", "either") if yearly else ("first purchase", "panel start", "either")
 
 
 def _best(scores: list[Score], tolerance: float) -> Candidate:
@@ -131,11 +147,13 @@ def _best(scores: list[Score], tolerance: float) -> Candidate:
     return min(alike, key=lambda s: (s.candidate.size, s.miss)).candidate
 
 
-def _score(candidate: Candidate, splits: list[tuple[Panel, Panel]], window: int, seed: int) -> Score:
+def _score(
+    candidate: Candidate, splits: list[tuple[Panel, Panel]], window: int, seed: int, held: Clock | None
+) -> Score:
     errors, deviance = [], 0.0
     near: Floats | None = None
     for before, after in splits:
-        fit = fit_candidate(before, candidate, near)
+        fit = fit_candidate(before, candidate, near, held)
         near = fit.theta
         bought, active, value = expectation(fit, before, window, np.random.default_rng([seed, 1]))
         truth = actual(after)
@@ -147,7 +165,7 @@ def _score(candidate: Candidate, splits: list[tuple[Panel, Panel]], window: int,
         mean = np.maximum(bought, 1e-6)
         gain = np.where(seen > 0, seen * np.log(np.maximum(seen, 1) / mean), 0.0)
         deviance += float(2 * (gain - (seen - mean)).sum()) / before.members
-    return Score(candidate, np.array(errors), deviance / len(splits))
+    return Score(candidate, np.array(errors), deviance / len(splits), held is not None)
 
 
 def _model_error(
@@ -157,6 +175,7 @@ def _model_error(
     window: int,
     horizon: int,
     seed: int,
+    held: Clock | None,
 ) -> ModelError:
     """Mean square of past log errors less what luck and parameters explain, grown with the square root of
     time.
@@ -166,7 +185,7 @@ def _model_error(
     explained = []
     for before, _ in splits:
         rng = np.random.default_rng([seed, 2])
-        fit = with_posterior(fit_candidate(before, candidate), before)
+        fit = with_posterior(fit_candidate(before, candidate, held=held))
         futures = draw_futures(fit, baskets_of(before, fit, rng), Shocks(0.0, 0.0), window, _INNER_DRAWS, rng)
         explained.append(np.log(np.maximum(futures.totals, 0.5)).var(axis=0))
     beyond = np.maximum((errors**2).mean(axis=0) - np.mean(explained, axis=0), 0.0)

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from scenarios.calibration.baskets import Baskets
-from scenarios.calibration.candidates import Fit, baskets_of, fit_candidate, with_posterior
+from scenarios.calibration.candidates import GROWTH, PRIOR, Fit, fit_candidate, with_posterior
 from scenarios.calibration.checks import distributions
 from scenarios.calibration.choice import Choice, choose
 from scenarios.calibration.document import population_document
+from scenarios.calibration.expectations import baskets_of
 from scenarios.calibration.forecast import MEASURES, Draws, actual, draw_futures, summarise, weekly_band
 from scenarios.calibration.panel import Panel, check_enough, clean, holdout_day
 from scenarios.calibration.people import population_data
+from scenarios.calibration.season import WAVES
 from scenarios.calibration.shocks import Shocks, Weeks, shocks_of, weeks_of
 from scenarios.calibration.summary import choice_summary, parameter_summary, textbook_summary
 from scenarios.calibration.table import read_table
@@ -70,7 +72,7 @@ def calibrate(
     horizon = panel.days - cut if holdout_from is not None else min(known.days // 3, _PLANNED_DAYS)
     choice = choose(known, horizon, seed, tell)
     tell("fitting")
-    fit = with_posterior(fit_candidate(known, choice.chosen), known)
+    fit = with_posterior(fit_candidate(known, choice.chosen))
     rng = np.random.default_rng([seed, 3])
     baskets = baskets_of(known, fit, rng)
     weeks = weeks_of(fit, known, rng)
@@ -182,4 +184,5 @@ def _uncertainty(choice: Choice, shocks: Shocks, fit: Fit, horizon: int) -> dict
         "unseen_season_rate": round(ahead.rate, 4),
         "unseen_season_basket": round(ahead.basket, 4),
         "weakly_known": list(fit.weak),
+        "drawn_to_none": {name: PRIOR[name] for name in fit.candidate.names if name in (GROWTH, *WAVES)},
     }

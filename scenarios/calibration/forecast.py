@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from scenarios.calibration.baskets import Baskets
-from scenarios.calibration.candidates import Fit, elapsed_after, rate_score
+from scenarios.calibration.candidates import Fit
+from scenarios.calibration.expectations import elapsed_after, rate_score
 from scenarios.calibration.lives import purchases, states_given
 from scenarios.calibration.panel import Panel
 from scenarios.calibration.shocks import Shocks
@@ -68,14 +69,10 @@ def draw_futures(
     busy = _shocks(ahead.rate, draws, rng)
     dear = _shocks(float(np.hypot(baskets.scale_error, ahead.basket)), draws, rng)
     for d in range(draws):
-        theta, clock = fit.theta, fit.clock
-        if root is not None:
-            theta = theta + root @ rng.standard_normal(len(theta))
-        if root is not None and fit.candidate.growth:
-            clock = replace(clock, growth=clock.growth + fit.growth_error * rng.standard_normal())
-        ends = elapsed_after(clock, days) * busy[d]
-        state = states_given(model, theta, fit.data, rng)
-        mean, spread = baskets.effects(rate_score(replace(fit, theta=theta), state.rate))
+        one = fit if root is None else replace(fit, theta=fit.theta + root @ rng.standard_normal(len(fit.theta)))
+        ends = elapsed_after(one.clock, days) * busy[d]
+        state = states_given(model, one.theta, one.data if fit.candidate.fits_clock else fit.data, rng)
+        mean, spread = baskets.effects(rate_score(one, state.rate))
         price = dear[d] * baskets.scale * np.exp(mean + spread * rng.standard_normal(members))
         first = True
         for who, time in purchases(model, state, 0.0, float(ends[-1]), rng):

@@ -17,13 +17,14 @@ Ints = NDArray[np.int64]
 @dataclass(frozen=True)
 class States:
     """Members at one moment: rate a day, leaving probability, stages of the open gap done, still active or
-    not.
+    not, and whether their clock was started by their first purchase.
     """
 
     rate: Floats
     leaving: Floats
     phase: Ints
     alive: NDArray[np.bool_]
+    joined: NDArray[np.bool_]
 
 
 def states_given(model: Model, theta: Floats, data: Histories, rng: np.random.Generator) -> States:
@@ -42,20 +43,22 @@ def states_given(model: Model, theta: Floats, data: Histories, rng: np.random.Ge
     alive = ways.alive[pick]
     leaving = np.zeros(len(row))
     if model.leaving:
-        chances = data.gaps[row] + (model.origin == "panel start")
+        chances = data.gaps[row] + ~ways.joined[pick]
         leaving = rng.beta(np.exp(theta[2]), np.exp(theta[3]) + chances)
-    return States(rate, leaving, ways.phase[pick], alive)
+    return States(rate, leaving, ways.phase[pick], alive, ways.joined[pick])
 
 
-def states_anew(model: Model, theta: Floats, members: int, rng: np.random.Generator) -> States:
-    """One draw of the states of `members` members when their clock starts, before any history."""
-    shape = np.exp(theta[1])
+def states_anew(
+    model: Model, theta: Floats, joined: NDArray[np.bool_], rng: np.random.Generator
+) -> States:
+    """One draw of members' states when their clock starts, before any history; `joined` says of each whether a
+    purchase starts it.
+    """
+    shape, members = np.exp(theta[1]), len(joined)
     rate = rng.standard_gamma(shape, members) * np.exp(theta[0]) / shape
     leaving = rng.beta(np.exp(theta[2]), np.exp(theta[3]), members) if model.leaving else np.zeros(members)
-    phase = np.zeros(members, dtype=np.int64)
-    if model.origin == "panel start":
-        phase = rng.integers(0, model.order, members)
-    return States(rate, leaving, phase, np.ones(members, dtype=bool))
+    phase = np.where(joined, 0, rng.integers(0, model.order, members))
+    return States(rate, leaving, phase, np.ones(members, dtype=bool), joined)
 
 
 def purchases(
@@ -83,8 +86,19 @@ def purchases(
         stages = np.full(len(who), float(model.order))
 
 
-def present_at_start(model: Model, theta: Floats, members: int, age: float) -> int:
-    """Members that a panel must have had at its start for `members` of them to be seen within `age` days."""
-    if model.origin == "first purchase":
-        return members
-    return round(members / (1 - unseen(model, theta, age)))
+def joiners(model: Model, theta: Floats, data: Histories) -> NDArray[np.bool_]:
+    """Whether the first purchase of each member seen is taken to have started their clock: of as many as are
+    expected, those of whom it is likeliest.
+    """
+    ways = parts(model, theta, data)
+    weight = np.exp(ways.log - ways.log.max(axis=1, keepdims=True))
+    chance = (weight[:, ways.joined].sum(axis=1) / weight.sum(axis=1))[data.row]
+    result = np.zeros(len(chance), dtype=bool)
+    result[np.argsort(-chance, kind="stable")[: round(float(chance.sum()))]] = True
+    return result
+
+
+def present_at_start(model: Model, theta: Floats, data: Histories) -> int:
+    """Members who must have been there at the start of a panel for as many to be seen who did not join in it."""
+    waited = int((~joiners(model, theta, data)).sum())
+    return round(waited / (1 - unseen(model, theta, float(data.age.max())))) if waited else 0

@@ -80,6 +80,10 @@ class Panel:
         member = np.searchsorted(seen, self.member[keep])
         return replace(self, member=member, day=self.day[keep], value=self.value[keep], days=day + days)
 
+    def firsts(self) -> Ints:
+        """Entry of each member's first occasion."""
+        return np.flatnonzero(np.diff(self.member, prepend=-1)).astype(np.int64)
+
     def purchases(self) -> Ints:
         """Occasions of each member."""
         return np.bincount(self.member, minlength=self.members)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scenarios.calibration.baskets import Baskets
+from scenarios.calibration.bgnbd import JOINED, joining_before
 from scenarios.calibration.candidates import Fit
-from scenarios.calibration.lives import present_at_start
-from scenarios.calibration.panel import Panel
+from scenarios.calibration.lives import joiners, present_at_start
+from scenarios.calibration.panel import Floats, Panel
 
 _DAYS_A_MONTH = 30.4375
 _CLOSED_SHARE = 0.5
@@ -25,8 +27,11 @@ def population_data(
     theta = np.exp(fit.theta)
     within, between = baskets.lognormal_spreads()
     median = float(np.exp(baskets.level))
+    joined = joiners(model, fit.theta, fit.data)
+    members = int(joined.sum()) + present_at_start(model, fit.theta, fit.data)
+    ages = np.where(joined, panel.days - 1 - panel.day[panel.firsts()], panel.days).astype(float)
     data: dict[str, Any] = {
-        "members": present_at_start(model, fit.theta, panel.members, float(fit.data.age.max())),
+        "members": members,
         "purchase_rate": {"mean": _round(theta[0]), "shape": _round(theta[1])},
         "regularity": model.order,
         "leaving": {"a": _round(theta[2]), "b": _round(theta[3])} if model.leaving else {"probability": 0.0},
@@ -38,9 +43,9 @@ def population_data(
         },
         "season": [_round(f, 4) for f in fit.clock.season] if fit.clock.season else None,
         "growth": _round(float(np.clip(np.expm1(fit.clock.growth), -0.89, 9.9)), 4),
-        "history_days": _history(fit, panel),
-        "new_members_per_month": _joining(fit, panel),
-        "first_purchase_on_joining": model.origin == "first purchase",
+        "history_days": _history(ages, members, panel),
+        "new_members_per_month": _joining(fit, panel, joined, members),
+        "first_purchase_on_joining": model.origin != "panel start",
         "posterior": _posterior(fit, baskets, between),
         "source": (
             f"calibrated from {source['file']} (sha256 {str(source['sha256'])[:12]}), "
@@ -55,40 +60,43 @@ def _round(value: float, digits: int = 6) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _history(fit: Fit, panel: Panel) -> list[float]:
-    """Days since members' clocks started: uniform with the panel's longest and mean history."""
-    if fit.candidate.model.origin == "panel start":
-        return [float(panel.days), float(panel.days)]
-    first = panel.day[np.flatnonzero(np.diff(panel.member, prepend=-1))]
-    days = (panel.days - 1 - first).astype(float)
-    longest = float(days.max())
-    return [round(max(0.0, 2 * float(days.mean()) - longest)), longest]
-
-
-def _joining(fit: Fit, panel: Panel) -> float:
-    """New members a month over the last third of the fit, as a share of members; 0 in a panel of existing
-    members.
-
-    Where half of the members or more were first seen in the first tenth of the period, later ones are
-    taken for members who buy rarely.
+def _history(ages: Floats, members: int, panel: Panel) -> list[float]:
+    """Days since members' clocks started: uniform with the longest and mean of `ages`, which those who were there
+    but not seen have from the first day on.
     """
-    first = panel.day[np.flatnonzero(np.diff(panel.member, prepend=-1))]
-    if fit.candidate.model.origin == "panel start" or np.mean(first < panel.days / 10) >= _CLOSED_SHARE:
+    longest = float(ages.max())
+    mean = float(ages.sum() + (members - len(ages)) * panel.days) / members
+    return [round(max(0.0, 2 * mean - longest)), longest]
+
+
+def _joining(fit: Fit, panel: Panel, joined: NDArray[np.bool_], members: int) -> float:
+    """New members a month over the last third of the fit, as a share of members: by the pace of joining where the model has
+    one, else those first seen then; 0 in a panel of existing members.
+
+    Where the clock starts with the first purchase and half of the members or more were first seen in the first tenth
+    of the period, later ones are taken for members who buy rarely.
+    """
+    model, months = fit.candidate.model, panel.days / 3 / _DAYS_A_MONTH
+    if model.origin == "either":
+        fall = fit.theta[model.names.index(JOINED[1])]
+        late = float(joined.sum()) * (1 - joining_before(2 / 3, fall) / joining_before(1.0, fall))
+        return min(1.0, _round(late / months / members, 4))
+    first = panel.day[panel.firsts()]
+    if model.origin == "panel start" or np.mean(first < panel.days / 10) >= _CLOSED_SHARE:
         return 0.0
-    late = first >= panel.days * 2 / 3
-    months = (panel.days / 3) / _DAYS_A_MONTH
-    return min(1.0, _round(float(late.sum()) / months / panel.members, 4))
+    return min(1.0, _round(float((first >= panel.days * 2 / 3).sum()) / months / panel.members, 4))
 
 
 def _posterior(fit: Fit, baskets: Baskets, between: float) -> dict[str, Any]:
     assert fit.covariance is not None
-    names = [*fit.candidate.model.names, "basket.median", "basket.sigma"]
+    carried = [name for name in fit.candidate.model.names if name not in JOINED]
+    names = [*carried, "basket.median", "basket.sigma"]
     errors = [baskets.errors[0], baskets.errors[1]]
     if between > 0:
         names.append("basket.sigma_between")
         errors.append(baskets.errors[2])
-    size, own = len(names), len(fit.theta)
+    size, own = len(names), len(carried)
     covariance = np.zeros((size, size))
-    covariance[:own, :own] = fit.covariance
+    covariance[:own, :own] = fit.covariance[:own, :own]
     covariance[range(own, size), range(own, size)] = np.square(errors)
     return {"parameters": names, "covariance": [[_round(float(c), 10) for c in row] for row in covariance]}

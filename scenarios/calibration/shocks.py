@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.calibration.calendar import WEEKS, week_of_year
-from scenarios.calibration.candidates import SEASON_DAYS, Fit, fitted_days, modelled
+from scenarios.calibration.candidates import SEASON_DAYS, Fit
+from scenarios.calibration.expectations import fitted_days, modelled
 from scenarios.calibration.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -36,27 +36,18 @@ class Weeks:
 
 @dataclass(frozen=True)
 class Shocks:
-    """Spread of logs, beyond luck, of a week's purchases (`rate`) and of its mean value (`basket`).
-
-    `known` is the number of purchases that the fit has seen in each week of the year (53 entries).
-    """
+    """Spread of logs, beyond luck, of a week's purchases (`rate`) and of its mean value (`basket`)."""
 
     rate: float
     basket: float
-    known: tuple[float, ...] = (0.0,) * WEEKS
 
     def ahead(self, fit: Fit, days: int) -> Shocks:
         """Spread of the mean of the next `days` days that comes from not knowing their season.
 
         A season moves slowly: a quarter whose season is not known is taken to lie as far off the model as
-        single weeks of the fit lay, quarters apart from one another. A fitted season is known as well as
-        the purchases of the same weeks of the year allow. A fit of a year or more that needs no season
-        adds nothing.
+        single weeks of the fit lay, quarters apart from one another. A fit of a year or more adds nothing:
+        what it leaves open of its season is in the covariance of its parameters.
         """
-        if fit.clock.season is not None:
-            ahead = week_of_year(fit.clock.start, np.arange(fit.clock.last + 1, fit.clock.last + 1 + days))
-            purchases = float(np.asarray(self.known)[np.unique(ahead)].sum())
-            return Shocks(min(1 / np.sqrt(max(purchases, 1.0)), _MOST), 0.0)
         factor = 0.0 if fit.clock.last + 1 >= SEASON_DAYS else 1 / np.sqrt(max(1.0, days / QUARTER))
         return Shocks(float(self.rate * factor), float(self.basket * factor))
 
@@ -66,7 +57,7 @@ def weeks_of(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int = 20)
     history.
     """
     whole = panel.days // 7
-    explained = modelled(panel, fit.candidate.model)
+    explained = modelled(panel, fit)
     week = panel.day // 7
     inside = week < whole
 
@@ -88,10 +79,9 @@ def shocks_of(weeks: Weeks, panel: Panel) -> Shocks:
 
     Only the latter half of the fit is used, when the panel has settled.
     """
-    known = np.bincount(week_of_year(panel.start, panel.day), minlength=WEEKS).astype(float)
     use = (weeks.expected >= _LEAST_EXPECTED) & (np.arange(len(weeks.expected)) >= len(weeks.expected) // 2)
     if use.sum() < _LEAST_WEEKS:
-        return Shocks(0.0, 0.0, tuple(known))
+        return Shocks(0.0, 0.0)
     ratio = weeks.modelled[use] / weeks.expected[use]
     level = weeks.modelled[use].sum() / weeks.expected[use].sum()
     excess = float(((ratio / level - 1) ** 2).mean() - (1 / (weeks.expected[use] * level)).mean())
@@ -99,6 +89,4 @@ def shocks_of(weeks: Weeks, panel: Panel) -> Shocks:
     overall = weeks.value[use].sum() / weeks.actual[use].sum()
     noise = float(panel.value.var()) / overall**2 / np.maximum(weeks.actual[use], 1)
     basket = float(((mean / overall - 1) ** 2).mean() - noise.mean())
-    return Shocks(
-        min(float(np.sqrt(max(excess, 0))), _MOST), min(float(np.sqrt(max(basket, 0))), _MOST), tuple(known)
-    )
+    return Shocks(min(float(np.sqrt(max(excess, 0))), _MOST), min(float(np.sqrt(max(basket, 0))), _MOST))

@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
-from scenarios.calibration.bgnbd import Model
+from scenarios.calibration.bgnbd import JOINED, Model
 from scenarios.calibration.candidates import Candidate, Fit, fit_candidate
-from scenarios.calibration.choice import Choice
+from scenarios.calibration.choice import JOINING_GAIN, Choice
 from scenarios.calibration.forecast import MEASURES
 from scenarios.calibration.panel import Panel
 
@@ -62,6 +63,11 @@ def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any
     fixed("regularity", data["regularity"], "", "order of the gaps: 1 = random, more = more regular")
     if not fit.candidate.model.leaving:
         fixed("leaving.probability", 0.0, "a purchase", "chance of leaving after a purchase")
+    if JOINED[0] in fit.candidate.names:
+        at = fit.candidate.names.index(JOINED[0])
+        share = float(expit(fit.theta[at]))
+        spread = share * (1 - share) * (float(np.sqrt(fit.covariance[at, at])) if fit.covariance is not None else 0.0)
+        fixed("joined.share", round(share, 4), "of members", "who joined while the data ran; the others were there", spread)
     error = fit.growth_error * (1 + data["growth"])
     fixed("growth", data["growth"], "a year", "change of every member's purchase rate", error)
     return result
@@ -71,36 +77,30 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
     """All candidates with their scores on the inner splits, the one chosen, and why in words."""
     rows = [
         {
-            "label": s.candidate.label,
+            "label": s.candidate.label + (", season and growth held" if s.held else ""),
             "origin": s.candidate.model.origin,
             "leaving": s.candidate.model.leaving,
             "order": s.candidate.model.order,
             "growth": s.candidate.growth,
             "season": s.candidate.season,
+            "held": s.held,
             "assumes": s.candidate.size,
             "miss": round(s.miss, 5),
             "errors": {m: [round(float(e), 5) for e in s.errors[:, i]] for i, m in enumerate(MEASURES)},
             "deviance_a_member": round(s.deviance, 5),
-            "chosen": s.candidate.model == choice.chosen.model
-            and s.candidate.growth == choice.chosen.growth
-            and (
-                s.candidate.season
-                or not any(t.candidate.season for t in choice.scores)
-                or not choice.chosen.season
-            ),
+            "chosen": s is choice.own,
         }
         for s in choice.scores
     ]
-    least = min(choice.scores, key=lambda s: s.miss)
-    own = next(r for r in rows if r["chosen"])
-    own_miss, margin = float(str(own["miss"])), choice.tolerance
+    least = min((s for s in choice.scores if s.held == choice.own.held), key=lambda s: s.miss)
+    own_miss, margin = choice.own.miss, choice.tolerance
     days = ", ".join(str(o) for o in choice.origins)
     reason = (
-        f"{len(choice.scores)} models were each fitted to the first {days} days and forecast the "
+        f"{len(rows)} models were each fitted to the first {days} days and forecast the "
         f"{choice.window} days after; the root mean square error of total purchases and active members of "
         f"the model chosen was {100 * own_miss:.1f} %"
     )
-    if least.candidate.label == own["label"]:
+    if least is choice.own:
         reason += ", the lowest of all."
     elif least.miss + margin >= own_miss:
         reason += (
@@ -116,12 +116,20 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
         "model": choice.chosen.label,
         "reason": reason,
         "season": choice.season_reason,
+        "joining": _joining(choice.joining_gain),
         "inner_fit_days": list(choice.origins),
         "inner_forecast_days": choice.window,
         "tolerance": round(choice.tolerance, 5),
         "log_likelihood": round(fit.log_likelihood, 2),
         "candidates": rows,
     }
+
+
+def _joining(gain: float) -> str:
+    asked = f"joining raises the log-likelihood by {max(gain, 0.0):.1f}, and {JOINING_GAIN:g} is asked for"
+    if gain > JOINING_GAIN:
+        return f"that some members joined while the data ran and the others were there before was tried: {asked}"
+    return f"that some members joined while the data ran and the others were there before was not tried: {asked}"
 
 
 def textbook_summary(panel: Panel) -> dict[str, float]:

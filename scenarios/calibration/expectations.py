@@ -1,0 +1,93 @@
+"""What a fitted candidate expects of the days after, and what it says of the days it was fitted to."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammainc, gammaincc, ndtri
+
+from scenarios.calibration.baskets import Baskets, fit_baskets
+from scenarios.calibration.calendar import Clock
+from scenarios.calibration.candidates import Fit
+from scenarios.calibration.lives import joiners, present_at_start, purchases, states_anew, states_given
+from scenarios.calibration.panel import Panel
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def elapsed_after(clock: Clock, days: int) -> Floats:
+    """Operational days from the end of the fit to the end of each of the `days` days after it."""
+    return np.cumsum(clock.weights(clock.last + 1, clock.last + days))
+
+
+def rate_score(fit: Fit, rate: Floats) -> Floats:
+    """Normal score of a purchase rate among the rates of all members of the fitted model."""
+    shape = float(np.exp(fit.theta[1]))
+    share = gammainc(shape, rate * shape / np.exp(fit.theta[0]))
+    score: Floats = ndtri(np.clip(share, 1e-6, 1 - 1e-6))
+    return score
+
+
+def expectation(
+    fit: Fit, panel: Panel, days: int, rng: np.random.Generator, draws: int = 20
+) -> tuple[Floats, ...]:
+    """Expected purchases, probability of any purchase and expected value over the `days` days after the
+    fit, by member.
+
+    Averages over draws of each member's state; given the state, purchases are (1 - exp(-rate p t)) / p for
+    leaving probability p (Fader, Hardie, Lee 2005, eq. 9 before mixing).
+    """
+    k = fit.candidate.model.order
+    t = float(elapsed_after(fit.clock, days)[-1])
+    states = [states_given(fit.candidate.model, fit.theta, fit.data, rng) for _ in range(draws)]
+    scores = [rate_score(fit, s.rate) for s in states]
+    baskets = fit_baskets(panel, modelled(panel, fit), np.mean(scores, axis=0))
+    bought, active, value = np.zeros((3, len(fit.data.row)))
+    for state, score in zip(states, scores, strict=True):
+        p = np.maximum(state.leaving, 1e-9)
+        lead = (state.phase - (k - 1) / 2) / k if k > 1 else 0.0
+        expected = state.alive * np.maximum(
+            -np.expm1(-p * state.rate * t) / p + lead * -np.expm1(-state.rate * t), 0.0
+        )
+        bought += expected
+        active += state.alive * (1 - gammaincc((k - state.phase).astype(float), k * state.rate * t))
+        value += expected * baskets.expected(score)
+    return bought / draws, active / draws, value / draws
+
+
+def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -> list[tuple[Ints, Ints]]:
+    """Panels drawn from the fit, each as (member, day) of its purchases, without those that start a
+    member's clock.
+
+    `copies` panels of those who joined (with the same starts, and first in number), and of as many more as must
+    have been there at the start for the others to be seen.
+    """
+    model, elapsed = fit.candidate.model, fit.clock.elapsed(panel.days - 1)
+    age = float(elapsed[-1])
+    result = []
+    born = panel.day[panel.firsts()][joiners(model, fit.theta, fit.data)]
+    start = np.append(elapsed[born], np.zeros(present_at_start(model, fit.theta, fit.data)))
+    joined = np.arange(len(start)) < len(born)
+    for _ in range(copies):
+        whose, when = [np.empty(0, dtype=np.int64)], [np.empty(0)]
+        for who, time in purchases(model, states_anew(model, fit.theta, joined, rng), start, age, rng):
+            whose.append(who)
+            when.append(time)
+        day = np.searchsorted(elapsed, np.concatenate(when), side="left")
+        result.append((np.concatenate(whose), day.astype(np.int64)))
+    return result
+
+
+def modelled(panel: Panel, fit: Fit) -> NDArray[np.bool_]:
+    """Which occasions of `panel` the model explains: all but the purchase that starts a member's clock."""
+    keep = np.ones(len(panel.member), dtype=bool)
+    keep[panel.firsts()] = ~joiners(fit.candidate.model, fit.theta, fit.data)
+    return keep
+
+
+def baskets_of(panel: Panel, fit: Fit, rng: np.random.Generator, draws: int = 20) -> Baskets:
+    """Basket fit of `panel`, with each member's purchase rate as `fit` sees it."""
+    states = (states_given(fit.candidate.model, fit.theta, fit.data, rng) for _ in range(draws))
+    score = np.mean([rate_score(fit, s.rate) for s in states], axis=0)
+    return fit_baskets(panel, modelled(panel, fit), score)
