@@ -27,7 +27,7 @@ from experiments.reweighting import (
     weighted_quantile,
 )
 from scenarios.digest import digest_of
-from scenarios.numerals import number, signed, significant
+from scenarios.numerals import number, percent, signed, significant
 from sim.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -183,7 +183,7 @@ def _noise_free(
         luck = np.array([prediction.luck_sd[ours] for ours, _ in pairs])
         extra = extra + np.diag(np.clip(np.diag(emulator.noise) - luck**2, 0, None))
     shares = ", ".join(
-        f"{row.metric} of {row.arm} {share:.0%}" for row, share in zip(rows, emulator.explained, strict=True)
+        f"{row.metric} of {row.arm} {percent(share, 0)}" for row, share in zip(rows, emulator.explained, strict=True)
     )
     caveats.append(
         "The draws include sampling noise, which a regression on the parameters took out; the parameters "

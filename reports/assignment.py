@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from experiments.effect_words import p_text
 from experiments.plan_document import AssignmentDocument
 from reports.page import render
 
@@ -29,6 +30,7 @@ def assignment_page(record: AssignmentDocument, file: str) -> str:
             "digest": record.sealed().digest,
         },
         record=record,
+        p=p_text(record.sample_ratio_p),
         file=file,
         blocked=record.members != record.units,
     )

@@ -23,7 +23,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from reports.svg import shared_glyphs, slim
-from scenarios.numerals import integer, interval, money, number, percent, points, signed, significant
+from scenarios.numerals import integer, money, number, percent, significant
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Colours that the colour-blind tell apart (Okabe, Ito 2008), the strongest on white first, yellow last."""
@@ -178,9 +178,9 @@ def render(template: str, **context: Any) -> str:
     return shared_glyphs(_environment().get_template(template).render(**context))
 
 
-def _interval_filter(triple: tuple[float, float, float], digits: int = 1, unit: str = "") -> str:
-    value, low, high = triple
-    return interval(value, low, high, digits, unit)
+def _tight(text: str) -> str:
+    """An interval or a spread that a narrow column breaks once, after its first figure's word."""
+    return text.replace(" to ", "\u00a0to ").replace(" ± ", "\u00a0± ")
 
 
 @cache
@@ -195,13 +195,11 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         integer=integer,
-        signed=signed,
+        tight=_tight,
         number=number,
         significant=significant,
         money=money,
         percent=percent,
-        points=points,
-        interval=_interval_filter,
     )
     style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
     environment.globals["style"] = Markup(style)

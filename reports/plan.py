@@ -24,6 +24,7 @@ def plan_page(plan: PlanDocument) -> str:
         title=f"Plan of {plan.experiment}",
         provenance={**plan.provenance, "plan": plan.plan_digest, "digest": plan.sealed().digest},
         plan=plan,
+        stated=stated_text,
         answer=[one for one in plan.power if one.metric == primary],
         simulated=[(one, simulated_sentence(plan, one)) for one in plan.simulated],
         simulated_answer=[simulated_sentence(plan, one) for one in plan.simulated if one.metric == primary],

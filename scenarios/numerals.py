@@ -40,21 +40,9 @@ def percent(value: float, digits: int = 1) -> str:
     return _missing(value) or number(100 * value, digits) + "\u00a0%"
 
 
-def points(value: float, digits: int = 1) -> str:
-    """A difference of two shares in percentage points, always with its sign: .012 -> +1.2 pp."""
-    return _missing(value) or signed(number(100 * value, digits)) + "\u00a0pp"
-
-
 def signed(text: str) -> str:
     """A printed number with its sign: a plus before one above 0; 0 and what is not defined have none."""
     return f"+{text}" if text[0].isdigit() and text.strip("0.,\u00a0% ") else text
-
-
-def interval(value: float, low: float, high: float, digits: int = 1, unit: str = "") -> str:
-    """An estimate with its interval: 12.3 (11.8 to 12.9); `unit` "%" shows shares as percentages."""
-    scale = 100 if unit == "%" else 1
-    middle, start, end = (number(scale * v, digits) for v in (value, low, high))
-    return f"{middle} ({start} to {end})" + (f"\u00a0{unit}" if unit else "")
 
 
 def _missing(value: float | None) -> str:

@@ -132,7 +132,7 @@ def test_an_effect_reads_the_same_in_its_sentence_and_in_the_table_and_with_a_mi
     assert all(text.startswith("\u2212") for text in texts)
     assert f"trial against control: {texts[0]} ({texts[1]} to {texts[2]}): worse." in found.decisions[0].sentence
     page = readout_page(found)
-    assert f'{texts[0]}<br><span class="note">{texts[1]} to {texts[2]}</span>' in page
+    assert f'{texts[0]}<br><span class="note">{texts[1]}\u00a0to {texts[2]}</span>' in page
     said = [one.sentence for one in (*found.decisions, *found.gates)]
     assert not [sentence for sentence in said if re.search(r"(?<![\w-])-\d", sentence)]
 
