@@ -13,6 +13,7 @@ import numpy as np
 from reports import forecast_figures as figures
 from reports.forecast_words import accrued_sentence, answer, left_out
 from reports.page import render
+from reports.points_owed import owed_rows, owed_sentence, owed_spread
 from reports.redemption import methods
 from reports.statement import (
     COST_TITLES,
@@ -86,6 +87,7 @@ def summary(statement: Statement, variants: Sequence[Variant] = (), run: RunOff 
         },
         "deferred_revenue": None if statement.roll is None else deferred,
         "deferred_revenue_band": _last(np.zeros((1, 4)) if statement.as_agent else statement.closing_spread()),
+        "points_owed_by_members": _last(owed_spread(statement)),
         "accrued_cost": None if statement.cost is None else float(statement.cost.total()["closing"][-1]) / statement.unit,
         "accrued_cost_band": _last(statement.accrued_spread()),
         "due_to_third_party": None if third is None else float(third.owed_to_partner[-1]) / statement.unit,
@@ -150,6 +152,8 @@ def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] =
         accrued=accrued_sentence(s),
         cost_titles=list(COST_TITLES.values()),
         cost_rows=cost_rows(s),
+        points_owed=owed_sentence(s),
+        points_owed_rows=owed_rows(s),
         third=None if s.third is None else s.third.role,
         third_titles=list(THIRD_TITLES.values()),
         third_rows=third_rows(s),

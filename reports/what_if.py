@@ -142,6 +142,9 @@ def run_off_answer(run: RunOff) -> str:
         due = s.due_spread()
         if due is not None:
             text += f" Redeeming them makes {money(due[-1, 3], f.currency)} due to the third party."
+    debt = f.point_values[:, -1, POINT_LINES.index("points_owed")].mean()
+    if debt:
+        text += f" {integer(debt)} points that members owe after returns are never repaid, for nothing more is earned."
     left = f.outstanding[:, -1].mean()
     end = month_name(f.months[-1])
     if run.ends:

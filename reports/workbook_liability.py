@@ -176,10 +176,14 @@ def points_sheet(book: Book, statement: Statement, roll: RollForward, liability:
     theirs = statement.point_moves()
     sheet = book.sheet("Points ledger", f"Points of the books ({statement.basis}) and of the forecast. Closing is a formula.")
     heads = ["Month", "Opening", "Issued", "Redeemed", "Expired", "Clawed back", "Closing", "Closing of the ledger",
-             *_FORECAST.values(), *(["Deferred revenue a point outstanding"] if liability else [])]  # fmt: skip
+             *_FORECAST.values(), "Owed, at the value of a redeemed point",
+             *(["Deferred revenue a point outstanding"] if liability else [])]  # fmt: skip
     sheet.head(_FIRST - 1, heads, [13, *[15] * (len(heads) - 1)])
     sheet.ws.set_row(_FIRST - 1, 42)
     last = _FIRST + len(f.months) - 1
+    worth = (last + 3, 1)
+    sheet.write((last + 3, 0), "Value of a redeemed point", "label")
+    sheet.write(worth, None if statement.liability is None else float(statement.liability.value) / statement.unit, "factor")
     names = (("issued", 1), ("redeemed", -1), ("expired", -1), ("clawed_back", -1))
     whole = {name: np.asarray(values).sum(axis=1) for name, values in moves.items()}
     for m, month in enumerate(f.months):
@@ -194,11 +198,13 @@ def points_sheet(book: Book, statement: Statement, roll: RollForward, liability:
         sheet.total((row, 6), (row, 1), (row, 5), "count")
         sheet.write((row, 7), int(whole["closing"][m]), "count")
         sheet.row(row, [int(theirs[name][m]) for name in _FORECAST], "count", 8)
+        at, value = _AT["owed"], sheet.number((row, _AT["owed"])) * sheet.number(worth)
+        sheet.formula((row, at + 1), f"={near((row, at))}*{sheet.ref(worth)}", value)
         if liability is None:
             continue
         held, owed = sheet.number((row, 6)), liability.number((row, 7))
         formula = f"=IF({near((row, 6))}=0,0,{liability.ref((row, 7))}/{near((row, 6))})"
-        sheet.formula((row, 8 + len(_FORECAST)), formula, owed / held if held else 0.0, "factor")
+        sheet.formula((row, at + 2), formula, owed / held if held else 0.0, "factor")
     end = last + 1
     sheet.write((end, 0), "Whole period", "label total")
     flows = [at for name, at in _AT.items() if f"points_{name}" in POINT_FLOWS]

@@ -124,7 +124,7 @@ def fit_curve(known: Triangle, kind: Kind = "weibull", last_age: int | None = No
         exposed = float((issued * share).sum())
         if not np.isfinite(exposed) or exposed <= 0:
             return np.inf
-        mean = redeemed.sum() / exposed * issued * share
+        mean = redeemed.sum() * (issued * share / exposed)
         value = float((mean - xlogy(redeemed, np.maximum(mean, 1e-300))).sum()) / redeemed.sum()
         return value if np.isfinite(value) else np.inf
 

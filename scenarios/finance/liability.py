@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,8 @@ class Liability:
     name: str
     """of the scenario"""
     currency: str
+    value: Fraction
+    """of a redeemed point, minor units"""
     months: list[dt.date]
     """(months,) last day of each month"""
     lines: pd.DataFrame
@@ -120,6 +123,7 @@ def liability(
     return Liability(
         name=forecast.name,
         currency=forecast.currency,
+        value=exact(value),
         months=forecast.months[:window],
         lines=_lines(rolls, forecast.months[:window]),
         rates=_rate_table(forecast.cohorts, everything, rates, kept),
