@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.numerals import percent, signed, significant
+from scenarios.numerals import as_stated, percent, signed, significant
 
 
 def effect_text(value: float, scale: str = "absolute") -> str:
@@ -17,7 +17,7 @@ def size_text(value: float, scale: str = "absolute", digits: int = 3) -> str:
 
 def stated_text(value: float, scale: str = "absolute") -> str:
     """A margin or a least effect as the plan states it: 10, 0.02; a relative one 2 %."""
-    return f"{100 * value:,.12g}\u00a0%" if scale == "relative" else f"{value:,.12g}"
+    return f"{as_stated(100 * value)}\u00a0%" if scale == "relative" else as_stated(value)
 
 
 def p_text(p: float) -> str:

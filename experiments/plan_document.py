@@ -19,7 +19,7 @@ from experiments.plan_file import Plan
 from experiments.power import MetricPower, detectable, metric_noise, plan_power, power_of
 from experiments.sequential import boundary, crossing_probabilities
 from experiments.simulated_power import SimulatedPower
-from scenarios.numerals import percent
+from scenarios.numerals import as_stated, percent, significant
 
 
 class PlannedPower(Record):
@@ -198,9 +198,9 @@ def _disagreements(plan: Plan, simulated: Sequence[SimulatedPower]) -> list[str]
             continue
         parts = []
         if _apart(one.baseline, planning.baseline):
-            parts.append(f"a level of {one.baseline:.3g} (the plan says {planning.baseline:g})")
+            parts.append(f"a level of {significant(one.baseline)} (the plan says {as_stated(planning.baseline)})")
         if metric.kind != "proportion" and planning.sd is not None and _apart(one.sd, planning.sd):
-            parts.append(f"a spread of {one.sd:.3g} (the plan says {planning.sd:g})")
+            parts.append(f"a spread of {significant(one.sd)} (the plan says {as_stated(planning.sd)})")
         stated = planning.covariate_correlation**2
         if metric.covariates and one.explained and abs(one.explained - stated) > 0.15:
             parts.append(

@@ -13,7 +13,7 @@ from scipy import optimize, special, stats
 
 from experiments.plan_file import Metric, Plan
 from experiments.sequential import anytime_factor, inflation
-from scenarios.numerals import percent
+from scenarios.numerals import as_stated, percent, significant
 
 
 @dataclass(frozen=True)
@@ -228,14 +228,14 @@ def _sentences(
     planning = metric.planning
     assert planning is not None
     if metric.role == "guardrail":
-        what = f"Excluding a loss of {aim(metric):g} in {metric.name} where nothing is lost"
+        what = f"Excluding a loss of {as_stated(aim(metric))} in {metric.name} where nothing is lost"
         verb, kind = "exclude", "losses"
     else:
-        what = f"Finding a change of {metric.name} from {planning.baseline:g} by {planning.minimum_effect:g}"
+        what = f"Finding a change of {metric.name} from {as_stated(planning.baseline)} by {as_stated(planning.minimum_effect)}"
         verb, kind = "find", "effects"
     out = [f"{what} with power {percent(plan.power, 0)} needs {needed:,} members in the two arms."]
     if not math.isnan(power):
-        shown = f"no {kind} of any size" if math.isinf(found) else f"{kind} from {found:.3g} on"
+        shown = f"no {kind} of any size" if math.isinf(found) else f"{kind} from {significant(found)} on"
         out.append(
             f"The {planned:,.0f} planned members {verb} it with probability {percent(power, 0)}, and {shown} with "
             f"{percent(plan.power, 0)}."
@@ -290,7 +290,8 @@ def _cluster_sentences(plan: Plan, metric: Metric, one_by_one: int, alike: float
     if count:
         smallest = min(plan.shares.values()) * count
         if smallest < 2:
-            known = f"Even if that difference were known, only effects from {alike:.3g} on would be found. " if size else ""
+            least = significant(alike)
+            known = f"Even if that difference were known, only effects from {least} on would be found. " if size else ""
             out.append(
                 f"With {count} clusters an arm has a single one, or none: the difference between arms "
                 "cannot be told from the difference between these places, whatever the number of members. "

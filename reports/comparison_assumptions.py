@@ -9,7 +9,7 @@ from scipy import stats
 
 from reports.comparison_words import listed
 from scenarios.comparison import Comparison
-from scenarios.numerals import money, percent, signed, significant
+from scenarios.numerals import as_stated, money, percent, signed, significant
 from sim.behaviour import Uncertain
 from sim.effects import EFFECTS, Effect, Parameter
 from sim.scenario import Scenario
@@ -170,6 +170,6 @@ def _parameter(effect: Effect, p: Parameter, scenarios: list[Scenario]) -> dict[
 
 def _value(stated: Uncertain, p: Parameter) -> str:
     if stated.sd == 0:
-        return f"{stated.mean:g}"
+        return as_stated(stated.mean)
     low, high = (min(p.high, max(p.low, stated.mean + z * stated.sd)) for z in (-_Z, _Z))
-    return f"{stated.mean:g} ({significant(low, 2)} to {significant(high, 2)})"
+    return f"{as_stated(stated.mean)} ({significant(low, 2)} to {significant(high, 2)})"

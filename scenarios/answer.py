@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scenarios.figure import LEVEL, NOTHING, Figure, cell
-from scenarios.numerals import percent
+from scenarios.numerals import as_stated, percent
 from sim.measures import is_programme
 from sim.scenario import Scenario
 
@@ -87,8 +87,8 @@ def notes(designs: Sequence[Scenario]) -> list[str]:
         for name, one, two in pairs:
             if one != two:
                 found.append(
-                    f"{other.name} and {first.name} differ in behaviour, not only in the programme: {name} is {two:g} against "
-                    f"{one:g}; part of what lies between them is this assumption"
+                    f"{other.name} and {first.name} differ in behaviour, not only in the programme: {name} is {as_stated(two)} "
+                    f"against {as_stated(one)}; part of what lies between them is this assumption"
                 )
     return found
 

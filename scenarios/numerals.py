@@ -27,6 +27,11 @@ def significant(value: float, digits: int = 3) -> str:
     return number(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
 
 
+def as_stated(value: float) -> str:
+    """A number as its author wrote it: 10, 0.02."""
+    return _missing(value) or _typeset(f"{value:,.12g}")
+
+
 def money(value: float, currency: str = "", digits: int | None = None) -> str:
     """An amount: whole units from 1,000 up, two decimals below (or `digits`), the currency after it."""
     if missing := _missing(value):

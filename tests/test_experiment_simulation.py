@@ -166,7 +166,7 @@ def test_a_look_before_its_time_gives_no_verdict():
     looks = plan(BARE, sequential="lan-demets-obrien-fleming", looks=[0.3, 1.0], sizing={"members": 3000})
     first = read(table.iloc[::2], looks, look=1, as_of=START)
     assert not first.blocked  # a planned look has no end of the window to wait for
-    assert "50% of the planned units are in the data, 30% were planned" in next(
+    assert "50\u00a0% of the planned units are in the data, 30\u00a0% were planned" in next(
         gate.sentence for gate in first.gates if gate.name == "information" and not gate.passed
     )
     assert all(gate.name != "information" for gate in read(table.iloc[::2], looks, 1, information=[0.5]).gates)
