@@ -16,7 +16,7 @@ from reports.page import render
 from reports.statement import month_name
 from scenarios.finance.backtest.habits import ASKED, COVERAGE, MATTERS, OUTCOMES, Effect
 from scenarios.finance.backtest.planned import totals
-from scenarios.finance.backtest.scored import CLOSE, LINES, Measure
+from scenarios.finance.backtest.scored import BY_NAME, CLOSE, LINES, Measure
 from scenarios.finance.backtest.whole import Backtest
 from scenarios.finance.forecast_document import SPREAD
 from scenarios.numerals import integer, money, number, percent, significant
@@ -54,6 +54,8 @@ def answer(b: Backtest) -> str:
         said.append(f"it held for {_listed(_miss(m) for m in held)}" + ("," if failed else "."))
     if failed:
         said.append(("but " if held else "it ") + f"did not hold for {_listed(_miss(m) for m in failed)}.")
+    said += [f"{BY_NAME[a].title} are one series with {BY_NAME[c].title.lower()} here, and count once." for a, c in
+             b.one_series.items()]  # fmt: skip
     inside, of = b.inside
     narrow = "too narrow" if b.too_narrow else "not shown to be too narrow"
     said.append(f"Of {of} monthly figures {inside} lay between P10 and P90, where 80 % are promised: its bands were {narrow}.")
@@ -101,6 +103,7 @@ def backtest_page(b: Backtest) -> str:
         habits_answer=habits_answer(b),
         habits=[_habit_row(e) for e in b.habits],
         questions=sum(e.verdict != "not asked" for e in b.habits),
+        one_series=[(BY_NAME[a].title, BY_NAME[c].title.lower()) for a, c in b.one_series.items()],
         matters=percent(MATTERS, 0),
         sure=percent(COVERAGE, 0),
         numbers=[{"name": n.name, "value": significant(n.value), "unit": n.unit, "says": n.says} for n in b.fitted.numbers],
@@ -149,6 +152,7 @@ def document(b: Backtest) -> dict[str, Any]:
             },
             "score": _tree(asdict(m.score)),
             "beaten_by": m.beaten,
+            "counted_as": b.one_series.get(name, name) if m.line.main else None,
             "past": [_plain(x) for x in m.past],
         }
         for name, m in b.measures.items()
@@ -177,7 +181,7 @@ def document(b: Backtest) -> dict[str, Any]:
 def _whole_row(b: Backtest, m: Measure) -> dict[str, Any]:
     show = _shown(b, m)
     return {
-        "title": m.line.title, "note": _WHOLE[m.line.whole] + (", a main line" if m.line.main else ""),
+        "title": m.line.title, "note": _WHOLE[m.line.whole] + _counts(b, m),
         "middle": show(m.whole[1]),
         "band": f"{show(m.whole[0])} to {show(m.whole[2])}", "actual": show(m.whole_actual),
         "off": _signed(m.off),
@@ -236,6 +240,13 @@ def _parameters(report: dict[str, Any] | None) -> list[dict[str, str]]:
 
 
 _WHOLE = {"sum": "sum of the months", "mean": "mean of the months", "last": "at the end"}
+
+
+def _counts(b: Backtest, m: Measure) -> str:
+    """Whether trust is judged by the line."""
+    if m.line.name in b.one_series:
+        return f", one series with {BY_NAME[b.one_series[m.line.name]].title.lower()}, counted there"
+    return ", a main line" if m.line.main else ""
 
 
 def _miss(m: Measure) -> str:

@@ -10,11 +10,12 @@ from airline import COLUMNS as AIRLINE
 from airline import members as airline_members
 from backtest_helpers import COLUMNS, activity, programme
 
+from reports.backtest import answer, backtest_page, document
 from scenarios.finance.backtest import Columns, backtest
 from scenarios.finance.backtest.activity import read_activity
 from scenarios.finance.backtest.ladder import ladder_forecast
 from scenarios.finance.backtest.lots import Points, points_of
-from scenarios.finance.backtest.scored import BY_NAME, measure
+from scenarios.finance.backtest.scored import BY_NAME, measure, one_series
 from scenarios.finance.backtest.standing import held_before, people_of, read_members, standing
 from sim.errors import InputError
 from sim.programme import Expiry
@@ -208,7 +209,36 @@ def test_trust_needs_every_main_line(found):
         all(m.held for m in found.main) and not found.too_narrow and not any(m.beaten for m in found.main)
     )
     inside, of = found.inside
-    assert of == 12 and 0 <= inside <= of
+    assert of == 9 and 0 <= inside <= of  # three months of three lines: redemption is the cost once more
+
+
+def test_redemption_that_is_the_cost_once_more_counts_once(found):
+    """One reward at one price: both are right or wrong together, and the chain ladder of the points is asked of the cost."""
+    assert found.one_series == {"points_redeemed": "cost"} and [m.line.name for m in found.main] == [
+        "cost", "points_outstanding", "active_members",
+    ]  # fmt: skip
+    cost, points = found.measures["cost"], found.measures["points_redeemed"]
+    each = 2.4 / 300
+    np.testing.assert_allclose(cost.band[:, :4], points.band[:, :4] * each)
+    np.testing.assert_allclose(cost.simple["chain_ladder"], points.simple["chain_ladder"] * each)
+    assert cost.beaten == points.beaten and cost.held == points.held and cost.off == pytest.approx(points.off)
+    assert "Points redeemed are one series with cost of benefits here, and count once." in answer(found)
+    assert document(found)["lines"]["points_redeemed"]["counted_as"] == "cost"
+    assert "counted there" in backtest_page(found)
+
+
+def test_cost_that_goes_its_own_way_is_a_line_of_its_own(rows):
+    """Another cost a point in one month that happened: the cost can be wrong where the points are right."""
+    dear = rows.assign(cost=rows.cost.where(rows.day < "2027-12-01", 2 * rows.cost))
+    b = backtest(dear, COLUMNS, KNOWN, DAY, replications=4, joining=0.02, population=KNOWN.population)
+    assert b.one_series == {} and b.inside[1] == 12 and "count once" not in answer(b)
+    assert "chain_ladder" not in b.measures["cost"].simple
+
+
+def test_one_series_is_a_fixed_multiple():
+    months = np.array([[10.0, 0.0, 30.0], [5.0, 8.0, 1.0]])
+    assert one_series(0.02 * months, months) and not one_series(0.02 * months + [0, 0.01, 0], months)
+    assert not one_series(0.0 * months, months) and not one_series(months, 0.0 * months)
 
 
 def test_redemptions_at_no_price_are_replaced_by_one_of_their_mean():

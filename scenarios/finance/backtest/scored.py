@@ -18,6 +18,8 @@ from sim.typing import Floats, Ints
 
 CLOSE = 0.05
 """relative error of the whole period that is close enough whatever the band says"""
+SAME = 0.01
+"""of its mean month: by so much a line may differ from a multiple of another and still be one series with it"""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,14 @@ def measure(line: Line, draws: Floats, actual: Floats, past: Floats, others: dic
         whole=spread_of(total, total[:0]),
         whole_simple={name: float(_total(line, values[None])[0]) for name, values in simple.items()},
     )
+
+
+def one_series(one: Floats, other: Floats) -> bool:
+    """Whether one is a fixed multiple of the other, but for SAME: (..., months) each. With one voucher at one price the cost of
+    benefits is such a multiple of the points redeemed, and right or wrong with them."""
+    if not one.any() or not other.any():
+        return False
+    return bool((np.abs(one - other * (one.sum() / other.sum())) <= SAME * np.abs(one).mean()).all())
 
 
 def _total(line: Line, values: Floats) -> Floats:

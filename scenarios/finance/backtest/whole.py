@@ -19,7 +19,7 @@ from scenarios.finance.backtest.habits import Effect, habits
 from scenarios.finance.backtest.ladder import ladder_forecast
 from scenarios.finance.backtest.lots import points_of
 from scenarios.finance.backtest.planned import plan_against_actual
-from scenarios.finance.backtest.scored import LINES, Measure, Runs, actual_of, cost_lines, measure
+from scenarios.finance.backtest.scored import LINES, Measure, Runs, actual_of, cost_lines, measure, one_series
 from scenarios.finance.backtest.standing import People, people_of, read_members, with_tiers
 from scenarios.finance.forecast import Progress
 from scenarios.finance.forecast import forecast as forecast_of
@@ -52,6 +52,8 @@ class Backtest:
     """of each month, plan against actual cost; none where the table tells no cost"""
     event: str
     """what the cost is counted by in `variances`"""
+    one_series: dict[str, str]
+    """main lines that are a multiple of another, in the forecast and in what happened: they count once, as that one"""
     missing: dict[str, str]
     """what was not possible, and why"""
     rules: tuple[Rule, ...]
@@ -61,8 +63,8 @@ class Backtest:
 
     @property
     def main(self) -> list[Measure]:
-        """The lines by which trust is judged."""
-        return [m for m in self.measures.values() if m.line.main]
+        """The lines by which trust is judged, those of one series once."""
+        return [m for m in self.measures.values() if m.line.main and m.line.name not in self.one_series]
 
     @property
     def inside(self) -> tuple[int, int]:
@@ -121,7 +123,7 @@ def backtest(
     )  # fmt: skip
     tell("scoring")
     costs = cost_lines(known)
-    measures, missing = _measures(whole, known, fitted, runs, costs, everyone)
+    measures, once, missing = _measures(whole, known, fitted, runs, costs, everyone)
     variances: list[Variance] = []
     event = ""
     if "cost" in measures:
@@ -139,6 +141,7 @@ def backtest(
         habits=answers,
         variances=variances,
         event=event,
+        one_series=once,
         missing=missing,
         rules=(*whole.rules, *people.rules),
         notes=[*fitted.notes, *(n for n in fitted.standing.snapshot.notes if not n.startswith(_OTHERWISE))],
@@ -154,8 +157,8 @@ def backtest(
 
 def _measures(
     whole: Activity, known: Activity, fitted: Fitted, runs: Runs, costs: tuple[str, ...], everyone: People
-) -> tuple[dict[str, Measure], dict[str, str]]:
-    """The scores of every line that the table tells, and why others are missing."""
+) -> tuple[dict[str, Measure], dict[str, str], dict[str, str]]:
+    """The scores of every line that the table tells, which of them are one series, and why others are missing."""
     missing: dict[str, str] = {}
     stood = fitted.standing
     held = pd.Series(stood.held, index=stood.who).reindex(everyone.who, fill_value=0).to_numpy(np.int64)
@@ -168,6 +171,11 @@ def _measures(
             ladder = {"points_redeemed": redeemed, "points_outstanding": outstanding}
         except InputError as problem:
             missing["chain ladder"] = str(problem)
+    pair = ("cost", "points_redeemed")
+    once = all(name in actual for name in pair) and all(one_series(*(of[name] for name in pair)) for of in (actual, draws))
+    if once and ladder:
+        each = [actual[name][: known.months].sum() for name in pair]
+        ladder["cost"] = ladder["points_redeemed"] * float(each[0] / each[1])
     if known.months < 12:
         missing["same month last year"] = f"the table has {known.months} months before the forecast; 12 are needed"
     found = {}
@@ -186,7 +194,7 @@ def _measures(
         missing["points behind some redemptions"] = (
             f"{beyond:,} points were redeemed after the date beyond what is known of a balance; the points outstanding count them"
         )
-    return found, missing
+    return found, {"points_redeemed": "cost"} if once else {}, missing
 
 
 def _ends(a: Activity) -> list[dt.date]:
