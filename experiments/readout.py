@@ -5,29 +5,28 @@ from __future__ import annotations
 import datetime as dt
 import importlib.metadata
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
-from experiments.aggregates import Aggregate, Floats, Key
-from experiments.arm_means import ArmMeans, Variance, arm_means
+from experiments.aggregates import Aggregate, Floats
+from experiments.arm_means import Variance, arm_means
 from experiments.cutting import with_quantiles
 from experiments.decisions import decide
 from experiments.documents import Estimate, Fact, Gate, Readout
-from experiments.effect_words import effect_text, p_text
+from experiments.effect_rows import EffectRows
 from experiments.estimands import estimand
-from experiments.estimators import Effect, Target, Undefined, covariance, effect, levels
+from experiments.estimators import Effect, Target, Undefined, covariance
 from experiments.events import EventSource
 from experiments.features import Features, features_of
 from experiments.gates import Until, balance_gate, look_gates, outlier_gate, sample_ratio_gates, unit_gates
 from experiments.looks import Look, look_of
+from experiments.parts import Parts
 from experiments.plan_file import Metric, Plan
 from experiments.scan import Scan, label_columns, scan
-from experiments.segments import shrink, trend
 from scenarios.numerals import significant
 from scenarios.sources import open_source, require
 from sim.errors import InputError
@@ -89,23 +88,19 @@ class _Analysis:
         self.means = arm_means(found.overall, self.arms, self.variance)
         self.look: Look = look_of(plan, look, float(self.means.units.sum()), information)
         self.until = until
-        self.level = self.look.level()
+        self.of = EffectRows(plan, self.look.level())
         self.estimands = {metric.name: estimand(plan, metric) for metric in plan.metrics}
         self.gates: list[Gate] = []
         self.rows: list[Estimate] = []
-        self.left_out: list[str] = []
 
     def readout(self, source: str) -> Readout:
         """Gates, rows, decisions, in this order."""
         self._check_variation()
         effects, scales = self._overall()
         self._gates(effects)
-        self._weeks()
-        self._segments()
-        if self.left_out:
-            names = ", ".join(dict.fromkeys(self.left_out))
-            sentence = f"Not shown, because there is too little in them to estimate an effect: {names}."
-            self.gates.append(Gate(name="left out", passed=False, blocks=False, sentence=sentence))
+        parts = Parts(self.of, self.scan, self.features, self.estimands, self.variance).found()
+        self.rows += parts.rows
+        self.gates += parts.gates
         facts: dict[str, Fact] = {
             "software": importlib.metadata.version("loyalsim"),
             "source": source,
@@ -116,7 +111,7 @@ class _Analysis:
             "fraction": self.look.fraction,
             "sequential": self.plan.sequential,
             "alpha": self.plan.alpha,
-            "level_of_this_look": self.level,
+            "level_of_this_look": self.of.level,
         }
         for metric in self.plan.metrics:
             if metric.role == "guardrail" and metric.noninferiority_margin is not None:
@@ -157,7 +152,7 @@ class _Analysis:
         effects, scales = [], []
         for metric in self.plan.metrics:
             try:
-                found = self._effects(self.means, self._target(metric), self.level)
+                found = self.of.effects(self.means, self._target(metric))
             except Undefined as problem:
                 self.gates.append(Gate(name="defined", passed=False, sentence=f"{metric.name}: {problem}."))
                 continue
@@ -172,7 +167,7 @@ class _Analysis:
                 )
                 self.gates.append(Gate(name="relative effect", passed=False, sentence=sentence))
             for arm, one in zip(self.plan.treatments, found, strict=True):
-                self.rows.append(self._row(metric, arm, one, relative, self._counts(self.means, arm)))
+                self.rows.append(self.of.row(metric, arm, one, self.means, relative))
                 effects.append(one)
                 scales.append(relative)
         if not effects:
@@ -192,11 +187,6 @@ class _Analysis:
         factor = np.where(share_se > 0, -se / np.where(share_se > 0, share_se, 1.0), 0.0)
         return replace(target, factor=tuple(factor.tolist()), level=tuple(level.tolist()))
 
-    def _effects(self, means: ArmMeans, target: Target, alpha: float) -> list[Effect]:
-        of = levels(means, target)
-        control = self.arms.index(self.plan.control)
-        return [effect(means, of, self.arms.index(arm), control, alpha) for arm in self.plan.treatments]
-
     def _gates(self, effects: list[Effect]) -> None:
         plan = self.plan
         first = [*sample_ratio_gates(plan, self.scan), *unit_gates(self.scan, plan)]
@@ -204,172 +194,10 @@ class _Analysis:
         primary = plan.primary
 
         def again(aggregate: Aggregate) -> list[Effect]:
-            return self._effects(
-                arm_means(aggregate, self.arms, self.variance), self._target(primary), self.level
-            )
+            return self.of.effects(arm_means(aggregate, self.arms, self.variance), self._target(primary))
 
         before = [one for one in effects if one.target.name == primary.name]
-        outliers = outlier_gate(plan, self.scan, before, again, self.level) if before else None
+        outliers = outlier_gate(plan, self.scan, before, again, self.of.level) if before else None
         timing = look_gates(self.look, self.until)
         self.gates = [*first, *(gate for gate in (balance, outliers) if gate), *timing, *self.gates]
 
-    def _weeks(self) -> None:
-        for name, aggregate in self.scan.weekly.items():
-            metric = self.plan.metric(name)
-            if name not in self.estimands:
-                continue
-            means = arm_means(aggregate, self.arms, self.variance)
-            relative = self.estimands[name].scale == "relative"
-            found: dict[str, list[Effect]] = {arm: [] for arm in self.plan.treatments}
-            for week, target in enumerate(self.features.weekly_targets(name), start=1):
-                try:
-                    effects = self._effects(means, target, self.level)
-                except Undefined:
-                    self.left_out.append(f"{name} in week {week}")
-                    continue
-                for arm, one in zip(self.plan.treatments, effects, strict=True):
-                    if (relative and one.relative is None) or one.se == 0:
-                        self.left_out.append(f"{name} of {arm} in week {week}")
-                        continue
-                    found[arm].append(one)
-                    self.rows.append(
-                        self._row(metric, arm, one, relative, self._counts(means, arm), week=week)
-                    )
-            if metric.role == "primary":
-                for arm, effects in found.items():
-                    self._novelty(means, arm, effects)
-
-    def _novelty(self, means: ArmMeans, arm: str, effects: list[Effect]) -> None:
-        if len(effects) < 3:
-            return
-        joint = covariance(means, effects, [False] * len(effects))
-        slope, se = trend(np.array([one.effect for one in effects]), joint)
-        p = float(2 * special.ndtr(-abs(slope) / se)) if se > 0 else 1.0
-        steady = p >= self.plan.alpha
-        sentence = f"{self.plan.primary.name}, {arm}: the effect changes by {effect_text(slope)} a week ({p_text(p)})"
-        sentence += "." if steady else "; the average of the window is no forecast of what stays."
-        self.gates.append(
-            Gate(
-                name="novelty",
-                passed=steady,
-                blocks=False,
-                statistic=slope,
-                p=p,
-                threshold=self.plan.alpha,
-                sentence=sentence,
-            )
-        )
-
-    def _segments(self) -> None:
-        for column, aggregate in self.scan.segments.items():
-            values = sorted({key[-1] for key in aggregate.keys})
-            means = {value: self._part(aggregate, value) for value in values}
-            small = [value for value, one in means.items() if one is None]
-            if small:
-                sentence = f"{column}: too few members in an arm to show {', '.join(small)}."
-                self.gates.append(Gate(name="small segments", passed=False, blocks=False, sentence=sentence))
-            for metric in self.plan.metrics:
-                if metric.kind == "quantile" or metric.name not in self.estimands:
-                    continue
-                for arm in self.plan.treatments:
-                    self._segment_rows(
-                        metric, arm, column, {v: one for v, one in means.items() if one is not None}
-                    )
-
-    def _segment_rows(self, metric: Metric, arm: str, column: str, means: dict[str, ArmMeans]) -> None:
-        relative = self.estimands[metric.name].scale == "relative"
-        rows = []
-        for value, part in means.items():
-            try:
-                found = self._effects(part, self.features.targets[metric.name], self.level)
-            except Undefined:
-                self.left_out.append(f"{metric.name} in {column}={value}")
-                continue
-            one = found[self.plan.treatments.index(arm)]
-            if (relative and one.relative is None) or one.se == 0:
-                self.left_out.append(f"{metric.name} of {arm} in {column}={value}")
-                continue
-            rows.append(
-                self._row(metric, arm, one, relative, self._counts(part, arm), segment=f"{column}={value}")
-            )
-        if len(rows) > 1:
-            shrunk = shrink(np.array([row.effect for row in rows]), np.array([row.se for row in rows]))
-            rows = [
-                row.model_copy(update={"shrunk": float(e), "shrunk_se": float(s)})
-                for row, e, s in zip(rows, shrunk.effect, shrunk.se, strict=True)
-            ]
-            if metric.role == "primary":
-                alike = shrunk.p >= self.plan.alpha
-                sentence = f"{metric.name}, {arm}: effects by {column} " + (
-                    "differ no more than chance makes them" if alike else "differ beyond chance"
-                )
-                sentence += f" ({p_text(shrunk.p)})."
-                self.gates.append(
-                    Gate(
-                        name="segments alike",
-                        passed=alike,
-                        blocks=False,
-                        p=shrunk.p,
-                        threshold=self.plan.alpha,
-                        sentence=sentence,
-                    )
-                )
-        self.rows += rows
-
-    def _part(self, aggregate: Aggregate, value: str) -> ArmMeans | None:
-        """Means within one segment; without strata where these are too thin, none where the segment is."""
-        cells = aggregate.where(lambda key: key[-1] == value)
-        length = 3 if self.plan.unit == "cluster" else 2
-        merges: tuple[Callable[[Key], Key], ...] = (
-            lambda key: key[:length],
-            lambda key: (key[0], "all", *key[2:length]),
-        )
-        for merge in merges:
-            try:
-                return arm_means(cells.by(merge), self.arms, self.variance)
-            except InputError:
-                continue
-        return None
-
-    def _counts(self, means: ArmMeans, arm: str) -> dict[str, int]:
-        return {name: int(means.members[self.arms.index(name)]) for name in (arm, self.plan.control)}
-
-    def _row(
-        self,
-        metric: Metric,
-        arm: str,
-        one: Effect,
-        relative: bool,
-        n: dict[str, int],
-        segment: str | None = None,
-        week: int | None = None,
-    ) -> Estimate:
-        value, se, low, high = one.effect, one.se, one.low, one.high
-        if relative:
-            assert one.relative is not None and one.relative_se is not None
-            assert one.relative_low is not None and one.relative_high is not None
-            value, se, low, high = one.relative, one.relative_se, one.relative_low, one.relative_high
-        return Estimate(
-            metric=metric.name,
-            arm=arm,
-            control=self.plan.control,
-            segment=segment,
-            week=week,
-            effect=value,
-            se=se,
-            n=n,
-            scale="relative" if relative else "absolute",
-            unit="" if relative else metric.unit,
-            low=_finite(low),
-            high=_finite(high),
-            df=_finite(one.df),
-            p=min(one.p, 1.0),
-            base=one.base,
-            relative=_finite(one.relative),
-            relative_low=_finite(one.relative_low),
-            relative_high=_finite(one.relative_high),
-        )
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
