@@ -5,32 +5,41 @@ A system's own differ in the last bit from one machine to the next, and a compil
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import numpy as np
+
 from sim.compiled import bits, of_bits, rule
 
-_LOG2_E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01  # the upper 32 bits of log 2, so that a whole number times it is exact
 _LN2_LOW = 1.90821492927058770002e-10
 _WHOLE = 6755399441055744.0  # 1.5 x 2^52: added to x, the sum's last bits are x rounded to a whole number
 _WHOLE_BITS = bits(_WHOLE)
 _ROOT_HALF = bits(0.5**0.5)
-_2, _3, _4, _5, _6, _7 = 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040
-_8, _9, _10, _11, _12, _13 = 1 / 40320, 1 / 362880, 1 / 3628800, 1 / 39916800, 1 / 479001600, 1 / 6227020800
+_2, _3, _4, _5 = 1 / 2, 1 / 6, 1 / 24, 1 / 120
+_STEPS = 64 * 1.4426950408889634
+_STEP_HIGH, _STEP_LOW = _LN2_HIGH / 64, _LN2_LOW / 64
+ROOTS = np.array([float(Decimal(2) ** (Decimal(k) / 64)) for k in range(64)])
+"""2^(k / 64), rounded correctly"""
 _L1, _L2, _L3, _L4 = 6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01
 _L5, _L6, _L7 = 1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01
 
 
 @rule
 def exp(x):
-    """e^x for x <= 709, 0 from -708 down; within 2 units in the last place. 2^k times the Taylor series of the rest, to r^13."""
-    shifted = max(x, -708.0) * _LOG2_E + _WHOLE
+    """e^x for x <= 709, 3e-308 from -708 down; within 1 unit in the last place.
+
+    2^(k / 64) from a table times the Taylor series of the rest, |r| < 0.0055, to r^5.
+    """
+    bounded = max(x, -708.0)
+    shifted = bounded * _STEPS + _WHOLE
     k = shifted - _WHOLE
-    r = (max(x, -708.0) - k * _LN2_HIGH) - k * _LN2_LOW
+    r = (bounded - k * _STEP_HIGH) - k * _STEP_LOW
     r2 = r * r
-    r4 = r2 * r2
-    low = (1.0 + r) + r2 * (_2 + r * _3) + r4 * ((_4 + r * _5) + r2 * (_6 + r * _7))
-    high = ((_8 + r * _9) + r2 * (_10 + r * _11)) + r4 * (_12 + r * _13)
-    power = of_bits(bits(low + r4 * r4 * high) + ((bits(shifted) - _WHOLE_BITS) << 52))
-    return power if x > -708.0 else 0.0
+    more = (r + r2 * _2) + (r2 * r) * (_3 + r * _4 + r2 * _5)
+    steps = bits(shifted) - _WHOLE_BITS
+    power = ROOTS[steps & 63]
+    return of_bits(bits(power + power * more) + ((steps >> 6) << 52))
 
 
 @rule
