@@ -18,9 +18,8 @@ DAY = np.dtype(
         ("speed", "f8"),  # operational days in the day: season x growth
         ("month", "i8"),
         ("calendar", "i8"),  # bit k: the day is one of calendar incentive k
-        ("month_end", "f8"),
-        ("quarter_end", "f8"),
-        ("year_end", "f8"),
+        ("eve", "i8"),  # the same for the day before
+        ("valid", "i8"),  # bit k: incentive k is valid on the day
         ("block_end", "f8"),  # end of the qualification window, NEVER where it has none
     ]
 )
@@ -35,6 +34,9 @@ MONTH = np.dtype(
         ("review", "i8"),  # tiers are reviewed at its end
         ("block_ends", "i8"),  # a calendar qualification window closes with it
         ("since_refresh", "f8"),  # months since the catalogue of rewards was refreshed
+        ("wear", "f8"),  # share of its appeal that is left
+        ("lot", "i8"),  # where its points lie among the lots
+        ("slot", "i8"),  # where its figures lie in a rolling qualification window
     ]
 )
 
@@ -60,7 +62,8 @@ class Calendar:
         self.months = everything[: horizon.months].copy()
         self.end = float(self.months["end"][-1])
         self.days = self._days(population, programme, everything, level_days)
-        self.eve = _calendar_bits([self.start - dt.timedelta(days=1)], programme)[0] if origin else 0
+        if origin:
+            self.days["eve"][0] = _calendar_bits([self.start - dt.timedelta(days=1)], programme)[0]
         self.steady = population.season is None and population.growth == 0.0
         self.op_end = float(self.days["op"][-1])
         whole = np.arange(int(self.op_end) + 2, dtype=float)
@@ -98,12 +101,14 @@ class Calendar:
         month = np.searchsorted(self.months["end"], np.arange(n + 1), side="right")
         found["month"] = np.minimum(month, len(self.months) - 1)
         rows = self.months[found["month"]]
-        found["month_end"] = rows["end"]
-        for name in ("quarter", "year"):
+        self.window_ends: Floats = np.full((n + 1, 4), NEVER)
+        self.window_ends[:, 0] = rows["end"]
+        for column, name in enumerate(("quarter", "year"), 1):
             last = {int(k): float(everything["end"][everything[name] == k].max()) for k in np.unique(rows[name])}
-            found[f"{name}_end"] = [last[int(k)] for k in rows[name]]
+            self.window_ends[:, column] = [last[int(k)] for k in rows[name]]
         found["block_end"] = self._block_ends(programme, found["month"], everything)
         found["calendar"] = _calendar_bits(dates, programme)
+        found["eve"][1:] = found["calendar"][:-1]
         return found
 
     def _block_ends(self, programme: Programme, month: Ints, everything: Array) -> Floats:

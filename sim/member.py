@@ -12,11 +12,13 @@ MEMBER = np.dtype(
         # the clock of their life
         ("t_base", "f8"),  # next candidate of the baseline stream
         ("t_extra", "f8"),  # next candidate above the baseline
+        ("task", "f8"),  # when they next do a task that the programme rewards; they get it at the month end
         ("due", "f8"),  # next moment at which the programme does something with them
         ("t_seen", "f8"),  # last candidate of the baseline stream
         # what they are
         ("key", "i8"),  # address of their luck
         ("rate", "f8"),  # purchases a day at season factor 1
+        ("gap", "f8"),  # 1 / rate
         ("leave", "f8"),  # probability of lapsing at a purchase of the baseline stream
         ("median", "f8"),  # median list value of their baskets, minor units, before inflation
         ("resp", "f8"),  # responsiveness to benefits, 1 = average buyer
@@ -30,8 +32,8 @@ MEMBER = np.dtype(
         ("aware", "i8"),  # knows what the programme offers
         ("flexible", "i8"),  # can shift purchases before points lapse
         ("muted", "i8"),  # has withdrawn consent to messages
-        ("learning", "f8"),  # above 1 they know the programme, or have had enough of messages: a uniform, which every
-        ("patience", "f8"),  # message raises by the inverse of the chance that it does not come to that (see wallet.worn)
+        ("learning", "f8"),  # from 1 down they know the programme, or have had enough of messages: 1 / a uniform, times the
+        ("patience", "f8"),  # chance at every message that it does not come to that, so that one draw a member does
         # where they stand with the shop
         ("n_base", "i8"),  # ordinal of the next baseline candidate
         ("n_extra", "i8"),
@@ -107,6 +109,7 @@ WALLET = np.dtype(
         ("acc", "i8"),  # minor units or purchases in the present window of a ladder or sprint
         ("period", "i8"),  # which window that is
         ("until", "f8"),  # open coupon valid until; 0 = none
+        ("pull", "f8"),  # what that coupon is on a usual basket, as a log price cut
         ("next", "f8"),  # next moment of a timed trigger
         ("mark", "f8"),  # lapse date that was last announced
     ]

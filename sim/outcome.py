@@ -61,6 +61,10 @@ class Outcome:
         return np.asarray(self.cube[..., tally.NAMES.index(name)].sum(axis=(1, 2)))
 
 
+SUMS = ("cube", "survival", "cohorts", "migration", "repurchase")
+"""arrays of a chunk that are sums over its members"""
+
+
 @dataclass
 class _Sums:
     """Gathers finished chunks; integers, so the order does not matter."""
@@ -78,27 +82,16 @@ class _Sums:
     lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        t = self.tables
-        months, tiers = len(t.months), len(t.tiers)
-        self.cube = np.zeros((months * tiers * len(t.segments), tally.SIZE), np.int64)
-        self.survival = np.zeros((months + 1, months, 2), np.int64)
-        self.cohorts = empty_chunk(t, 0).cohorts
-        self.migration = np.zeros((tiers, tiers), np.int64)
-        self.repurchase = np.zeros(2, np.int64)
+        empty = empty_chunk(self.tables, 0)
+        for name in SUMS:
+            setattr(self, name, getattr(empty, name))
 
     def add(self, first: int, chunk: Chunk) -> None:
-        m, tiers = chunk.members, len(self.tables.tiers)
-        before = m["tier0"].copy()  # fields of one member lie together, those of one kind do not
-        moves = (before * tiers + m["tier"])[before >= 0]
-        pairs = np.bincount(moves, minlength=tiers * tiers).reshape(tiers, tiers)
-        seen = m["first_buy"] <= float(self.tables.p["end"][0]) - 30.0
-        again = seen & (m["second_gap"] <= 30.0)
+        m = chunk.members
         with self.lock:
-            self.cube += chunk.cube
-            self.survival += chunk.survival
-            self.cohorts += chunk.cohorts
-            self.migration += pairs
-            self.repurchase += (int(seen.sum()), int(again.sum()))
+            for name in SUMS:
+                mine = getattr(self, name)
+                mine += getattr(chunk, name)
             if self.keep:
                 self.kept[first] = (m.copy(), chunk.watch.copy())
             if self.keep_state:

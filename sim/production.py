@@ -12,7 +12,8 @@ from sim import state, tables
 from sim.compiled import kernel, rule
 from sim.memory import addresses, opener
 from sim.opening import Opening
-from sim.rules.life import be_born, happen, next_event, resume
+from sim.rules.birth import be_born, resume
+from sim.rules.life import happen, next_event
 from sim.rules.monthend import end_month
 from sim.state import Chunk, empty_chunk
 from sim.tables import Tables
@@ -45,7 +46,7 @@ def _lives(s, t, first, since, until):
         while month < t.months.shape[0] and t.months[month].start < until:
             end = min(until, t.months[month].end)
             while next_event(m) < end:  # what falls on the end belongs to the next day, and is not of this run if that is its end
-                happen(m, i, s, t, month)
+                happen(m, i, s, t, month, end)
             if end == t.months[month].end and m.joined <= end:
                 end_month(m, i, s, t, month)
             month += 1

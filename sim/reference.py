@@ -16,7 +16,8 @@ import simpy
 from sim.clock import ACCOUNTING, CAMPAIGN, EXPIRY, LIVES, REVIEW, SNAPSHOT, Clock
 from sim.opening import Opening
 from sim.outcome import Outcome, _Sums, outcome_of
-from sim.rules.life import be_born, cell_of, happen, next_event, resume
+from sim.rules.birth import be_born, resume
+from sim.rules.life import cell_of, happen, next_event
 from sim.rules.monthend import account, campaign, lapse_points, review_tier
 from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
@@ -79,7 +80,7 @@ class Reference:
             mine = self.clock.at(moment, LIVES, i)
             yield mine | turned
             if mine.processed and moment == float(next_event(m)):
-                self._within_budget(i, partial(happen, m, i, self.chunk, self.t, self.month))
+                self._within_budget(i, partial(happen, m, i, self.chunk, self.t, self.month, float(np.nextafter(moment, np.inf))))
                 self.seen(i, moment, self.month)
 
     def _programme(self) -> Generator[simpy.Event, Any, None]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim import tally
 from sim.member import MEMBER, QUALIFYING, REFUND, WALLET
-from sim.rules.words import AHEAD, LUCK
+from sim.rules.words import AHEAD, BORN, LUCK
 from sim.tables import Tables
 from sim.typing import Array, Floats, Ints
 
@@ -40,6 +40,10 @@ class Chunk(NamedTuple):
     cohorts: Ints
     """(past months + months + 1, months, tiers, 4) points by month of credit, month and tier of earning: issued, redeemed,
     expired, clawed back; the last row is credited after the run. Size 0 where cohorts are not kept"""
+    migration: Ints
+    """(tiers, tiers) members from the tier in the middle of the run to the tier at its end"""
+    repurchase: Ints
+    """(2,) members whose first purchase in the run is at least 30 days before its end; of those, a second within 30 days"""
     watch: Ints
     """(n or 0, periods, watched) what single members did in each watched period; see WATCHED"""
     spent_at: Floats
@@ -52,6 +56,10 @@ class Chunk(NamedTuple):
     """(1 or n, streams, luck, AHEAD) luck drawn ahead for the member that is being visited, or for every one; see words.place"""
     ahead_of: Ints
     """(1 or n, streams, 2) of which member and of which AHEAD candidates that is"""
+    born: Floats
+    """(born, AHEAD) members drawn ahead; see words.BORN"""
+    born_of: Ints
+    """(1,) which AHEAD members that are"""
 
     def copy(self) -> Chunk:
         """A snapshot."""
@@ -61,7 +69,8 @@ class Chunk(NamedTuple):
     def emptied(self, n: int) -> Chunk:
         """Room for `n` new members in the memory of this chunk, which has at least as many."""
         for name, array in zip(self._fields, self, strict=True):
-            array.fill(-1 if name == "ahead_of" else 0) if array.dtype.names is None else array.view(np.int64).fill(0)
+            plain = array if array.dtype.names is None else array.view(np.int64)
+            plain.fill(-1 if name in ("ahead_of", "born_of") else 0)
         many = ("members", "lots", "pend", "lot_tiers", "pend_tiers", "quals", "wallet", "refunds", "watch")
         return self._replace(**{name: getattr(self, name)[:n] for name in many})
 
@@ -83,8 +92,10 @@ LAYOUT = {
     "wallet": (WALLET, "**"), "refunds": (REFUND, "**"),
     "cube": (np.int64, ("*", tally.SIZE)), "survival": (np.int64, ("*", "*", 2)),
     "cohorts": (np.int64, ("*", "*", "*", 4)),
+    "migration": (np.int64, "**"), "repurchase": (np.int64, "*"),
     "watch": (np.int64, ("*", "*", len(WATCHED))), "spent_at": (np.float64, "*"), "spent": (np.int64, ("*", 3)),
     "n_spent": (np.int64, "*"), "ahead": (np.float64, ("*", 2, len(LUCK), "*")), "ahead_of": (np.int64, ("*", 2, 2)),
+    "born": (np.float64, (len(BORN), "*")), "born_of": (np.int64, "*"),
 }  # fmt: skip
 """dtype and shape of every array of a Chunk"""
 
@@ -105,12 +116,16 @@ def empty_chunk(t: Tables, n: int, capacity: int = 0, visits: int = 1) -> Chunk:
         cube=np.zeros((len(t.months) * len(t.tiers) * len(t.segments), tally.SIZE), np.int64),
         survival=np.zeros((len(t.months) + 1, len(t.months), 2), np.int64),
         cohorts=np.zeros(_cohorts(t) if p["cohorts"] else (0, 0, 0, 4), np.int64),
+        migration=np.zeros((len(t.tiers), len(t.tiers)), np.int64),
+        repurchase=np.zeros(2, np.int64),
         watch=np.zeros((n if p["watch_periods"] else 0, max(1, int(p["watch_periods"])), len(WATCHED)), np.int64),
         spent_at=np.zeros(capacity, np.float64),
         spent=np.zeros((capacity, 3), np.int64),
         n_spent=np.zeros(1, np.int64),
         ahead=np.zeros((visits, 2, len(LUCK), AHEAD), np.float64),
         ahead_of=np.full((visits, 2, 2), -1, np.int64),
+        born=np.zeros((len(BORN), AHEAD), np.float64),
+        born_of=np.full(1, -1, np.int64),
     )
 
 

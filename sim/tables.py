@@ -23,10 +23,9 @@ RULES = np.dtype(
         ("opened", "i8"),  # 1 = the run goes on from given members
         ("day_zero", "i8"), ("month_zero", "i8"),  # days and months from the start of the first run to this one's
         ("level_days", "f8"),  # days for which growth and inflation have run at the start
-        ("eve", "i8"),  # calendar incentives of the day before the start, as bits
         ("cohorts", "i8"), ("past", "i8"),  # points by month of credit are kept; months before the start that they can be from
-        ("regular", "i8"), ("mean_rate", "f8"), ("return_rate", "f8"), ("may_return", "i8"),
-        ("ln_median", "f8"), ("sigma", "f8"), ("sigma_between", "f8"), ("rate_correlation", "f8"),
+        ("regular", "i8"), ("stage", "f8"), ("mean_rate", "f8"), ("return_rate", "f8"), ("may_return", "i8"),
+        ("ln_median", "f8"), ("sigma", "f8"), ("mean_to_median", "f8"), ("sigma_between", "f8"), ("rate_correlation", "f8"),
         ("history_from", "f8"), ("history_to", "f8"), ("inflation", "f8"),
         ("has_points", "i8"), ("points_milli", "i8"), ("round_points", "i8"), ("counts_points", "i8"),
         ("earn_paid", "i8"), ("pending_days", "i8"), ("cap", "i8"),
@@ -37,7 +36,11 @@ RULES = np.dtype(
         ("expiry", "i8"), ("expiry_months", "i8"), ("expiry_month", "i8"), ("slots", "i8"), ("card_days", "f8"),
         ("fee", "i8"), ("fee_days", "f8"),
         ("redeem", "f8"), ("delivery_cost", "i8"), ("message_cost", "i8"), ("point_cost", "f8"),
-        ("has_incentives", "i8"), ("has_lasting", "i8"), ("has_goals", "i8"),
+        ("has_incentives", "i8"), ("has_goals", "i8"),
+        # bit k: incentive k does something during its time; of these, those whose time is always, the month of the birthday,
+        # and those that can move the purchase rate
+        ("lasting", "i8"), ("always", "i8"), ("birthdays", "i8"), ("felt", "i8"),
+        ("on_first", "i8"),  # how many incentives a first purchase may trigger
         ("migration_month", "i8"),  # tier migration runs from the end of this month to the end of the run
         ("watch_from", "f8"), ("watch_days", "f8"), ("watch_periods", "i8"),
         ("has_due", "i8"),  # 1 = something can fall due between month ends
@@ -46,7 +49,8 @@ RULES = np.dtype(
 )  # fmt: skip
 
 PLAIN: dict[str, int | float] = {
-    "calm": 1, "opened": 0, "cohorts": 0, "watch_periods": 0, "has_incentives": 0, "has_lasting": 0, "has_goals": 0, "has_due": 0,
+    "calm": 1, "opened": 0, "cohorts": 0, "watch_periods": 0, "has_incentives": 0, "has_goals": 0, "has_due": 0,
+    "lasting": 0, "always": 0, "birthdays": 0, "felt": 0,
     "has_refunds": 0, "pending_days": 0, "card_days": 0.0, "fee": 0, "cap": 0, "counts_points": 0, "inflation": 0.0,
 }  # fmt: skip
 """What holds of RULES in a plain run: points and tiers at most, no effect, nothing that falls due between month ends."""
@@ -72,7 +76,9 @@ INCENTIVE = np.dtype(
         ("gift_cost", "i8"), ("gift_value", "i8"), ("gift_charge", "i8"), ("gift_recovered", "i8"), ("lifts_to", "i8"),
         ("lasting", "i8"), ("earning", "i8"), ("price", "i8"), ("log_cut", "f8"), ("free_delivery", "i8"),
         ("message", "i8"), ("budget", "i8"), ("limit", "i8"), ("group", "i8"), ("valid_from", "f8"),
-        ("valid_until", "f8"), ("timed", "i8"), ("goal", "i8"), ("gives", "i8"),
+        ("valid_until", "f8"), ("timed", "i8"),
+        ("unplanned", "f8"),  # NEVER where the next moment is not known ahead: the lapse of points depends on the balance
+        ("goal", "i8"), ("gives", "i8"),
         ("luck", "i8"),  # address of its random words
         ("special", "f8"),  # how much of a member day its days are
     ]
@@ -94,7 +100,9 @@ STAY, ONE_STEP, FULL = range(3)
 LEAVE, TO_ZERO, OWE = range(3)
 CLAWBACKS = ("none", "to_zero", "negative")
 
-BEHAVIOUR = np.dtype([(f"{e.name}_{q.name}", "f8") for e in EFFECTS for q in e.parameters])
+DECAYS = {f"{e.name}_decay": f"{e.name}_{q.name}" for e in EFFECTS for q in e.parameters if q.unit == "days"}
+"""1 / the days over which something of an effect fades or looms, and those days"""
+BEHAVIOUR = np.dtype([(f"{e.name}_{q.name}", "f8") for e in EFFECTS for q in e.parameters] + [(name, "f8") for name in DECAYS])
 MOVES_RATES = (
     "price_response_rate", "price_response_basket", "goal_gradient_strength", "points_pressure_strength",
     "tier_status_strength", "member_day_strength", "member_day_after",
@@ -137,6 +145,14 @@ class Tables(NamedTuple):
     segments: Array
     categories: Floats
     """cumulative shares"""
+    open_to: Ints
+    """(tiers * segments,) incentives open to a tier and segment, as bits"""
+    periods: Ints
+    """(windows, months) number of the month, quarter, year or programme window in which a month lies"""
+    window_ends: Floats
+    """(days + 1, windows) when the present month, quarter or year ends; a window that lasts the programme has no deadline"""
+    budgeted: Ints
+    """incentives that a budget may close or has closed"""
     closes: Floats
     """(incentives,) moment at which a budget closed the incentive"""
     closes_for: Ints
@@ -148,13 +164,15 @@ class Tables(NamedTuple):
     timed: Ints
     """those with moments of their own ..."""
     expiring: Ints
-    """... of these, those that announce the lapse of points"""
+    """... of these, those that announce the lapse of points ..."""
+    dated: Ints
+    """... those that do not ..."""
     waiting: Ints
     """... and those that a purchase puts off"""
     goals: Ints
     """those with a figure to reach in a window"""
     bought: Ints
-    """those that a purchase may trigger"""
+    """those that a first purchase may trigger, then those that any other may"""
     coupons: Ints
     """those that give a coupon"""
     tasks: Ints
@@ -165,8 +183,10 @@ LAYOUT = {
     "p": (RULES, "*"), "b": (BEHAVIOUR, "*"), "tiers": (TIER, "*"), "rewards": (REWARD, "*"), "incentives": (INCENTIVE, "*"),
     "days": (DAY, "*"), "months": (MONTH, "*"), "day_of_op": (np.int64, "*"), "starts": (np.float64, "*"),
     "moments": (np.float64, "**"), "rates": (np.float64, "*"), "leaving": (np.float64, "*"), "segments": (SEGMENT, "*"),
-    "categories": (np.float64, "*"), "closes": (np.float64, "*"), "closes_for": (np.int64, "*"),
+    "categories": (np.float64, "*"), "open_to": (np.int64, "*"), "periods": (np.int64, "**"),
+    "window_ends": (np.float64, "**"), "budgeted": (np.int64, "*"), "closes": (np.float64, "*"), "closes_for": (np.int64, "*"),
     "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"), "expiring": (np.int64, "*"),
+    "dated": (np.int64, "*"),
     "waiting": (np.int64, "*"), "goals": (np.int64, "*"), "bought": (np.int64, "*"), "coupons": (np.int64, "*"),
     "tasks": (np.int64, "*"),
 }  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from typing import Any
 
 import numpy as np
@@ -12,38 +11,30 @@ from scipy import special
 from sim.behaviour import Behaviour
 from sim.calendar import Calendar
 from sim.errors import InputError
-from sim.member import NEVER
+from sim.incentive_tables import IncentiveTables, partner_rates
 from sim.opening import Opening
 from sim.population import Population
-from sim.programme import Give, Incentive, Partner, Programme
+from sim.programme import Programme
+from sim.rules.numbers import exp
 from sim.scenario import Scenario
 from sim.tables import (
     BEHAVIOUR,
-    CALENDAR,
     CLAWBACKS,
-    COUNT_IN_WINDOW,
-    EVENTS,
+    DECAYS,
     EXPIRIES,
-    FIRST_PURCHASE,
     INACTIVE,
     INACTIVITY,
-    INCENTIVE,
     MOVES_RATES,
-    POINTS_EXPIRING,
-    PURCHASE,
     REWARD,
     REWARD_KINDS,
     RULES,
     SCORES,
     SEGMENT,
-    SPEND_IN_WINDOW,
-    TASK,
     TIER,
-    TIMED,
     Tables,
     minor,
 )  # fmt: skip
-from sim.typing import Array, Floats, Ints
+from sim.typing import Array, Floats
 
 
 def compile_tables(
@@ -74,7 +65,7 @@ def compile_tables(
     r["seed"], r["end"] = seed & 0xFFFFFFFF, calendar.end
     r["steady"], r["op_end"] = calendar.steady, calendar.op_end
     _population(r, population, n, opening)
-    r["cohorts"], r["past"], r["eve"] = cohorts, opening.past if opening else 0, calendar.eve
+    r["cohorts"], r["past"] = cohorts, opening.past if opening else 0
     _programme(r, programme, calendar, int(opening.members["longer"].max(initial=0)) if opening else 0)
     _refunds(r, scenario, opening)
     economics = scenario.economics
@@ -84,9 +75,12 @@ def compile_tables(
     r["point_cost"] = economics.cost_per_point * 100
     r["migration_month"] = len(calendar.months) // 2 - 1
     r["watch_from"], r["watch_days"], r["watch_periods"] = watch
-    incentives = _incentives(scenario, calendar)
+    table = IncentiveTables(scenario, calendar, opening)
+    incentives = table.incentives
     r["has_incentives"] = len(incentives) > 0
-    r["has_lasting"] = incentives["lasting"].any()
+    for name, bits in table.bits.items():
+        r[name] = bits
+    r["on_first"] = table.on_first
     r["has_goals"] = incentives["goal"].any()
     winning_back = bool((incentives["event"] == INACTIVITY).any())
     b = _behaviour(behaviour, draw, score)
@@ -94,11 +88,10 @@ def compile_tables(
     r["calm"] = all(b[name][0] == 0.0 for name in MOVES_RATES) or (opening is None and _gives_nothing(programme))
     r["has_due"] = bool(len(incentives)) or r["pending_days"] > 0 or r["expiry"] == INACTIVE or r["card_days"] > 0
     r["has_due"] = r["has_due"] or r["has_refunds"] or r["fee"] > 0
-    closes = np.full(max(1, len(incentives)), NEVER)
-    if opening is not None:
-        closes[: len(incentives)][opening.closed(scenario)] = -1.0
-        for row, incentive in zip(incentives, scenario.programme.incentives, strict=True):
-            row["budget"] = opening.left(incentive.name, int(row["budget"]))
+    calendar.months["wear"] = [exp(-b["catalogue_wear_fading"][0] * age) for age in calendar.months["since_refresh"]]
+    numbers = np.arange(len(calendar.months))
+    calendar.months["lot"], calendar.months["slot"] = numbers % r["slots"], numbers % max(1, r["window_months"])
+    periods = (r["month_zero"] + numbers, calendar.months["quarter"], calendar.months["year"], 0 * numbers)
     return Tables(
         p=p,
         b=b,
@@ -114,9 +107,12 @@ def compile_tables(
         leaving=_log_leaving_quantiles(population),
         segments=_segments(population),
         categories=np.cumsum([c.share for c in scenario.market.categories] or [1.0]),
-        closes=closes,
-        closes_for=np.zeros(max(1, len(incentives)), np.int64),
-        **_by_part(incentives),
+        open_to=table.open_to,
+        periods=np.array(periods, np.int64),
+        window_ends=calendar.window_ends,
+        closes=table.closes,
+        closes_for=np.zeros(len(table.closes), np.int64),
+        **table.parts,
     )
 
 
@@ -127,24 +123,6 @@ def _gives_nothing(programme: Programme) -> bool:
     return len(programme.tiers) == 1 and not given
 
 
-def _by_part(incentives: Array) -> dict[str, Ints]:
-    """Incentives by the part they play, so that a rule visits those only that can matter to it."""
-    event, lasting = incentives["event"], incentives["lasting"] == 1
-    parts = {
-        "lasting": lasting,
-        "felt": lasting & ((incentives["log_cut"] != 0.0) | (event == CALENDAR)),
-        "timed": incentives["timed"] == 1,
-        "expiring": (incentives["timed"] == 1) & (event == POINTS_EXPIRING),
-        "waiting": (incentives["timed"] == 1) & (event == INACTIVITY),
-        "goals": incentives["goal"] == 1,
-        "bought": np.isin(event, (FIRST_PURCHASE, SPEND_IN_WINDOW, COUNT_IN_WINDOW))
-        | ((event == PURCHASE) & (incentives["gives"] == 1)),
-        "coupons": incentives["coupon"] > 0,
-        "tasks": event == TASK,
-    }
-    return {name: np.flatnonzero(of_part).astype(np.int64) for name, of_part in parts.items()}
-
-
 def _population(r: Any, population: Population, n: int, opening: Opening | None) -> None:
     r["n_start"], r["first_new"], r["base"] = n, n, n
     if opening is not None:
@@ -152,11 +130,12 @@ def _population(r: Any, population: Population, n: int, opening: Opening | None)
         r["day_zero"], r["month_zero"], r["level_days"] = opening.day_zero, opening.month_zero, opening.level_days
     r["new_per_month"] = math.floor(int(r["base"]) * population.new_members_per_month + 0.5)
     r["buys_on_joining"] = population.first_purchase_on_joining
-    r["regular"] = population.regularity
+    r["regular"], r["stage"] = population.regularity, 1.0 / population.regularity
     r["mean_rate"] = population.purchase_rate.mean
     r["return_rate"] = population.leaving.return_rate
     basket = population.basket
     r["ln_median"], r["sigma"] = math.log(basket.median), basket.sigma
+    r["mean_to_median"] = exp(0.5 * basket.sigma**2)
     r["sigma_between"], r["rate_correlation"] = basket.sigma_between, basket.rate_correlation
     r["history_from"], r["history_to"] = population.history_days
 
@@ -221,71 +200,8 @@ def _rewards(programme: Programme) -> Array:
         row["points"], row["kind"], row["months"] = reward.points, REWARD_KINDS.index(reward.kind), reward.months
         row["value"] = minor(reward.value)
         row["cost"] = minor(reward.value if reward.kind == "voucher" else reward.cost)
-        row["charge"], row["recovered"] = _partner(reward.partner, int(row["cost"]))
+        row["charge"], row["recovered"] = partner_rates(reward.partner, int(row["cost"]))
     return found
-
-
-def _incentives(scenario: Scenario, calendar: Calendar) -> Array:
-    programme = scenario.programme
-    found = np.zeros(len(programme.incentives), INCENTIVE)
-    groups: dict[str, int] = {}
-    for row, incentive in zip(found, programme.incentives, strict=True):
-        own = incentive.group if incentive.group is not None else f"\0{incentive.name}"
-        row["group"] = groups.setdefault(own, len(groups))
-        _incentive(row, incentive, scenario, calendar)
-    return found
-
-
-def _incentive(row: Any, incentive: Incentive, scenario: Scenario, calendar: Calendar) -> None:
-    when, only, give, during = incentive.when, incentive.only, incentive.give, incentive.during
-    tiers = [t.name for t in scenario.programme.tiers]
-    segments = [s.name for s in scenario.population.segments]
-    row["event"] = EVENTS.index(when.event)
-    row["window"] = ("month", "quarter", "year", "programme").index(when.window)
-    reach = when.reach or 0.0
-    row["reach"] = minor(reach) if when.event == "spend_in_window" else int(reach)
-    row["on_paid"], row["days"], row["before"] = when.base == "paid", when.days or 0, when.days_before
-    row["tier"] = tiers.index(when.tier) if when.tier is not None else -1
-    row["gap"] = 365.25 / 12.0 / when.per_month if when.per_month else NEVER  # mean days from one task to the next
-    row["tiers"] = _mask(only.tiers, tiers)
-    row["segments"] = _mask(only.segments, segments or ["all"])
-    categories = [c.name for c in scenario.market.categories]
-    row["category"] = categories.index(only.category) if only.category is not None else -1
-    row["min_basket"] = minor(only.min_basket)
-    row["points"] = give.points
-    if give.coupon:
-        row["coupon"], row["coupon_min"] = minor(give.coupon.value), minor(give.coupon.min_spend)
-        row["coupon_days"] = give.coupon.days
-    if give.gift:
-        row["gift_cost"], row["gift_value"] = minor(give.gift.cost), minor(give.gift.value)
-        row["gift_charge"], row["gift_recovered"] = _partner(give.gift.partner, int(row["gift_cost"]))
-    row["lifts_to"] = tiers.index(give.tier) if give.tier is not None else -1
-    row["lasting"] = (during.earning, during.price, during.free_delivery) != (1.0, 1.0, False)
-    row["earning"], row["price"] = math.floor(during.earning * 1000 + 0.5), math.floor(during.price * 10_000 + 0.5)
-    row["log_cut"], row["free_delivery"] = -math.log(during.price), during.free_delivery
-    row["message"] = incentive.message
-    row["budget"], row["limit"] = minor(incentive.budget or 0.0), incentive.limit or 0
-    row["valid_from"] = calendar.day(incentive.valid_from) if incentive.valid_from else -NEVER
-    row["valid_until"] = calendar.day(incentive.valid_until) + 1.0 if incentive.valid_until else NEVER
-    row["timed"] = EVENTS.index(when.event) in TIMED and (incentive.message or give != Give())
-    row["gives"] = give != Give()
-    row["luck"] = zlib.crc32(incentive.name.encode())
-    if when.days_of_month:
-        offer = max(during.earning - 1.0, 20.0 * (1.0 - during.price))
-        row["special"] = min(1.0, max(0.0, offer)) / len(set(when.days_of_month))
-    row["goal"] = when.event in ("spend_in_window", "count_in_window")
-
-
-def _partner(partner: Partner | None, cost: int) -> tuple[int, int]:
-    """What a partner bills and pays back for a unit that costs `cost`, minor units."""
-    if partner is None:
-        return 0, 0
-    charge = minor(partner.charge)
-    return charge, math.floor((cost + charge) * partner.recovered + 0.5)
-
-
-def _mask(chosen: list[str], names: list[str]) -> int:
-    return sum(1 << names.index(name) for name in (chosen or names))
 
 
 def _behaviour(behaviour: Behaviour, draw: int | None, score: dict[str, float] | None) -> Array:
@@ -293,6 +209,8 @@ def _behaviour(behaviour: Behaviour, draw: int | None, score: dict[str, float] |
     values = behaviour.values(draw, score)
     for name, value in values.items():
         found[name.replace(".", "_")] = value
+    for decay, days in DECAYS.items():
+        found[decay] = 1.0 / found[days]
     return found
 
 

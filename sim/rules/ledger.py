@@ -42,7 +42,7 @@ def credit(m, i, s, t, points, tier, month, cell):
     if points > 0:
         if m.balance == 0:
             m.oldest = month
-        slot = month % t.p[0].slots
+        slot = t.months[month].lot
         s.lots[i, slot] += points
         m.balance += points
         if t.p[0].cohorts == 1:

@@ -37,7 +37,7 @@ def lapse_points(m, i, s, t, month, cell):
 def campaign(m, i, s, t, month, cell):
     """Tasks done in the month and soft benefits of the tier."""
     end = t.months[month].end
-    if len(t.tasks) > 0:
+    if len(t.tasks) > 0 and m.task < end:
         tasks(m, i, s, t, end, month, cell)
     tier = t.tiers[m.tier]
     if tier.care_cost > 0:  # nobody sees who has lapsed
@@ -45,6 +45,17 @@ def campaign(m, i, s, t, month, cell):
         watched(s, t, i, end - 0.5, W_COST, tier.care_cost)
     if m.alive == 1 and tier.care_value > 0.0:
         feels(m, t, tier.care_value, end)
+
+
+@rule
+def sum_up(m, s, t):
+    """The run is over for the member."""
+    if m.tier0 >= 0:
+        s.migration[m.tier0, m.tier] += 1
+    if m.first_buy <= t.p[0].end - 30.0:
+        s.repurchase[0] += 1
+        if m.second_gap <= 30.0:
+            s.repurchase[1] += 1
 
 
 @rule
@@ -63,6 +74,8 @@ def account(m, i, s, t, month, cell):
     s.survival[m.cohort, month, 1] += m.alive0
     if month == t.p[0].migration_month:
         m.tier0 = m.tier
+    if month == len(t.months) - 1:
+        sum_up(m, s, t)
     if len(t.tiers) > 1:
         roll(m, i, s, t, month)
 

@@ -9,7 +9,7 @@ from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import burn, earn
 from sim.rules.refunds import hold
-from sim.rules.response import feels, is_on, period_of, redeeming, takes_part
+from sim.rules.response import feels, has, open_to, reached_so_far, redeeming, running
 from sim.rules.tiers import qualify, qualify_points, reached
 from sim.rules.wallet import bought, grant, lift, see_coupons, watched
 from sim.rules.words import uniforms
@@ -19,7 +19,6 @@ from sim.tables import (
     FIRST_PURCHASE,
     LONGER_VALIDITY,
     PURCHASE,
-    SPEND_IN_WINDOW,
     TIER_UPGRADE,
     VOUCHER,
 )
@@ -37,13 +36,13 @@ def share_of(amount, ten_thousandths):
     return (amount * ten_thousandths + 5000) // 10000
 
 
-@rare
+@rule
 def category_of(m, t, ordinal, stream):
     """The category of a purchase."""
     _, _, u, _ = uniforms(t.p[0].seed, m.key, ordinal, stream, 1)
     k = 0
-    while k + 1 < len(t.categories) and u >= t.categories[k]:
-        k += 1
+    for below in range(len(t.categories) - 1):
+        k += 1 if u >= t.categories[below] else 0
     return k
 
 
@@ -54,16 +53,17 @@ def fits(t, j, value, category):
     return value >= x.min_basket and (x.category < 0 or x.category == category)
 
 
-@rare
+@rule
 def best_lasting(m, t, now, day, value, category, price):
     """(earning in thousandths, price in minor units, free delivery) of all that is on: the best of each group, groups
     combined; groups take off the price in the order of the table."""
     earning = 1000
     delivery = 0
-    n = len(t.lasting)
+    on = running(m, t, day, open_to(m, t, now))
+    n = len(t.lasting) if on != 0 else 0
     for j_ in range(n):
         j = t.lasting[j_]
-        if not (is_on(m, t, j, now, day) and fits(t, j, value, category)):
+        if not (has(on, j) and fits(t, j, value, category)):
             continue
         x = t.incentives[j]
         delivery = max(delivery, x.free_delivery)
@@ -74,7 +74,7 @@ def best_lasting(m, t, now, day, value, category, price):
         for k_ in range(n):
             k = t.lasting[k_]
             if k != j and t.incentives[k].group == x.group:
-                if is_on(m, t, k, now, day) and fits(t, k, value, category):
+                if has(on, k) and fits(t, k, value, category):
                     if k < j:
                         first = False
                     best_earning = max(best_earning, t.incentives[k].earning)
@@ -164,32 +164,24 @@ def redeem(m, i, s, t, price, now, month, cell):
     return 0, x.cost
 
 
-@rare
+@rule
 def triggered(m, i, s, t, paid, value, category, first, now, month, cell):
     """Incentives that a purchase triggers, in the order of the table."""
-    for j_ in range(len(t.bought)):
-        j = t.bought[j_]
+    # the list says them twice: all of them, then those that are not for a first purchase alone
+    for k in range(0 if first else t.p[0].on_first, t.p[0].on_first if first else len(t.bought)):
+        j = t.bought[k]
         x = t.incentives[j]
-        if x.event == PURCHASE:
-            if fits(t, j, value, category):
-                grant(m, i, s, t, j, now, month, cell)
-        elif x.event == FIRST_PURCHASE:
-            if first and fits(t, j, value, category):
-                grant(m, i, s, t, j, now, month, cell)
-        elif x.event == SPEND_IN_WINDOW or x.event == COUNT_IN_WINDOW:
-            if not (fits(t, j, value, category) and takes_part(m, t, j, now)):
-                continue
+        if not fits(t, j, value, category):
+            continue
+        if x.event == PURCHASE or x.event == FIRST_PURCHASE:
+            grant(m, i, s, t, j, now, month, cell)
+        elif has(open_to(m, t, now), j):
             w = s.wallet[i, j]
-            period = period_of(t, x.window, month)
-            if w.period != period:
-                w.period = period
-                w.acc = 0
-            before = w.acc
-            if x.event == COUNT_IN_WINDOW:
-                w.acc += 1
-            else:
-                w.acc += paid if x.on_paid == 1 else value
-            if before < x.reach <= w.acc:
+            before = reached_so_far(t, w, x, month)
+            after = before + (1 if x.event == COUNT_IN_WINDOW else paid if x.on_paid == 1 else value)
+            w.period = t.periods[x.window, month]
+            w.acc = after
+            if (before < x.reach) & (x.reach <= after):
                 grant(m, i, s, t, j, now, month, cell)
 
 
@@ -223,7 +215,7 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
     delivered = tier.free_delivery
     off = 0
     if p.has_incentives == 1:
-        if p.has_lasting == 1:
+        if p.lasting != 0:
             earning, cut_price, free = best_lasting(m, t, now, day, value, category, price)
             s.cube[cell, tally.INCENTIVE_DISCOUNT] += price - cut_price
             price = cut_price

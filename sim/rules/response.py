@@ -8,57 +8,44 @@ from __future__ import annotations
 import math
 
 from sim.compiled import rare, rule
-from sim.member import NEVER
 from sim.rules.ledger import lapse_at
 from sim.rules.numbers import exp, log
-from sim.tables import BIRTHDAY, BOUND, CALENDAR, CUMULATIVE, PURCHASE, SPEND_IN_WINDOW, TASK
+from sim.tables import BOUND, CALENDAR, CUMULATIVE, SPEND_IN_WINDOW
 
 _BOW = (BOUND - 1.0 - math.log(BOUND)) / math.log(BOUND) ** 2
 _INVERSE_SQUARE = 1.0 / math.log(BOUND) ** 2
 
 
 @rule
-def faded(level, since, now, days):
-    """A level that decays as exp(-t / days)."""
-    if level == 0.0:
-        return 0.0
-    return level * exp(-(now - since) / days)
+def faded(level, since, now, decay):
+    """A level that decays as exp(-decay t)."""
+    return level * exp((since - now) * decay) if level != 0.0 else 0.0
 
 
 @rule
-def takes_part(m, t, j, now):
-    """Whether incentive `j` is open to the member at `now`: validity (of a task its own moment counts), budget, tier, segment."""
-    x = t.incentives[j]
-    if x.event != TASK and (now < x.valid_from or now >= x.valid_until):
-        return False
-    if now > t.closes[j]:
-        return False
-    if now == t.closes[j] and m.key >= t.closes_for[j]:
-        return False
-    return (int(x.tiers) >> m.tier) & 1 == 1 and (int(x.segments) >> m.segment) & 1 == 1
+def open_to(m, t, now):
+    """Incentives open to the member at `now`, bit k for incentive k: validity (of a task its own moment counts), tier, segment,
+    budget."""
+    bits = t.days[int(now)].valid & t.open_to[m.tier * len(t.segments) + m.segment]
+    for k in range(len(t.budgeted)):
+        j = t.budgeted[k]
+        if now > t.closes[j] or (now == t.closes[j] and m.key >= t.closes_for[j]):
+            bits &= ~(1 << j)
+    return bits
 
 
 @rule
-def is_on(m, t, j, now, day):
-    """Whether what incentive `j` does during its time holds at `now`."""
-    x = t.incentives[j]
-    if x.event == CALENDAR:
-        on = (day.calendar >> j) & 1 == 1
-    elif x.event == BIRTHDAY:
-        on = t.months[day.month].number == m.birth_month
-    else:
-        on = x.event == PURCHASE
-    return on and x.lasting == 1 and takes_part(m, t, j, now)
+def has(bits, j):
+    """Whether incentive `j` is among those of `bits`."""
+    return (bits >> j) & 1 == 1
 
 
 @rule
-def was_on(m, t, j, now):
-    """Whether yesterday was a day of the calendar incentive `j`, which the member may use."""
-    x = t.incentives[j]
-    if x.event != CALENDAR or x.lasting == 0:
-        return False
-    yesterday = t.p[0].eve if now < 1.0 else t.days[int(now) - 1].calendar
-    return (yesterday >> j) & 1 == 1 and takes_part(m, t, j, now)
+def running(m, t, day, opened):
+    """Of the incentives `opened` to the member, those that do now what they do during their time."""
+    p = t.p[0]
+    on = p.always | day.calendar | (p.birthdays if t.months[day.month].number == m.birth_month else 0)
+    return on & p.lasting & opened
 
 
 @rare
@@ -83,26 +70,27 @@ def touches(m, t, j):
 def to_next_reward(m, t):
     """Share of the way from one reward's points to the next dearer one's that the balance has gone; 0 beyond the last."""
     below = 0
-    for k in range(len(t.rewards)):
+    above = 0
+    last = len(t.rewards) - 1
+    for k in range(last + 1):
         price = t.rewards[k].points
-        if m.balance < price:
-            return (m.balance - below) / (price - below)
-        below = price
-    return 0.0
+        below = price if price <= m.balance else below
+        price = t.rewards[last - k].points
+        above = price if price > m.balance else above
+    return (m.balance - below) / (above - below) if above > 0 else 0.0
 
 
 @rule
 def near(gap, typical):
     """1 at the goal, 0 where it is a typical horizon's activity away or more."""
-    if gap <= 0.0 or typical <= 0.0 or gap >= typical:
-        return 0.0
-    return 1.0 - gap / typical
+    return max(0.0, 1.0 - gap / typical)
 
 
-@rare
+@rule
 def pressure(m, i, s, t, now, day):
     """Points pressure: how near the next tier, ladder or sprint is, in distance and time; 0 .. 1, the strongest counts."""
-    horizon = t.b[0].points_pressure_horizon
+    b = t.b[0]
+    horizon = b.points_pressure_horizon
     p = t.p[0]
     strongest = 0.0
     if p.window != CUMULATIVE and m.tier + 1 < len(t.tiers):
@@ -115,39 +103,27 @@ def pressure(m, i, s, t, now, day):
         if x.points >= 0 and m.points_q < x.points:
             close = min(close, near(x.points - m.points_q, m.usual * p.points_milli * 1e-5 * horizon))
         if 0.0 < close < 1.0:
-            strongest = close * exp(-(day.block_end - now) / horizon)
+            strongest = close * exp((now - day.block_end) * b.points_pressure_decay)
     if p.has_goals == 1:
+        opened = open_to(m, t, now)
         for k in range(len(t.goals)):
             j = t.goals[k]
             x = t.incentives[j]
-            if takes_part(m, t, j, now) and (x.limit == 0 or s.wallet[i, j].given < x.limit):
-                done = s.wallet[i, j].acc if s.wallet[i, j].period == period_of(t, x.window, day.month) else 0
-                usual = m.usual if x.event == SPEND_IN_WINDOW else m.rate
-                close = near(float(x.reach - done), usual * horizon) if done < x.reach else 0.0
-                if close > 0.0:
-                    left = window_end(day, x.window) - now
-                    strongest = max(strongest, close * exp(-left / horizon))
+            w = s.wallet[i, j]
+            if has(opened, j) and (x.limit == 0 or w.given < x.limit):
+                done = reached_so_far(t, w, x, day.month)
+                close = near(float(x.reach - done), (m.usual if x.event == SPEND_IN_WINDOW else m.rate) * horizon)
+                if done < x.reach and close > 0.0:
+                    end = t.window_ends[int(now), x.window]
+                    strongest = max(strongest, close * exp((now - end) * b.points_pressure_decay))
     return strongest
 
 
 @rule
-def period_of(t, window, month):
-    """Number of the month, quarter, year or programme window in which `month` lies."""
-    if window == 0:
-        return t.p[0].month_zero + month
-    if window == 1:
-        return t.months[month].quarter
-    return t.months[month].year if window == 2 else 0
-
-
-@rule
-def window_end(day, window):
-    """When the present month, quarter or year ends; a window that lasts the programme has no deadline."""
-    if window == 0:
-        return day.month_end
-    if window == 1:
-        return day.quarter_end
-    return day.year_end if window == 2 else NEVER
+def reached_so_far(t, w, x, month):
+    """What the member has reached in the present window of incentive `x`, `w` in their wallet."""
+    done = w.acc
+    return done if w.period == t.periods[x.window, month] else 0
 
 
 @rule
@@ -160,24 +136,27 @@ def appeal(m, t, now, day):
         cut = t.tiers[m.tier].log_cut
         if now < m.pull_until:
             cut += m.pull
-        for k in range(len(t.felt)):
-            j = t.felt[k]
-            x = t.incentives[j]
-            if is_on(m, t, j, now, day):
-                if x.log_cut > 0.0:
-                    cut += x.log_cut * touches(m, t, j)
-                if x.event == CALENDAR:
-                    shift = max(shift, b.member_day_strength * x.special)
-            elif shift <= 0.0 and was_on(m, t, j, now):
-                shift = min(shift, -b.member_day_after * x.special)
+        if (t.p[0].always | t.p[0].birthdays | day.calendar | day.eve) & t.p[0].felt != 0:
+            opened = open_to(m, t, now)
+            on = running(m, t, day, opened)
+            for k in range(len(t.felt)):
+                j = t.felt[k]
+                x = t.incentives[j]
+                if has(on, j):
+                    if x.log_cut > 0.0:
+                        cut += x.log_cut * touches(m, t, j)
+                    if x.event == CALENDAR:
+                        shift = max(shift, b.member_day_strength * x.special)
+                elif shift <= 0.0 and has(day.eve & opened, j):
+                    shift = min(shift, -b.member_day_after * x.special)
     if now - m.demoted_at < 10.0 * b.demotion_days:
-        shift -= b.demotion_strength * exp(-(now - m.demoted_at) / b.demotion_days)
-    if m.pulled > 0.0:
-        shift -= b.pull_forward_strength * faded(m.pulled, m.pulled_at, now, b.pull_forward_days)
+        shift -= b.demotion_strength * exp((m.demoted_at - now) * b.demotion_decay)
+    if m.pulled > 0.0 and now - m.pulled_at < 10.0 * b.pull_forward_days:
+        shift -= b.pull_forward_strength * faded(m.pulled, m.pulled_at, now, b.pull_forward_decay)
     return cut, shift
 
 
-@rare
+@rule
 def response(m, i, s, t, now, day, cut, shift):
     """Log of purchase rate / baseline rate at `now`, given what `appeal` says. Negative only where the shift is."""
     b = t.b[0]
@@ -191,9 +170,9 @@ def response(m, i, s, t, now, day, cut, shift):
         if b.expiry_pressure_strength > 0.0 and m.flexible == 1 and lapse_at(m, t) < now + b.expiry_pressure_horizon:
             lift += b.expiry_pressure_strength
         if now - m.reward_at < 10.0 * b.reward_afterglow_days:
-            lift += b.reward_afterglow_strength * exp(-(now - m.reward_at) / b.reward_afterglow_days)
+            lift += b.reward_afterglow_strength * exp((m.reward_at - now) * b.reward_afterglow_decay)
     if m.sent > 0.0:
-        heard = faded(m.sent, m.sent_at, now, b.messages_days)
+        heard = faded(m.sent, m.sent_at, now, b.messages_decay)
         lift += b.messages_response * heard * exp(-b.messages_fatigue * heard)
     return saturated(lift * m.resp + shift)
 
@@ -246,25 +225,36 @@ def saturated(x):
 
 
 @rule
-def leaving(m, t, now):
-    """Probability of lapsing at a purchase of the baseline stream, with the programme."""
+def leaves(m, t, now, u):
+    """Whether the member lapses at a purchase of the baseline stream, with the programme, by a uniform u.
+
+    With probability leave x exp(demotion - retention), at most 1. Only a demotion can raise it: without one it is not worked
+    out for a u that is too high anyway.
+    """
     b = t.b[0]
+    demoted = now - m.demoted_at < 10.0 * b.demotion_days
+    if u >= m.leave and not demoted:
+        return False
     log_factor = 0.0
     if m.benefit > 0.0 and b.retention_strength > 0.0:
-        rate = faded(m.benefit, m.benefit_at, now, b.retention_days) / (m.usual * b.retention_days)
+        rate = faded(m.benefit, m.benefit_at, now, b.retention_decay) / (m.usual * b.retention_days)
         log_factor -= b.retention_strength * rate / (rate + b.retention_half)
-    if now - m.demoted_at < 10.0 * b.demotion_days:
-        log_factor += b.demotion_leaving * exp(-(now - m.demoted_at) / b.demotion_days)
-    if log_factor == 0.0:
-        return m.leave
-    return min(1.0, m.leave * exp(log_factor))
+    if demoted:
+        log_factor += b.demotion_leaving * exp((m.demoted_at - now) * b.demotion_decay)
+    return u < m.leave * exp(log_factor)
+
+
+@rule
+def comes_back(m, t, now, u):
+    """Whether a lapsed member has returned of their own accord since the last baseline candidate."""
+    mean = t.p[0].return_rate * (now - m.t_seen)
+    return u < mean and u < 1.0 - exp(-mean)
 
 
 @rule
 def feels(m, t, value, now):
     """The member has received a benefit of `value` minor units."""
-    days = t.b[0].retention_days
-    m.benefit = faded(m.benefit, m.benefit_at, now, days) + value
+    m.benefit = faded(m.benefit, m.benefit_at, now, t.b[0].retention_decay) + value
     m.benefit_at = now
 
 
@@ -279,7 +269,7 @@ def redeeming(m, t, now, month):
     if b.expiry_pressure_redeeming > 0.0 and lapse_at(m, t) < now + b.expiry_pressure_horizon:
         factor += b.expiry_pressure_redeeming
     if b.catalogue_wear_fading > 0.0:
-        factor *= exp(-b.catalogue_wear_fading * t.months[month].since_refresh)
+        factor *= t.months[month].wear
     if factor == 1.0 or q >= 1.0:
         return q
     return q * factor / (1.0 - q + q * factor)

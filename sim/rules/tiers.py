@@ -31,7 +31,7 @@ def qualify(m, i, s, t, amount, month):
     m.spend_q += amount
     m.count_q += 1
     if p.window == ROLLING_WINDOW:
-        slot = s.quals[i, month % p.window_months]
+        slot = s.quals[i, t.months[month].slot]
         slot.spend += amount
         slot.count += 1
 
@@ -42,7 +42,7 @@ def qualify_points(m, i, s, t, points, month):
     p = t.p[0]
     m.points_q += points
     if p.window == ROLLING_WINDOW:
-        s.quals[i, month % p.window_months].points += points
+        s.quals[i, t.months[month].slot].points += points
 
 
 @rare
@@ -109,7 +109,8 @@ def roll(m, i, s, t, month):
         if t.months[month].block_ends == 1:
             forget(m, i, s)
     elif p.window == ROLLING_WINDOW:
-        slot = s.quals[i, (month + 1) % p.window_months]
+        k = t.months[month].slot + 1
+        slot = s.quals[i, k if k < p.window_months else 0]
         m.spend_q -= slot.spend
         m.points_q -= slot.points
         m.count_q -= slot.count

@@ -6,6 +6,8 @@ from sim.compiled import rule
 from sim.rules.words import BASE, EXTRA, GAP, place
 from sim.tables import BOUND
 
+SHARE = 1.0 / (BOUND - 1.0)  # of the mean gap between purchases, the mean gap between candidates above the baseline
+
 
 @rule
 def later(t, now, op_gap):
@@ -33,11 +35,11 @@ def later(t, now, op_gap):
 def base_gap(m, i, s, t, ordinal):
     """Operational days from one baseline candidate to the next: Erlang of the population's order, mean 1 / rate."""
     row, k = place(m, i, s, t, ordinal, BASE)
-    return s.ahead[row, BASE, GAP, k] / (t.p[0].regular * m.rate)
+    return s.ahead[row, BASE, GAP, k] * (m.gap * t.p[0].stage)
 
 
 @rule
 def extra_gap(m, i, s, t, ordinal):
     """Operational days from one candidate above the baseline to the next."""
     row, k = place(m, i, s, t, ordinal, EXTRA)
-    return s.ahead[row, EXTRA, GAP, k] / (m.rate * (BOUND - 1.0))
+    return s.ahead[row, EXTRA, GAP, k] * (m.gap * SHARE)

@@ -9,7 +9,7 @@ from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import credit, issue, lapse_at
 from sim.rules.numbers import log
-from sim.rules.response import faded, feels, takes_part
+from sim.rules.response import faded, feels, has, open_to
 from sim.rules.tiers import promote
 from sim.rules.words import MOMENT, TASK, incentive_uniforms
 from sim.state import W_COST, W_MESSAGES
@@ -56,17 +56,22 @@ def spend_budget(s, i, j, amount, now):
 
 
 @rare
+def pull_of(m, t, j):
+    """What the coupon of incentive `j` looks like to the member: a log price cut on a usual basket."""
+    x = t.incentives[j]
+    return -log(1.0 - min(0.9, x.coupon / max(m.median, float(max(x.coupon_min, x.coupon)))))
+
+
+@rare
 def see_coupons(m, i, s, t, now):
-    """What the open coupons look like to the member: the best of them as a log price cut on a usual basket."""
-    share = 0.0
+    """What the open coupons look like to the member: the best of them."""
+    m.pull = 0.0
     m.pull_until = NEVER
     for k in range(len(t.coupons)):
-        j = t.coupons[k]
-        x = t.incentives[j]
-        if s.wallet[i, j].until > now:
-            share = max(share, x.coupon / max(m.median, float(max(x.coupon_min, x.coupon))))
-            m.pull_until = min(m.pull_until, s.wallet[i, j].until)
-    m.pull = -log(1.0 - min(0.9, share))
+        w = s.wallet[i, t.coupons[k]]
+        until, pull = w.until, w.pull
+        m.pull = max(m.pull, pull if until > now else 0.0)
+        m.pull_until = min(m.pull_until, until if until > now else NEVER)
 
 
 @rule
@@ -75,7 +80,7 @@ def may_have(m, i, s, t, j, now):
     x = t.incentives[j]
     if t.p[0].card_days > 0.0 and m.card_until >= NEVER and x.event != INACTIVITY:
         return False  # the card has lapsed: only a win-back reaches them before the next purchase
-    return takes_part(m, t, j, now) and (x.limit == 0 or s.wallet[i, j].given < x.limit)
+    return has(open_to(m, t, now), j) and (x.limit == 0 or s.wallet[i, j].given < x.limit)
 
 
 @rare
@@ -91,6 +96,8 @@ def hand_over(m, i, s, t, j, now, month, cell):
         s.cube[cell, tally.POINTS_BONUS] += x.points
     if x.coupon > 0:
         w.until = now + x.coupon_days
+        if w.pull == 0.0:
+            w.pull = pull_of(m, t, j)
         s.cube[cell, tally.COUPONS_ISSUED] += 1
         see_coupons(m, i, s, t, now)
     if x.gift_cost > 0 or x.gift_value > 0:
@@ -120,22 +127,16 @@ def grant(m, i, s, t, j, now, month, cell):
     """Give what incentive `j` gives, if the member may have it; True if so."""
     if not may_have(m, i, s, t, j, now):
         return False
-    hand_over(m, i, s, t, j, now, month, cell)
+    if t.incentives[j].gives == 1:
+        hand_over(m, i, s, t, j, now, month, cell)
+    else:  # a message alone
+        s.wallet[i, j].given += 1
     if t.incentives[j].lifts_to > m.tier:
         lift(m, i, s, t, t.incentives[j].lifts_to, now, month, cell)
     return True
 
 
 @rule
-def worn(level, chance):
-    """A level, a uniform at first, after an event that takes it above 1 with probability `chance`, whatever came before.
-
-    It is still below 1 as long as the uniform is below the product of the chances that nothing happens: one draw a member does.
-    """
-    return level / max(1e-9, 1.0 - chance)
-
-
-@rare
 def send(m, i, s, t, j, now, cell):
     """One message of incentive `j`: heard by members who consent, lapsed or not."""
     if m.muted == 1:
@@ -146,15 +147,15 @@ def send(m, i, s, t, j, now, cell):
     s.cube[cell, tally.MESSAGE_COST] += p.message_cost
     watched(s, t, i, now, W_MESSAGES, 1)
     watched(s, t, i, now, W_COST, p.message_cost)
-    heard = faded(m.sent, m.sent_at, now, b.messages_days) + 1.0
+    heard = faded(m.sent, m.sent_at, now, b.messages_decay) + 1.0
     m.sent = heard
     m.sent_at = now
     if m.aware == 0:
-        m.learning = worn(m.learning, b.awareness_learns)
-        if m.learning > 1.0:
+        m.learning *= 1.0 - b.awareness_learns
+        if m.learning <= 1.0:
             m.aware = 1
-    m.patience = worn(m.patience, b.messages_opt_out * heard)
-    if m.patience > 1.0:
+    m.patience *= 1.0 - b.messages_opt_out * heard
+    if m.patience <= 1.0:
         m.muted = 1
         s.cube[cell, tally.OPT_OUTS] += 1
     if t.incentives[j].event == INACTIVITY:
@@ -202,18 +203,30 @@ def next_moment(m, i, s, t, j, now):
 
 @rule
 def announced(m, i, s, t, lapse, now):
-    """Set the moments at which the lapse of points at `lapse` will be announced: each once."""
+    """Set the moments at which the lapse of points at `lapse` will be announced, each once; returns the first."""
+    soonest = NEVER
     for k in range(len(t.expiring)):
         j = t.expiring[k]
         w = s.wallet[i, j]
         w.next = max(lapse - t.incentives[j].days, now) if lapse < NEVER and lapse != w.mark else NEVER
+        soonest = min(soonest, w.next)
+    return soonest
 
 
-@rare
+@rule
 def plan(m, i, s, t, now):
     """Set the moments that depend on purchases and points, and the member's next due moment."""
+    soonest = NEVER
+    for k in range(len(t.dated)):
+        soonest = min(soonest, s.wallet[i, t.dated[k]].next)
+    plan_from(m, i, s, t, now, soonest)
+
+
+@rule
+def plan_from(m, i, s, t, now, soonest):
+    """The same, where it is known what comes `soonest` of the timed triggers but those that announce the lapse of points."""
     p = t.p[0]
-    due = m.pend_day
+    due = min(soonest, m.pend_day)
     if p.card_days > 0.0:
         due = min(due, m.card_until)
     if p.fee > 0:
@@ -225,9 +238,7 @@ def plan(m, i, s, t, now):
     if p.has_incentives == 1:
         due = min(due, m.pull_until)
         if len(t.expiring) > 0:
-            announced(m, i, s, t, lapse_at(m, t), now)
-        for k in range(len(t.timed)):
-            due = min(due, s.wallet[i, t.timed[k]].next)
+            due = min(due, announced(m, i, s, t, lapse_at(m, t), now))
     m.due = due
 
 
@@ -238,9 +249,13 @@ def begin(m, i, s, t):
         x = t.incentives[j]
         if x.timed == 1:
             s.wallet[i, j].next = next_moment(m, i, s, t, j, -1e-9)
+    m.task = NEVER
     for k in range(len(t.tasks)):
         if s.wallet[i, t.tasks[k]].next >= NEVER:  # they come from a live programme, or the incentive is new
             next_task(m, i, s, t, t.tasks[k], 0.0)
+        m.task = min(m.task, s.wallet[i, t.tasks[k]].next)
+    for k in range(len(t.coupons)):
+        s.wallet[i, t.coupons[k]].pull = pull_of(m, t, t.coupons[k])
     see_coupons(m, i, s, t, 0.0)  # of a programme without any they see none
     plan(m, i, s, t, 0.0)
 
@@ -253,9 +268,11 @@ def bought(m, i, s, t, now):
         s.wallet[i, j].next = max(now + t.incentives[j].days, t.incentives[j].valid_from)
 
 
-@rare
+@rule
 def moments(m, i, s, t, now, month, cell):
-    """Everything of the incentive table that falls due at `now`, in the order of the table."""
+    """Everything of the incentive table that falls due at `now`, in the order of the table; returns what comes next of it, but
+    for those that announce the lapse of points."""
+    soonest = NEVER
     for k in range(len(t.timed)):
         j = t.timed[k]
         if s.wallet[i, j].next <= now:
@@ -268,17 +285,21 @@ def moments(m, i, s, t, now, month, cell):
                 send(m, i, s, t, j, now, cell)
             if x.event == POINTS_EXPIRING:  # a grant does not announce itself
                 s.wallet[i, j].mark = lapse_at(m, t)
-            s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
+            s.wallet[i, j].next = t.moments[j, int(now) + 1] if x.event == CALENDAR else next_moment(m, i, s, t, j, now)
+        soonest = min(soonest, s.wallet[i, j].next + t.incentives[j].unplanned)
     if m.pull_until <= now:
         see_coupons(m, i, s, t, now)
+    return soonest
 
 
 @rare
 def sign_up(m, i, s, t, now, month, cell):
     """Joining the programme: what it gives at once, and the first moments of every timed trigger."""
     s.cube[cell, tally.JOINED] += 1
+    m.task = NEVER
     for k in range(len(t.tasks)):
         next_task(m, i, s, t, t.tasks[k], now)
+        m.task = min(m.task, s.wallet[i, t.tasks[k]].next)
     for j in range(len(t.incentives)):
         x = t.incentives[j]
         if x.event == SIGN_UP:
@@ -310,6 +331,7 @@ def tasks(m, i, s, t, now, month, cell):
     if m.alive == 0 and t.p[0].may_return == 0:
         return
     done = False
+    m.task = NEVER
     for k in range(len(t.tasks)):
         j = t.tasks[k]
         while s.wallet[i, j].next < now:
@@ -317,5 +339,6 @@ def tasks(m, i, s, t, now, month, cell):
             if m.alive == 1 and t.incentives[j].valid_from <= moment < t.incentives[j].valid_until:
                 done = grant(m, i, s, t, j, now, month, cell) or done
             next_task(m, i, s, t, j, moment)
+        m.task = min(m.task, s.wallet[i, j].next)
     if done:
         plan(m, i, s, t, now)

@@ -24,6 +24,12 @@ LUCK = ("gap", "second", "basket", "redeem")  # what is drawn ahead for a candid
 # - log of the product of the gap's uniforms; word 1; basket / median basket by word 2 (EXTRA: the word itself); word 3
 GAP, SECOND, BASKET, REDEEM = range(len(LUCK))
 STAGES = 8  # first block of the further stages of a regular buyer's gap (stream BASE)
+BORN = (
+    "rate", "leave", "median", "join", "segment", "month", "day", "aware", "flexible", "history", "learning", "patience",
+)  # fmt: skip
+"""What is drawn of a member at birth: purchase rate and leaving probability before the segment's factor, median basket likewise
+in minor units; else uniforms"""
+RATE, LEAVE, MEDIAN, JOIN, SEGMENT, MONTH, DAY, AWARE, FLEXIBLE, HISTORY, LEARNING, PATIENCE = range(len(BORN))
 
 _P0, _P1, _P2, _P3 = 2.50662827463582087, 1.20808117953776358, 0.315182385587748205, 0.057978919779759836
 _P4, _P5, _P6 = 7.91435171582526447e-3, 8.20281637878092755e-4, 6.55204549959786195e-5

@@ -1,0 +1,200 @@
+"""How members come into a run: born into it, with the history of those who are customers at its start, or from another run."""
+
+from __future__ import annotations
+
+import math
+
+from sim import tally
+from sim.compiled import rare, rule
+from sim.member import LONG_AGO, NEVER
+from sim.rules.life import cell_of
+from sim.rules.numbers import exp, log
+from sim.rules.response import comes_back
+from sim.rules.time import SHARE, base_gap, extra_gap, later
+from sim.rules.wallet import begin
+from sim.rules.words import (
+    AHEAD,
+    AWARE,
+    BASE,
+    BIRTH,
+    DAY,
+    FLEXIBLE,
+    HISTORY,
+    JOIN,
+    LEARNING,
+    LEAVE,
+    MEDIAN,
+    MONTH,
+    PATIENCE,
+    RATE,
+    RESUME,
+    SECOND,
+    SEGMENT,
+    normal,
+    place,
+    uniforms,
+)  # fmt: skip
+from sim.tables import SCORES
+
+_SCORE_LOW = float(SCORES[0])
+_SCORE_STEP = float(SCORES[1] - SCORES[0])
+_LAST = len(SCORES) - 1
+
+@rule
+def quantile(table, score):
+    """exp of the tabulated log quantile at a normal score, linear between points."""
+    x = (score - _SCORE_LOW) / _SCORE_STEP
+    k = min(max(int(x), 0), _LAST - 1)
+    return exp(table[k] + (table[k + 1] - table[k]) * (x - k))
+
+
+@rule
+def cradle(s, t, key):
+    """Column of `s.born` with what member `key` is drawn as: AHEAD members are drawn at a time, as candidates are."""
+    if s.born_of[0] != key // AHEAD:
+        draw_members(s, t, key // AHEAD)
+    return key % AHEAD
+
+
+@rare
+def draw_members(s, t, block):
+    """Fill `s.born` with AHEAD members of neighbouring keys."""
+    p = t.p[0]
+    s.born_of[0] = block
+    n = s.born.shape[1]  # AHEAD, which the compiler must not know (see words.draw_ahead)
+    first = block * n
+    for k in range(n):
+        u0, u1, u2, u3 = uniforms(p.seed, first + k, 0, BIRTH, 0)
+        s.born[RATE, k] = u0
+        s.born[LEAVE, k] = u1
+        s.born[MEDIAN, k] = u2
+        s.born[JOIN, k] = u3
+    for k in range(n):
+        u0, u1, u2, u3 = uniforms(p.seed, first + k, 0, BIRTH, 1)
+        s.born[SEGMENT, k] = u0
+        s.born[MONTH, k] = u1
+        s.born[DAY, k] = u2
+        s.born[AWARE, k] = u3
+    for k in range(n):
+        u0, u1, u2, u3 = uniforms(p.seed, first + k, 0, BIRTH, 2)
+        s.born[FLEXIBLE, k] = u0
+        s.born[HISTORY, k] = u1
+        s.born[LEARNING, k] = u2
+        s.born[PATIENCE, k] = u3
+    rho = p.rate_correlation
+    rest = math.sqrt(1.0 - rho * rho)
+    for k in range(n):
+        z = normal(s.born[RATE, k])
+        between = rho * z + rest * normal(s.born[MEDIAN, k])
+        s.born[RATE, k] = z
+        s.born[MEDIAN, k] = 100.0 * exp(p.ln_median + p.sigma_between * between)
+    for k in range(n):
+        s.born[LEAVE, k] = normal(s.born[LEAVE, k])
+    for k in range(n):
+        s.born[RATE, k] = quantile(t.rates, s.born[RATE, k])
+    for k in range(n):
+        s.born[LEAVE, k] = min(1.0, quantile(t.leaving, s.born[LEAVE, k]))
+
+
+@rare
+def be_born(m, i, s, t, key):
+    """Make member number `key`: those below first_new are customers at the start, the others join month by month.
+
+    Customers from before the start live their history on the baseline stream alone.
+    """
+    p = t.p[0]
+    b = t.b[0]
+    k = cradle(s, t, key)
+    m.key = key
+    while m.segment + 1 < len(t.segments) and s.born[SEGMENT, k] >= t.segments[m.segment].upto:
+        m.segment += 1
+    m.rate = s.born[RATE, k] * t.segments[m.segment].rate
+    m.gap = 1.0 / m.rate
+    m.leave = s.born[LEAVE, k]
+    m.median = s.born[MEDIAN, k] * t.segments[m.segment].basket
+    m.usual = m.rate * m.median * p.mean_to_median
+    m.resp = 1.0
+    if b.responsiveness_exponent > 0.0:
+        m.resp = min(2.0, max(1.0 / 3.0, (m.rate / p.mean_rate) ** (-b.responsiveness_exponent)))
+    m.learning = 1.0 / s.born[LEARNING, k]
+    m.patience = 1.0 / s.born[PATIENCE, k]
+    m.birth_month = 1 + int(s.born[MONTH, k] * 12.0)
+    m.birth_day = 1 + int(s.born[DAY, k] * 28.0)
+    m.aware = 1 if s.born[AWARE, k] < b.awareness_share else 0
+    m.flexible = 1 if s.born[FLEXIBLE, k] < b.expiry_pressure_flexible else 0
+    m.alive = 1
+    m.alive0 = 1
+    m.t_extra = NEVER
+    m.month_bought = -1
+    m.failed = -1
+    m.tier0 = -1
+    m.first_buy = NEVER
+    m.second_gap = NEVER
+    m.pend_day = NEVER
+    m.refund_day = NEVER
+    m.card_until = NEVER
+    m.fee_until = NEVER
+    m.reward_at = LONG_AGO
+    m.demoted_at = LONG_AGO
+    m.pull_until = NEVER
+    for j in range(len(t.incentives)):
+        s.wallet[i, j].period = -1
+        s.wallet[i, j].next = NEVER
+        s.wallet[i, j].mark = -1.0
+    if key < p.first_new:
+        m.joined = 0.0
+        since = -(p.history_from + (p.history_to - p.history_from) * s.born[HISTORY, k])
+    else:
+        month = (key - p.first_new) // p.new_per_month
+        m.cohort = month + 1
+        start = t.months[month].start
+        since = start + (t.months[month].end - start) * s.born[JOIN, k]
+        m.joined = since
+    m.last_buy = since
+    m.t_seen = since
+    m.due = m.joined
+    if key >= p.first_new and p.buys_on_joining == 1:
+        m.t_base = since
+    else:
+        m.t_base = later(t, since, base_gap(m, i, s, t, 0))
+        m.n_base = 1
+    while m.t_base < 0.0:
+        now = m.t_base
+        row, column = place(m, i, s, t, m.n_base, BASE)
+        if m.alive == 1:
+            m.last_buy = now
+            if s.ahead[row, BASE, SECOND, column] < m.leave:
+                m.alive = 0
+        elif p.return_rate > 0.0:
+            _, u_return, _, _ = uniforms(p.seed, m.key, m.n_base, BASE, 1)
+            if comes_back(m, t, now, u_return):
+                m.alive = 1
+                m.last_buy = now
+        m.t_seen = now
+        m.t_base = later(t, now, base_gap(m, i, s, t, m.n_base))
+        m.n_base += 1
+        if m.alive == 0 and p.may_return == 0:
+            m.t_base = NEVER
+    m.alive0 = m.alive
+    if p.calm == 0 and (m.alive == 1 or p.may_return == 1):
+        m.n_extra = 1
+        m.t_extra = later(t, m.joined, extra_gap(m, i, s, t, 0))
+
+
+@rare
+def resume(m, i, s, t):
+    """Let a member who comes from another run, or from a live programme, go on: what depends on the calendar of this one."""
+    p = t.p[0]
+    u_base, u_extra, _, _ = uniforms(p.seed, m.key, 0, RESUME, 0)
+    if m.patience == 0.0:  # they come from a live programme
+        _, _, u_learning, u_patience = uniforms(p.seed, m.key, 0, BIRTH, 2)
+        m.learning = 1.0 / u_learning
+        m.patience = 1.0 / u_patience
+    m.gap = 1.0 / m.rate
+    here = m.alive == 1 or p.may_return == 1
+    if m.t_base >= NEVER and (here or m.alive0 == 1):
+        m.t_base = later(t, 0.0, -log(u_base) * m.gap)
+    if p.calm == 0 and m.t_extra >= NEVER and here:
+        m.t_extra = later(t, 0.0, -log(u_extra) * m.gap * SHARE)
+    s.cube[cell_of(m, t, 0), tally.ACTIVE_AT_START] += m.alive
+    begin(m, i, s, t)
