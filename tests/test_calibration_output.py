@@ -133,7 +133,7 @@ def test_a_year_of_data_carries_its_season_and_a_shorter_time_does_not(
     assert season is not None and np.mean(season) == pytest.approx(1, abs=1e-3)
     spring, autumn = np.mean(season[8:18]), np.mean(season[34:44])
     assert spring > 1.1 and autumn < 0.9
-    assert "about one year" in a_year.report["choice"]["season"]
+    assert "less than two years" in a_year.report["choice"]["season"]
     assert "holdout" not in a_year.report
     assert str(fit_files(a_year)["fit.html"]).count('class="figure wide"') == 4
 

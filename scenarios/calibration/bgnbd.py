@@ -171,15 +171,15 @@ def _ways(model: Model, theta: Floats, data: Histories, *, joined: bool) -> Part
     shape = np.exp(theta[1])
     alpha = shape / np.exp(theta[0])
     start = not joined
-    chances = data.gaps + 1 if start else data.gaps
-    stay = lose = np.zeros(len(data.gaps))
+    gaps = data.gaps.astype(np.int64)
+    each = np.arange(gaps.max() + 1.0)  # special functions once for each number of gaps
+    stay = lose = np.zeros(len(gaps))
     if model.leaving:
         a, b = np.exp(theta[2]), np.exp(theta[3])
-        stay = betaln(a, b + chances) - betaln(a, b)
+        chances = each + start
         with np.errstate(invalid="ignore", divide="ignore"):
-            lose = np.where(
-                chances > 0, betaln(a + 1, b + np.maximum(chances, 1) - 1) - betaln(a, b), -np.inf
-            )
+            left = np.where(chances > 0, betaln(a + 1, b + np.maximum(chances, 1) - 1), -np.inf)
+        stay, lose = ((beta - betaln(a, b))[gaps] for beta in (betaln(a, b + chances), left))
     with np.errstate(divide="ignore"):
         log_open = np.log(data.age - data.recency)
         log_wait = np.log(data.wait)
@@ -200,7 +200,7 @@ def _ways(model: Model, theta: Floats, data: Histories, *, joined: bool) -> Part
                 + lead
                 + opened
                 + stages * log_k
-                + gammaln(shape + stages)
+                + gammaln(shape + k * each + first + phase)[gaps]
                 - (shape + stages) * np.log(scale)
                 + (stay if lives else lose)
             )

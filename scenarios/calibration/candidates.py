@@ -20,9 +20,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SEASON_DAYS = 364
+GROWTH_DAYS = SEASON_DAYS + 182
+"""from so many days on enough weeks are seen a second time for growth to be told from a season"""
 MAX_ORDER = 8
 GROWTH = "growth"
-PRIOR: dict[str, float] = {GROWTH: 0.15, **dict.fromkeys(WAVES, 0.2), **dict(zip(JOINED, (3.0, 5.0), strict=True))}
+PRIOR: dict[str, float] = {GROWTH: 0.1, **dict.fromkeys(WAVES, 0.2), **dict(zip(JOINED, (3.0, 5.0), strict=True))}
 """standard deviations, before the data, of the log growth a year, of the four waves of a season, and, next to nothing said, of
 the log odds and the fall of joining; the mean is 0"""
 _BOUNDS = {

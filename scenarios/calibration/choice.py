@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scenarios.calibration.bgnbd import Model, Origin
 from scenarios.calibration.calendar import Clock
-from scenarios.calibration.candidates import SEASON_DAYS, Candidate, best_order, fit_candidate, with_posterior
+from scenarios.calibration.candidates import GROWTH_DAYS, SEASON_DAYS, Candidate, best_order, fit_candidate, with_posterior
 from scenarios.calibration.expectations import baskets_of, expectation
 from scenarios.calibration.forecast import MEASURES, ModelError, actual, draw_futures
 from scenarios.calibration.panel import Panel
@@ -90,8 +90,9 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     luck = float(np.sqrt(np.mean([1 / max(len(after.day), 1) for _, after in splits])))
     progress("trying: season, growth and joining")
     yearly = panel.days >= SEASON_DAYS
-    order = best_order(panel, Model("panel start"))
-    joining = fit_candidate(panel, Candidate(Model("either", order=order), growth=yearly, season=yearly))
+    order = best_order(panel, Model("panel start", leaving=False))
+    grows = panel.days >= GROWTH_DAYS
+    joining = fit_candidate(panel, Candidate(Model("either", order=order), growth=grows, season=yearly))
     held = joining.clock if yearly else None
     waiting = fit_candidate(panel, Candidate(Model("panel start", order=order)), joining.theta[:4], held)
     gain = joining.log_likelihood - waiting.log_likelihood
@@ -122,10 +123,11 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     elif origins[-1] >= SEASON_DAYS:
         season_reason = "the inner forecasts were " + ("better" if chosen.season else "no better") + " with it"
     else:
-        chosen = Candidate(chosen.model, growth=True, season=True)
-        season_reason = (
-            "the data hold about one year, so it could not be tested on a period not seen; it is fitted together with growth, "
-            "from which one year hardly tells it, and both are drawn towards none"
+        chosen = Candidate(chosen.model, growth=grows, season=True)
+        season_reason = "the data hold less than two years, so it could not be tested on a period not seen; " + (
+            "it is told from growth by the weeks seen twice, and both are drawn towards none"
+            if grows
+            else "nothing tells it from growth of members' own rates, which is taken to be none, and widens the interval"
         )
     progress("measuring the error of past forecasts")
     error = _model_error(own.candidate, own.errors, splits, window, horizon, seed, held if own.held else None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.calibration.candidates import SEASON_DAYS, Fit
+from scenarios.calibration.candidates import GROWTH, GROWTH_DAYS, PRIOR, SEASON_DAYS, Fit
 from scenarios.calibration.expectations import fitted_days, modelled
 from scenarios.calibration.panel import Panel
 
@@ -45,9 +45,12 @@ class Shocks:
         """Spread of the mean of the next `days` days that comes from not knowing their season.
 
         A season moves slowly: a quarter whose season is not known is taken to lie as far off the model as
-        single weeks of the fit lay, quarters apart from one another. A fit of a year or more adds nothing:
-        what it leaves open of its season is in the covariance of its parameters.
+        single weeks of the fit lay, quarters apart from one another. A season that could not be told from growth
+        repeats a level of a year before: a year of growth, as unlikely as its prior has it, may lie between. Else a
+        fit of a year or more adds nothing: what it leaves open is in the covariance of its parameters.
         """
+        if fit.clock.season is not None and not fit.candidate.growth and fit.clock.last + 1 < GROWTH_DAYS:
+            return Shocks(PRIOR[GROWTH], 0.0)
         factor = 0.0 if fit.clock.last + 1 >= SEASON_DAYS else 1 / np.sqrt(max(1.0, days / QUARTER))
         return Shocks(float(self.rate * factor), float(self.basket * factor))
 
