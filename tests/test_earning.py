@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_finance_roll_forward import by_hand as closing_by_hand
 from test_what_if import SHOP, with_terms
 
 from reports.books import opening_of, statement_of
@@ -99,6 +100,11 @@ def test_a_sale_whose_points_are_pending_at_the_close_by_hand():
     assert not total["change_of_estimate"].any()
 
 
+def returning(share, days):
+    market = SHOP.market.model_validate({**SHOP.market.model_dump(), "refunds": {"share": share, "after_days": days}})
+    return SHOP.model_copy(update={"market": market})
+
+
 @pytest.fixture(scope="module")
 def state():
     year = SHOP.model_copy(update={"horizon": SHOP.horizon.model_copy(update={"months": 12})})
@@ -137,6 +143,31 @@ def test_the_deferral_of_every_month_is_that_of_its_own_sales(state):
             assert int(points.issued[past + month].sum()) == f.point_values[k, month, 0]
             due = Fraction(sale) * worth / (sale + worth)
             assert abs(int(roll.total()["deferred"][month]) - due) <= 1.5  # tiers are rounded one by one
+
+
+def test_every_balance_of_pending_points_is_what_the_rule_by_hand_gives(state):
+    """Estimates from the points of all replications, balances one cohort and tier at a time, without the code of the books."""
+    f = forecast(returning(0.2, 10), snapshot=state, months=16, replications=3, seed=8)
+    owed, months, past = liability(f, value=2, months=8), 8, len(f.cohorts.earned) - 16
+    c = f.cohorts
+    assert c.clawed_back[:, past:].sum() > 0 and (f.pending > 0).all()
+    left = c.outstanding().sum(axis=0)
+    for k, roll in enumerate(owed.rolls):
+        for row, tier in np.argwhere(roll.points.issued > 0):
+            if row < past:
+                continue
+            expected = np.zeros_like(owed.expected[k])
+            for month in range(row - past, months):
+                redeemed, clawed = (int(a[:, row, month + 1 :, tier].sum()) for a in (c.redeemed, c.clawed_back))
+                share = min(1.0, redeemed / max(1, int(left[row, month, tier]) - clawed))
+                open_now = int(c.outstanding()[k, row, month, tier])
+                expected[row, month, tier] = int(c.redeemed[k, row, : month + 1, tier].sum()) + round(open_now * share)
+            np.testing.assert_array_equal(expected[row, :, tier], owed.expected[k][row, :, tier] * (np.arange(8) >= row - past))
+            kept = (c.issued - c.clawed_back)[:, row, :, tier].sum()
+            chance = Fraction(str(round(c.redeemed[:, row, :, tier].sum() / kept, 6)))
+            first = int(roll.points.issued[row, tier]) * chance
+            found = list(closing_by_hand(roll.points, expected, roll.inception, first, row, tier))
+            assert found == roll.closing[row, :, tier].tolist()
 
 
 def _rates(f, row):
@@ -185,8 +216,7 @@ def test_the_incremental_cost_of_a_live_programme_opens_with_its_points(state):
 
 def test_points_clawed_back_while_pending_take_their_deferral_along():
     """Where all points are expected to be redeemed, each carries its part of the allocation, pending or not, until it goes."""
-    market = SHOP.market.model_validate({**SHOP.market.model_dump(), "refunds": {"share": 0.6, "after_days": 7}})
-    f = forecast(SHOP.model_copy(update={"market": market}), months=5, replications=3, seed=8)
+    f = forecast(returning(0.6, 7), months=5, replications=3, seed=8)
     owed = liability(f, value=2, probability=1)
     assert set(owed.differences(f).values()) == {0}
     for roll in owed.rolls:
