@@ -34,7 +34,8 @@ def print_answer(found: Comparison) -> None:
     for name in found.measures:
         table.add_column(name, justify="right", overflow="fold")
     for row in rows_of(found, SHORT):
-        cells = [f"{cell.value}\n{cell.interval}".rstrip() for cell in row.cells]
+        intervals = [cell.interval.removesuffix("\u00a0%") for cell in row.cells]
+        cells = [f"{cell.value}\n{interval}".rstrip() for cell, interval in zip(row.cells, intervals, strict=True)]
         table.add_row(f"{row.title} ({row.unit})" if row.unit else row.title, *cells)
     console.print(table)
 

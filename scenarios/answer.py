@@ -40,7 +40,7 @@ class Leader:
 
     @property
     def sure(self) -> float | None:
-        """The larger share of the replications that agree on whether it gains; None of one replication."""
+        """Share of the replications that agree with their mean on whether it gains; None of one replication."""
         if self.gain.low is None:
             return None
         return self.positive if self.gain.value > 0 else 1 - self.positive
@@ -63,7 +63,8 @@ def answer(scenarios: Sequence[Scenario], leader: Leader | None) -> str:
     if leader.sure is not None:
         said += f" It gains in {_share(leader.positive)} of the replications"
         several = gain.value > 0 and len(designs) > 1
-        said += f" and is the {_top(designs)} in {_share(leader.best)}." if several else "."
+        top = "better of the two" if len(designs) == 2 else "best of the designs"
+        said += f" and is the {top} in {_share(leader.best)}." if several else "."
     if leader.against is not None:
         name, than = leader.against[0], cell(leader.against[1], difference=True)
         said += f" Against {name}, the baseline, its net margin is {than.value} {currency} a member"
@@ -103,12 +104,9 @@ def _opening(leader: Leader, designs: list[str], alone: bool) -> str:
     elif len(designs) == 1:
         does = f"do not launch {leader.name}: it brings"
     else:
-        does = f"launch none of the designs: the {_top(designs)}, {leader.name}, brings"
+        top = "better of the two" if len(designs) == 2 else "best of them"
+        does = f"launch none of the designs: the {top}, {leader.name}, brings"
     return doubt + (does if doubt else does[0].upper() + does[1:])
-
-
-def _top(designs: list[str]) -> str:
-    return "better of the two" if len(designs) == 2 else "best of the designs"
 
 
 def _share(share: float) -> str:
