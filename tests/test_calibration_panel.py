@@ -181,6 +181,11 @@ GOOD = "who,day,paid\n" + "".join(
             "who,day,paid\n" + "".join(f"m{i % 60},2020-01-{1 + i % 9:02d},3\n" for i in range(500)),
             ["at least 28"],
         ),
+        (
+            "who,day,paid\n" + "".join(f"m{i % 60},2020-{1 + i % 9:02d}-{1 + i % 27:02d},0\n" for i in range(600)),
+            ["has 0 purchases with a value above 0", "at least 20"],
+        ),
+        (GOOD + "m1,2031-02-03,4\n" * 1, ["between 2020-09-27 and 2031-02-03", "at most a year"]),
     ],
     ids=[
         "empty",
@@ -193,6 +198,8 @@ GOOD = "who,day,paid\n" + "".join(
         "ragged rows",
         "nobody comes back",
         "nine days",
+        "nothing paid",
+        "a hole of ten years",
     ],
 )
 def test_broken_files_are_refused_in_a_sentence(tmp_path: Path, text: str, words: list[str]) -> None:

@@ -18,7 +18,9 @@ Floats = NDArray[np.float64]
 MIN_MEMBERS = 50
 MIN_REPEATERS = 20
 MIN_DAYS = 28
-_STRAY_GAP_DAYS = 366
+MIN_PRICED = 20
+_STRAY_GAP_DAYS = 92
+_LONGEST_HOLE_DAYS = 366
 _STRAY_SHARE = 0.001
 _ABSENT = ("", "nan", "NaN", "NaT", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null")
 _DATE_FORMATS = ("%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d")
@@ -92,7 +94,7 @@ class Panel:
 def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str = "data") -> Panel:
     """The panel in `frame`, one row a purchase, by the rules that the panel then lists with their counts.
 
-    Raises InputError when a column holds next to nothing of its kind, or too little is left to fit.
+    Raises InputError when a column holds next to nothing of its kind, no purchase is left, or a year lies between two of them.
     """
     frame = frame.reset_index(drop=True)
     rules: list[Rule] = []
@@ -133,8 +135,9 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
         )
     day: Ints = np.asarray((dates - pd.Timestamp("1970-01-01")).dt.days, dtype=np.int64)
     stray = _stray(day)
-    drop(stray, "stray date", "more than a year away from all the rest, under 0.1 % of rows: left out")
+    drop(stray, "stray date", "three months or more away from all the rest, under 0.1 % of rows: left out")
     day = day[~stray]
+    _no_hole(day, where)
     amount: Floats = np.asarray(values, dtype=np.float64)[~stray]
     rules.append(
         Rule("zero value", "kept as a purchase, left out when the basket is fitted", int((amount == 0).sum()))
@@ -160,6 +163,7 @@ def check_enough(panel: Panel, where: str) -> None:
         (panel.members, MIN_MEMBERS, "members"),
         (repeaters, MIN_REPEATERS, "members with two purchases or more"),
         (panel.days, MIN_DAYS, "days"),
+        (int((panel.value > 0).sum()), MIN_PRICED, "purchases with a value above 0"),
     ):
         if found < least:
             raise InputError(f"{where}: has {found} {what} in the period to fit; at least {least} are needed")
@@ -235,6 +239,17 @@ def _stray(day: Ints) -> NDArray[np.bool_]:
             if len(part) < _STRAY_SHARE * len(day):
                 bad[part] = True
     return bad
+
+
+def _no_hole(day: Ints, where: str) -> None:
+    at = np.unique(day)
+    hole = int(np.diff(at).argmax()) if len(at) > 1 else 0
+    if len(at) > 1 and at[hole + 1] - at[hole] >= _LONGEST_HOLE_DAYS:
+        last, following = (dt.date(1970, 1, 1) + dt.timedelta(days=int(d)) for d in at[hole : hole + 2])
+        raise InputError(
+            f"{where}: has no purchase between {last} and {following}; at most a year may lie between two purchases: "
+            "give the rows of one side"
+        )
 
 
 def _is_text(column: pd.Series[Any]) -> bool:
