@@ -99,6 +99,8 @@ def forecast(
         raise InputError(f"--deferred: found {deferred}" + (", allowed is 0 or more" if from_ else "; it needs --from"))
     if (third_party is None) != (payable is None):
         raise InputError("--third-party and --payable belong together: the role, and what the third party is paid for a point")
+    if opening is not None and third_party is Role.agent:
+        raise InputError(f"--deferred: found {deferred}, but as agent for a third party the company defers nothing")
     if payable is not None and exact(payable) < 0:
         raise InputError(f"--payable: found {payable}, allowed is 0 or more for a point")
     if closing and from_ is None:
@@ -109,7 +111,7 @@ def forecast(
     tables = None if from_ is None else load_snapshot(from_)
     everything = [*designs, *(design for _, design in changes)]
     starts = [None if tables is None else snapshot_of(tables, design, designs[0]) for design in everything]
-    if opening and starts[0] is not None and not starts[0].lots.any():
+    if opening and starts[0] is not None and not starts[0].outstanding:
         raise InputError(f"--deferred: found {deferred}, but the members of {from_} hold no points that could carry it")
     plan = None if budget is None else budget_of(budget, months_of(placed(designs[0], starts[0], months)))
     target = Target(out, *NAMES)

@@ -198,6 +198,16 @@ def test_a_curve_finds_the_rate_it_was_made_with(kind):
     assert found.ultimates == pytest.approx(known.latest + found.to_come)
 
 
+@pytest.mark.filterwarnings("error")
+def test_redemptions_that_begin_late_have_a_curve_or_a_sentence():
+    """As where points are pending for two months: nothing at the first ages."""
+    late = [(0, 0, 100, 150, 180), (0, 0, 110, 160), (0, 0, 90), (0, 0), (0,)]
+    for kind in CURVES:
+        assert fit_curve(triangle(late, [1000] * 5), kind).to_come.sum() > 0
+        with pytest.raises(InputError, match="too few ages have redemptions"):
+            fit_curve(triangle([(0, 0, 3), (0, 0), (0,)], [1000] * 3), kind)
+
+
 def test_redemption_stops_where_points_expire():
     known, to_come = simulated(2, last_age=20, scale=15.0)
     cut, open_ended = fit_curve(known, last_age=20), fit_curve(known)

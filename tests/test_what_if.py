@@ -316,6 +316,10 @@ def test_the_command_tells_changes_and_run_off(tmp_path):
         (("--payable", "-1", "--third-party", "agent"), "--payable: found -1, allowed is 0 or more"),
         (("--payable", "1", "--third-party", "broker"), "agent"),
         (("--closing",), "--closing needs --from"),
+        (
+            ("--deferred", "5", "--from", "x", "--third-party", "agent", "--payable", "1"),
+            "--deferred: found 5, but as agent for a third party the company defers nothing",
+        ),
         (("--deferred", "500"), "--deferred: found 500; it needs --from"),
         (("--change", "expiry.moths=3"), "did you mean months"),
         (("--from", "nowhere"), "nowhere: there is no such folder"),

@@ -120,6 +120,8 @@ def fit_curve(known: Triangle, kind: Kind = "weibull", last_age: int | None = No
         return np.asarray(np.diff(grown)[age])
 
     def loss(logs: Floats) -> float:
+        if np.abs(logs).max() > 300:  # beyond what an exponential holds, and beyond any curve
+            return np.inf
         share = growth(logs)
         exposed = float((issued * share).sum())
         if not np.isfinite(exposed) or exposed <= 0:
@@ -134,7 +136,10 @@ def fit_curve(known: Triangle, kind: Kind = "weibull", last_age: int | None = No
         fits.append(minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-13, "maxiter": 4000}))
     logs = np.asarray(min(fits, key=lambda t: float(t.fun)).x)
     share = growth(logs)
-    rate = float(redeemed.sum() / (issued * share).sum())
+    with np.errstate(over="ignore"):
+        rate = float(redeemed.sum() / (issued * share).sum())
+    if not np.isfinite(rate):
+        raise InputError("too few ages have redemptions to tell where a curve ends")
     mean = rate * issued * share
     free = max(len(redeemed) - 3, 1)
     seen = mean > 0
