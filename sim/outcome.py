@@ -117,7 +117,8 @@ def simulate(
     Raises InputError where a response exceeds the engine's bound, or the scenario cannot go on from the opening.
     """
     t = compile_tables(
-        scenario, members=members, seed=seed, draw=draw, score=score, watch=watch, cohorts=cohorts, opening=opening
+        scenario, members=members, seed=seed, draw=draw, score=score, watch=watch, cohorts=cohorts, opening=opening,
+        goes_on=keep_state,
     )
     sums = _Sums(t, keep or watch[2] > 0, keep_state)
     stays = bool(meetings) or look is not None or bool((t.incentives["budget"] > 0).any())

@@ -21,6 +21,7 @@ RULES = np.dtype(
         ("first_new", "i8"),  # key of the first member who joins during the run
         ("base", "i8"),  # members to whom the joiners of a month and the fixed costs are in proportion
         ("opened", "i8"),  # 1 = the run goes on from given members
+        ("goes_on", "i8"),  # 1 = another will go on from its end
         ("day_zero", "i8"), ("month_zero", "i8"),  # days and months from the start of the first run to this one's
         ("level_days", "f8"),  # days for which growth and inflation have run at the start
         ("cohorts", "i8"), ("past", "i8"),  # points by month of credit are kept; months before the start that they can be from

@@ -40,14 +40,14 @@ from sim.typing import Array, Floats
 def compile_tables(
     scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None,
     score: dict[str, float] | None = None, cohorts: bool = False, watch: tuple[float, float, int] = (0.0, 1.0, 0),
-    opening: Opening | None = None,
+    opening: Opening | None = None, goes_on: bool = False,
 ) -> Tables:  # fmt: skip
     """Tables of a scenario.
 
     members: number at the start; seed: run seed; draw: number of the parameter draw, None for the means; score: normal
     scores of single effect parameters; cohorts: keep points by month of credit though they never expire, and tally them so;
     watch: first day, days a period and number of periods for which single members are recorded; opening: members to go on
-    from instead of new ones.
+    from instead of new ones; goes_on: another run will go on from the end of this one.
     """
     if opening is not None:
         opening.check(scenario)
@@ -65,7 +65,7 @@ def compile_tables(
     r["seed"], r["end"] = seed & 0xFFFFFFFF, calendar.end
     r["steady"], r["op_end"] = calendar.steady, calendar.op_end
     _population(r, population, n, opening)
-    r["cohorts"], r["past"] = cohorts, opening.past if opening else 0
+    r["goes_on"], r["cohorts"], r["past"] = goes_on, cohorts, opening.past if opening else 0
     _programme(r, programme, calendar, int(opening.members["longer"].max(initial=0)) if opening else 0)
     _refunds(r, scenario, opening)
     economics = scenario.economics

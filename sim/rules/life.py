@@ -14,7 +14,7 @@ from sim.rules.purchase import purchase, whole
 from sim.rules.refunds import give_back, refund_slot, wait
 from sim.rules.response import appeal, ceiling, comes_back, faded, leaves, response, too_low
 from sim.rules.tiers import forget
-from sim.rules.time import base_gap, extra_gap, later
+from sim.rules.time import base_gap, later, next_extra, skip_to
 from sim.rules.wallet import moments, plan, plan_from, sign_up
 from sim.rules.words import BASE, BASKET, EXTRA, REDEEM, SECOND, normal, place, uniforms
 from sim.tables import BOUND, INACTIVE
@@ -30,8 +30,9 @@ def cell_of(m, t, month):
 
 @rule
 def next_event(m):
-    """When something next happens in the member's life."""
-    return min(m.t_base, min(m.t_extra, m.due))
+    """When something next happens in the member's life. To candidates above the baseline nobody answers who has lapsed."""
+    extra = m.t_extra
+    return min(m.t_base, min(extra if m.alive == 1 else NEVER, m.due))
 
 
 @rule
@@ -86,16 +87,14 @@ def pass_over(m, i, s, t, month, end):
     Nothing else happens to the member meanwhile. True if one is left before `end` with which the member's life goes on.
     """
     until = min(min(m.t_base, m.due), min(t.months[month].end, end))
-    most = ceiling(m, t, m.t_extra) if m.alive == 1 else -1.0
+    most = ceiling(m, t, m.t_extra)
     row, k = place(m, i, s, t, m.n_extra, EXTRA)
     while m.t_extra < until:
-        if m.alive == 1:
-            if m.aware == 1 and t.days[int(m.t_extra)].calendar != 0:
-                return True
-            if not too_low(most, s.ahead[row, EXTRA, SECOND, k]):
-                return True
-        m.t_extra = later(t, m.t_extra, extra_gap(m, i, s, t, m.n_extra))
-        m.n_extra += 1
+        if m.aware == 1 and t.days[int(m.t_extra)].calendar != 0:
+            return True
+        if not too_low(most, s.ahead[row, EXTRA, SECOND, k]):
+            return True
+        next_extra(m, i, s, t)
         row, k = place(m, i, s, t, m.n_extra, EXTRA)
     return False
 
@@ -141,9 +140,10 @@ def happen(m, i, s, t, month, end):
                     base_buys = True
                 if m.alive == 0:
                     m.alive = 1
+                    skip_to(m, i, s, t, now)
                     buys = True
                     s.cube[cell, tally.RETURNS] += 1
-    elif m.alive == 1:
+    else:
         log_ratio = response(m, i, s, t, now, day, cut, shift)
         if log_ratio > 0.0:
             buys = exp(log_ratio) > 1.0 + (BOUND - 1.0) * u_second
@@ -196,8 +196,7 @@ def happen(m, i, s, t, month, end):
         if buys and t.b[0].pull_forward_strength > 0.0:
             m.pulled = faded(m.pulled, m.pulled_at, now, t.b[0].pull_forward_decay) + 1.0
             m.pulled_at = now
-        m.t_extra = later(t, now, extra_gap(m, i, s, t, ordinal))
-        m.n_extra += 1
+        next_extra(m, i, s, t)
     if p.may_return == 0 and m.alive == 0:
         m.t_extra = NEVER
         if m.alive0 == 0:

@@ -8,6 +8,7 @@ from sim.rules.ledger import lapse_lots, lapse_month
 from sim.rules.life import cell_of
 from sim.rules.response import feels
 from sim.rules.tiers import review, roll
+from sim.rules.time import skip_to
 from sim.rules.wallet import lift, plan, tasks, watched
 from sim.state import W_COST
 
@@ -48,8 +49,10 @@ def campaign(m, i, s, t, month, cell):
 
 
 @rule
-def sum_up(m, s, t):
+def sum_up(m, i, s, t):
     """The run is over for the member."""
+    if t.p[0].goes_on == 1 and m.alive == 0:
+        skip_to(m, i, s, t, t.p[0].end)
     if m.tier0 >= 0:
         s.migration[m.tier0, m.tier] += 1
     if m.first_buy <= t.p[0].end - 30.0:
@@ -75,7 +78,7 @@ def account(m, i, s, t, month, cell):
     if month == t.p[0].migration_month:
         m.tier0 = m.tier
     if month == len(t.months) - 1:
-        sum_up(m, s, t)
+        sum_up(m, i, s, t)
     if len(t.tiers) > 1:
         roll(m, i, s, t, month)
 

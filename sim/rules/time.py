@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.compiled import rule
+from sim.compiled import rare, rule
 from sim.rules.words import BASE, EXTRA, GAP, place
 from sim.tables import BOUND
 
@@ -43,3 +43,17 @@ def extra_gap(m, i, s, t, ordinal):
     """Operational days from one candidate above the baseline to the next."""
     row, k = place(m, i, s, t, ordinal, EXTRA)
     return s.ahead[row, EXTRA, GAP, k] * (m.gap * SHARE)
+
+
+@rule
+def next_extra(m, i, s, t):
+    """On to the next candidate above the baseline."""
+    m.t_extra = later(t, m.t_extra, extra_gap(m, i, s, t, m.n_extra))
+    m.n_extra += 1
+
+
+@rare
+def skip_to(m, i, s, t, now):
+    """Let the candidates above the baseline before `now` go by, at which the member had lapsed."""
+    while m.t_extra < now:
+        next_extra(m, i, s, t)

@@ -11,6 +11,7 @@ from sim.rules.ledger import credit, issue, lapse_at
 from sim.rules.numbers import log
 from sim.rules.response import faded, feels, has, open_to
 from sim.rules.tiers import promote
+from sim.rules.time import skip_to
 from sim.rules.words import MOMENT, TASK, incentive_uniforms
 from sim.state import W_COST, W_MESSAGES
 from sim.tables import (
@@ -162,6 +163,7 @@ def send(m, i, s, t, j, now, cell):
         back, wake, _, _ = incentive_uniforms(p.seed, m.key, p.day_zero + int(now), MOMENT, t.incentives[j].luck)
         if m.alive == 0 and back < b.win_back_returns:
             m.alive = 1
+            skip_to(m, i, s, t, now)
             s.cube[cell, tally.RETURNS] += 1
         elif m.alive == 1 and wake < b.win_back_wakes:
             m.alive = 0
