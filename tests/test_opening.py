@@ -33,12 +33,12 @@ def without_start(cube: np.ndarray) -> np.ndarray:
 
 
 def in_two(s: Scenario, at: int, members: int, seed: int, cohorts: bool = False):
-    """The whole run, its first part and its second part."""
-    whole = simulate(s, members=members, seed=seed, keep=True, cohorts=cohorts)
+    """The whole run, its first part and its second part; all keep their state, so that candidates pass by the lapsed too."""
+    whole = simulate(s, members=members, seed=seed, keep=True, cohorts=cohorts, keep_state=True)
     first = simulate(cut(s, at), members=members, seed=seed, keep_state=True, cohorts=cohorts)
     assert first.state is not None
     rest = later(s, first.state.start, s.horizon.months - at)
-    return whole, first, simulate(rest, seed=seed, opening=first.state, keep=True, cohorts=cohorts)
+    return whole, first, simulate(rest, seed=seed, opening=first.state, keep=True, cohorts=cohorts, keep_state=True)
 
 
 FORMS = {

@@ -123,32 +123,33 @@ def happen(m, i, s, t, month, end):
     shift = 0.0
     if p.calm == 0 and m.alive == 1:
         cut, shift = appeal(m, t, now, day)
-    base_buys = False
-    buys = False
+    base_buys = on_base and m.alive0 == 1
+    buys = on_base and m.alive == 1  # unless something holds the member back
+    returning = on_base and p.return_rate > 0.0 and (m.alive0 == 0 or m.alive == 0)
+    u_accept = 0.0
+    u_return = 1.0
+    if returning or (on_base and shift < 0.0):
+        u_accept, u_return, _, _ = uniforms(p.seed, m.key, ordinal, BASE, 1)
     slot = -1
-    if on_base:
-        base_buys = m.alive0 == 1
-        buys = m.alive == 1
-        if shift < 0.0 or (p.return_rate > 0.0 and (m.alive0 == 0 or m.alive == 0)):
-            u_accept, u_return, _, _ = uniforms(p.seed, m.key, ordinal, BASE, 1)
-            # it is a purchase unless something holds the member back; exp(log ratio) >= exp(shift) >= 1 + shift
-            if shift < 0.0 and u_accept >= 1.0 + shift:
-                buys = u_accept < exp(response(m, i, s, t, now, day, cut, shift))
-            if p.return_rate > 0.0 and comes_back(m, t, now, u_return):
-                if m.alive0 == 0:
-                    m.alive0 = 1
-                    base_buys = True
-                if m.alive == 0:
-                    m.alive = 1
-                    skip_to(m, i, s, t, now)
-                    buys = True
-                    s.cube[cell, tally.RETURNS] += 1
-    else:
+    log_ratio = 0.0
+    if p.calm == 0 and (not on_base or u_accept >= 1.0 + shift):  # of the baseline, exp(log ratio) >= exp(shift) >= 1 + shift
         log_ratio = response(m, i, s, t, now, day, cut, shift)
-        if log_ratio > 0.0:
-            buys = exp(log_ratio) > 1.0 + (BOUND - 1.0) * u_second
-            if log_ratio > LOG_BOUND:
-                s.cube[cell, tally.OVER_BOUND] += 1
+    if on_base:
+        if log_ratio < 0.0:
+            buys = u_accept < exp(log_ratio)
+        if returning and comes_back(m, t, now, u_return):
+            if m.alive0 == 0:
+                m.alive0 = 1
+                base_buys = True
+            if m.alive == 0:
+                m.alive = 1
+                skip_to(m, i, s, t, now)
+                buys = True
+                s.cube[cell, tally.RETURNS] += 1
+    elif log_ratio > 0.0:
+        buys = exp(log_ratio) > 1.0 + (BOUND - 1.0) * u_second
+        if log_ratio > LOG_BOUND:
+            s.cube[cell, tally.OVER_BOUND] += 1
     if base_buys or buys:
         basket = s.ahead[row, stream, BASKET, k]
         if not on_base:

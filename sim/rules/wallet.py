@@ -215,7 +215,7 @@ def announced(m, i, s, t, lapse, now):
     return soonest
 
 
-@rule
+@rare
 def plan(m, i, s, t, now):
     """Set the moments that depend on purchases and points, and the member's next due moment."""
     soonest = NEVER
