@@ -15,7 +15,8 @@ import pytest
 from forecast_helpers import made_up
 
 from reports.books import statement_of
-from reports.forecast import forecast_files, forecast_page, roll_rows, scenario_rows, summary, total_rows
+from reports.forecast import forecast_files, forecast_page, summary
+from reports.forecast_tables import roll_rows, scenario_rows, total_rows
 from reports.forecast_words import answer, budget_sentence
 from reports.statement import Statement
 from scenarios.files import load

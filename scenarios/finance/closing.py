@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from scenarios.finance.forecast_document import LINES, POINT_LEVELS, POINT_LINES, SPREAD, Forecast, spread_of
+from scenarios.finance.forecast_document import LINES, POINT_LEVELS, POINT_LINES, SPREAD, Forecast, spread_of, tidy
 from sim.errors import InputError
 from sim.programme import Incentive
 from sim.scenario import Scenario
@@ -61,7 +61,7 @@ def paired(before: Forecast, after: Forecast) -> pd.DataFrame:
     money = spread_of(after.values - before.values, after.luck_values - before.luck_values)
     points = (after.point_values - before.point_values).astype(float)
     found = [(LINES, money), (POINT_LINES, spread_of(points, points[:0]))]
-    return pd.concat([_tidy(values, before.months, names) for names, values in found], ignore_index=True)
+    return pd.concat([tidy(values, before.months, names) for names, values in found], ignore_index=True)
 
 
 def paired_whole(before: Forecast, after: Forecast) -> pd.DataFrame:
@@ -121,8 +121,3 @@ def _ended(row: Incentive, start: dt.date) -> Incentive:
 
 def _root_mean_square(tables: Sequence[pd.DataFrame], column: str) -> Floats:
     return np.asarray(np.sqrt(np.mean([t[column].to_numpy() ** 2 for t in tables], axis=0)))
-
-
-def _tidy(values: Floats, months: list[dt.date], names: Sequence[str]) -> pd.DataFrame:
-    keys = pd.MultiIndex.from_product([months, names], names=["month", "line"]).to_frame(index=False)
-    return pd.concat([keys, pd.DataFrame(values.reshape(-1, len(SPREAD)), columns=list(SPREAD))], axis=1)

@@ -16,16 +16,14 @@ import pandas as pd
 from scenarios.comparison import run_seed
 from scenarios.finance.assumptions import assumptions_of, budget_assumption
 from scenarios.finance.budget import budget_at_risk
-from scenarios.finance.earning import by_earning
-from scenarios.finance.forecast_document import LINES, POINT_FLOWS, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of
+from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of, tidy
+from scenarios.finance.forecast_run import Run, lines_of, run_of
 from scenarios.finance.value import present_value
-from sim import tally
 from sim.errors import InputError
-from sim.measures import benefit_cost_by_month, fixed_cost_by_month, net_margin_by_month
 from sim.opening import Opening
 from sim.outcome import Outcome, simulate
 from sim.scenario import Scenario
-from sim.typing import Floats, Ints
+from sim.typing import Floats
 
 Progress = Callable[[int, int, str], None]
 
@@ -107,7 +105,7 @@ def forecast(
         raise InputError(f"replications: found {replications}, allowed is a whole number from 1 on")
     if start is not None and members is not None:
         raise InputError("members: the snapshot says how many there are; leave members out")
-    runs: list[_Run] = []
+    runs: list[Run] = []
     luck: list[Floats] = []
     lucky = min(replications, 10) if replications > 1 else 0
     for k in range(replications + lucky):
@@ -118,11 +116,11 @@ def forecast(
             dated, members=members, seed=number, draw=draw, threads=threads, opening=opening, cohorts=k < replications,
         )  # fmt: skip
         if k < replications:
-            runs.append(_run(o, opening))
+            runs.append(run_of(o, opening))
             if seen is not None:
                 seen(o)
         else:
-            luck.append(_lines(o))
+            luck.append(lines_of(o))
         if progress is not None:
             progress(k + 1, replications + lucky, dated.name)
     found = _assembled(shown, start, [run.first(months) for run in runs], [lines[:months] for lines in luck], seed, budget)
@@ -146,89 +144,8 @@ def placed(scenario: Scenario, start: Start | None, months: int) -> Scenario:
     )
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What is kept of one replication."""
-
-    members: int
-    past: int
-    lines: Floats
-    """(months, lines)"""
-    points: Ints
-    """(point lines, months)"""
-    cohorts: Ints
-    """(past + months, months, tiers, 4) by month of earning"""
-    opening: Ints
-    """(past + months, tiers)"""
-    tiers: Ints
-    """(6, tiers, months)"""
-    tiers_opening: Ints
-
-    def first(self, months: int) -> _Run:
-        """The same run as it stood after so many months."""
-        rows = self.past + months
-        return replace(
-            self, lines=self.lines[:months], points=self.points[:, :months], cohorts=self.cohorts[:rows, :months],
-            opening=self.opening[:rows], tiers=self.tiers[..., :months],
-        )  # fmt: skip
-
-
-def _run(o: Outcome, opening: Opening | None) -> _Run:
-    pending = o.by_month("pending")
-    levels = (o.by_month("outstanding") + pending, pending, o.by_month("owed"))
-    past = int(o.tables.p["past"][0])
-    cohorts, held = by_earning(o.cohorts, _by_lot(opening, o), past)
-    names = ("points_issued", "points_redeemed", "points_expired", "points_clawed_back", "outstanding", "pending")
-    tiers_opening = np.zeros(len(o.tables.tiers), np.int64)
-    if opening is not None:
-        np.add.at(tiers_opening, opening.members["tier"], opening.members["balance"] + opening.members["pending"])
-    return _Run(
-        members=int(o.tables.p["n_start"][0]),
-        past=past,
-        lines=_lines(o),
-        points=np.stack([*(o.by_month(name) for name in POINT_FLOWS), *levels]),
-        cohorts=cohorts,
-        opening=held,
-        tiers=np.stack([o.cube[..., tally.NAMES.index(name)].sum(axis=2).T for name in names]),
-        tiers_opening=tiers_opening,
-    )
-
-
-def _lines(o: Outcome) -> Floats:
-    """(months, lines) of LINES."""
-    economics = o.scenario.economics
-    money: dict[str, Floats] = {line: o.by_month(line) / 100.0 for line in tally.COST_LINES}
-    net = net_margin_by_month(o)
-    money |= {
-        "benefit_cost": benefit_cost_by_month(o),
-        "fixed_cost": fixed_cost_by_month(o),
-        "points_earned_at_expected_cost": np.asarray(o.by_month("points_issued") * economics.cost_per_point),
-        "gross_sales": (o.by_month("list_value") + o.by_month("refunded_list")) / 100.0,
-        "returned_sales": o.by_month("refunded_list") / 100.0,
-        "refunds": o.by_month("refunded_paid") / 100.0,
-        "net_sales": o.by_month("paid") / 100.0,
-        "gross_margin": np.asarray(economics.gross_margin * o.by_month("list_value") / 100.0),
-        "fee_income": o.by_month("fees") / 100.0,
-        "net_margin": net,
-        "incremental_margin": np.asarray(net - economics.gross_margin * o.by_month("base_list") / 100.0),
-    }
-    return np.stack([money[line] for line in LINES], axis=1)
-
-
-def _by_lot(opening: Opening | None, o: Outcome) -> Ints:
-    """(past + months + 1, tiers) points open at the start by month of credit and tier of earning."""
-    found = np.zeros((len(o.cohorts), len(o.tables.tiers)), np.int64)
-    if opening is not None:
-        lots, pend = opening.by_tier()
-        found[: opening.past] = lots.sum(axis=0)
-        ends = o.tables.months["end"]
-        for day in range(pend.shape[1]):
-            found[opening.past + int(np.searchsorted(ends, day, side="right"))] += pend[:, day].sum(axis=0)
-    return found
-
-
 def _assembled(
-    scenario: Scenario, start: Start | None, runs: list[_Run], luck: list[Floats], seed: int,
+    scenario: Scenario, start: Start | None, runs: list[Run], luck: list[Floats], seed: int,
     budget: float | Sequence[float] | None,
 ) -> Forecast:  # fmt: skip
     values = np.stack([run.lines for run in runs])
@@ -243,11 +160,11 @@ def _assembled(
         currency=scenario.market.currency,
         members=runs[0].members,
         months=months,
-        lines=_tidy(spread_of(values, lucky), months, LINES),
+        lines=tidy(spread_of(values, lucky), months, LINES),
         totals=_totals(values, lucky),
         cost_share=_shares(values, lucky, months),
         present_value=_table(spread_of(*(_worth(v, scenario) for v in (values, lucky))), list(LINES)),
-        points=_tidy(spread_of(points.astype(float), points[:0].astype(float)), months, POINT_LINES),
+        points=tidy(spread_of(points.astype(float), points[:0].astype(float)), months, POINT_LINES),
         values=values,
         luck_values=lucky,
         point_values=points,
@@ -275,11 +192,6 @@ def _table(found: Floats, names: list[str]) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({"line": names}), pd.DataFrame(found, columns=list(SPREAD))], axis=1)
 
 
-def _tidy(found: Floats, months: list[dt.date], names: Sequence[str]) -> pd.DataFrame:
-    keys = pd.MultiIndex.from_product([months, names], names=["month", "line"]).to_frame(index=False)
-    return pd.concat([keys, pd.DataFrame(found.reshape(-1, len(SPREAD)), columns=list(SPREAD))], axis=1)
-
-
 def _share(values: Floats) -> Floats:
     """(...,) benefit and fixed cost / gross sales, of (..., lines); NaN without sales."""
     cost = values[..., LINES.index("benefit_cost")] + values[..., LINES.index("fixed_cost")]
@@ -302,7 +214,7 @@ def _worth(values: Floats, scenario: Scenario) -> Floats:
     return present_value(np.moveaxis(values, 1, 2), scenario.economics.discount_rate)
 
 
-def _cohorts(scenario: Scenario, runs: list[_Run], months: list[dt.date]) -> Cohorts:
+def _cohorts(scenario: Scenario, runs: list[Run], months: list[dt.date]) -> Cohorts:
     """Every replication on the same rows, however far back the points of its members go."""
     past = max(run.past for run in runs)
     cohorts = np.stack([np.pad(run.cohorts, ((past - run.past, 0), (0, 0), (0, 0), (0, 0))) for run in runs])
@@ -320,7 +232,7 @@ def _cohorts(scenario: Scenario, runs: list[_Run], months: list[dt.date]) -> Coh
     )
 
 
-def _tier_points(scenario: Scenario, runs: list[_Run]) -> TierPoints:
+def _tier_points(scenario: Scenario, runs: list[Run]) -> TierPoints:
     found = np.stack([run.tiers for run in runs])
     return TierPoints(
         names=[tier.name for tier in scenario.programme.tiers],

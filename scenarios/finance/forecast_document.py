@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -201,3 +202,9 @@ def spread_of(values: Floats, luck: Floats) -> Floats:
     lucky = luck.std(axis=0, ddof=1) if len(luck) > 1 else nothing
     unknown = np.sqrt(np.maximum(0.0, sd**2 - lucky**2))
     return np.stack([p10, p50, p90, mean, lucky, unknown], axis=-1)
+
+
+def tidy(values: Floats, months: list[dt.date], names: Sequence[str]) -> pd.DataFrame:
+    """month, line, then SPREAD: a row a month and line, of (months, lines, 6) values."""
+    keys = pd.MultiIndex.from_product([months, names], names=["month", "line"]).to_frame(index=False)
+    return pd.concat([keys, pd.DataFrame(values.reshape(-1, len(SPREAD)), columns=list(SPREAD))], axis=1)
