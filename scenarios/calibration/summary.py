@@ -77,7 +77,7 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
     """All candidates with their scores on the inner splits, the one chosen, and why in words."""
     rows = [
         {
-            "label": s.candidate.label + (", season and growth held" if s.held else ""),
+            "label": s.candidate.label + (", held" if s.held else ""),
             "origin": s.candidate.model.origin,
             "leaving": s.candidate.model.leaving,
             "order": s.candidate.model.order,
