@@ -88,9 +88,9 @@ def liability(
 
     The transaction price of a cohort are the net sales of its month before refunds: what is clawed back takes its part along.
     What is expected at a month end is what was redeemed in this course of events, and of the points outstanding the share that
-    all replications together still redeem of those that are not clawed back; where it redeemed more or less than they, the books show a change of estimate. The
-    rate of a cohort that the end of the forecast cuts off is completed with the shares that older cohorts redeem at the ages it
-    has not reached (scenarios.finance.forecast_points.rates_of). A stated `probability` is the
+    all replications together still redeem of those that are not clawed back; where it redeemed more or less than they, the books
+    show a change of estimate. The rate of a cohort that the end of the forecast cuts off is completed with the shares that older
+    cohorts redeem at the ages it has not reached (scenarios.finance.forecast_points.rates_of). A stated `probability` is the
     expectation of every month end too.
 
     Raises InputError for a value that is not positive, or months beyond the forecast.
