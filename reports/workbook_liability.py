@@ -181,7 +181,7 @@ def points_sheet(book: Book, statement: Statement, roll: RollForward, liability:
     sheet.head(_FIRST - 1, heads, [13, *[15] * (len(heads) - 1)])
     sheet.ws.set_row(_FIRST - 1, 42)
     last = _FIRST + len(f.months) - 1
-    worth = (last + 3, 1)
+    worth = (last + 3, 3)
     sheet.write((last + 3, 0), "Value of a redeemed point", "label")
     sheet.write(worth, None if statement.liability is None else float(statement.liability.value) / statement.unit, "factor")
     names = (("issued", 1), ("redeemed", -1), ("expired", -1), ("clawed_back", -1))
