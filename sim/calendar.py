@@ -35,6 +35,7 @@ MONTH = np.dtype(
         ("block_ends", "i8"),  # a calendar qualification window closes with it
         ("since_refresh", "f8"),  # months since the catalogue of rewards was refreshed
         ("wear", "f8"),  # share of its appeal that is left
+        ("first_call", "i8"), ("last_call", "i8"),  # its calls: from this one to before that
         ("lot", "i8"),  # where its points lie among the lots
         ("slot", "i8"),  # where its figures lie in a rolling qualification window
     ]
@@ -69,7 +70,12 @@ class Calendar:
         whole = np.arange(int(self.op_end) + 2, dtype=float)
         found = np.searchsorted(self.days["op"], whole, side="right") - 1
         self.day_of_op: Ints = np.clip(found, 0, int(self.end) - 1).astype(np.int64)
-        self.moments = self._moments(programme)
+
+    def before(self, days_of_month: list[int], days: int) -> Ints:
+        """Days of the run that lie so many days before one of the given days of a month."""
+        dates = [self.start + dt.timedelta(days=d) for d in range(int(self.end) + 61)]
+        found = np.array([d - days for d, date in enumerate(dates) if date.day in days_of_month], np.int64)
+        return found[(found >= 0) & (found < self.end)]
 
     def day(self, date: dt.date) -> float:
         """Day number of a date."""
@@ -120,19 +126,6 @@ class Calendar:
         ends = np.where(everything["block_ends"] == 1, everything["end"], NEVER)
         nearest = np.minimum.accumulate(ends[::-1])[::-1]
         return np.asarray(nearest[month])
-
-    def _moments(self, programme: Programme) -> Floats:
-        n = int(self.end)
-        found = np.full((max(1, len(programme.incentives)), n + 1), NEVER)
-        for k, incentive in enumerate(programme.incentives):
-            if incentive.when.event != "calendar":
-                continue
-            dates = [self.start + dt.timedelta(days=d) for d in range(n + 61)]
-            on = [d - incentive.when.days_before for d, date in enumerate(dates)
-                  if date.day in incentive.when.days_of_month]  # fmt: skip
-            upcoming = np.array([d for d in on if 0 <= d <= n] + [NEVER])
-            found[k] = upcoming[np.searchsorted(upcoming, np.arange(n + 1))]
-        return found
 
 
 def _calendar_bits(dates: list[dt.date], programme: Programme) -> Ints:

@@ -16,6 +16,7 @@ from sim.scenario import Scenario
 from sim.tables import (
     BIRTHDAY,
     CALENDAR,
+    CALL,
     COUNT_IN_WINDOW,
     EVENTS,
     FIRST_PURCHASE,
@@ -32,7 +33,8 @@ from sim.typing import Array, Floats, Ints
 
 
 class IncentiveTables:
-    """What of Tables the incentives of a scenario make. The days of `calendar` learn which of them are valid."""
+    """What of Tables the incentives of a scenario make. The days of `calendar` learn which of them are valid, its months which
+    calls are theirs."""
 
     incentives: Array
     """of INCENTIVE, in the order of the scenario"""
@@ -44,6 +46,8 @@ class IncentiveTables:
     """how many incentives a first purchase may trigger"""
     open_to: Ints
     """(tiers * segments,) those open to a tier and segment, as bits"""
+    calls: Array
+    """of CALL"""
     closes: Floats
     """(incentives, at least 1) moment at which the budget closed each"""
 
@@ -93,6 +97,21 @@ class IncentiveTables:
         for j, row in enumerate(self.incentives):  # of a task its own moment counts, at the month end
             valid = (days >= row["valid_from"]) & (days < row["valid_until"]) | (row["event"] == TASK)
             calendar.days["valid"] |= valid.astype(np.int64) << j
+        self.calls = _calls(self.incentives, scenario, calendar)
+        for name, edge in (("first_call", "start"), ("last_call", "end")):
+            calendar.months[name] = np.searchsorted(self.calls["at"], calendar.months[edge])
+
+
+def _calls(incentives: Array, scenario: Scenario, calendar: Calendar) -> Array:
+    moments = []
+    for j, (row, incentive) in enumerate(zip(incentives, scenario.programme.incentives, strict=True)):
+        when = incentive.when
+        if row["event"] == CALENDAR and (row["gives"] or row["message"]):
+            moments += [(float(day), j) for day in calendar.before(when.days_of_month, when.days_before)]
+    found = np.zeros(len(moments), CALL)
+    for call, (at, j) in zip(found, sorted(moments), strict=True):
+        call["at"], call["upto"], call["incentive"] = at, np.nextafter(at, np.inf), j
+    return found
 
 
 def _bits(chosen: Array) -> int:

@@ -13,8 +13,9 @@ from sim.compiled import kernel, rule
 from sim.memory import addresses, opener
 from sim.opening import Opening
 from sim.rules.birth import be_born, resume
-from sim.rules.life import happen, next_event
+from sim.rules.life import cell_of, happen, next_event
 from sim.rules.monthend import end_month
+from sim.rules.wallet import call
 from sim.state import Chunk, empty_chunk
 from sim.tables import Tables
 
@@ -45,8 +46,17 @@ def _lives(s, t, first, since, until):
         month = first_month
         while month < t.months.shape[0] and t.months[month].start < until:
             end = min(until, t.months[month].end)
-            while next_event(m) < end:  # what falls on the end belongs to the next day, and is not of this run if that is its end
-                happen(m, i, s, t, month, end)
+            k = t.months[month].first_call
+            while True:
+                listed = p.has_incentives == 1 and k < t.months[month].last_call and t.calls[k].at < end
+                stop = t.calls[k].upto if listed else end
+                while next_event(m) < stop:  # what falls on the end is of the next day, and not of this run if that is its end
+                    happen(m, i, s, t, month, stop)
+                if not listed:
+                    break
+                if t.calls[k].at >= since:
+                    call(m, i, s, t, t.calls[k].incentive, t.calls[k].at, month, cell_of(m, t, month))
+                k += 1
             if end == t.months[month].end and m.joined <= end:
                 end_month(m, i, s, t, month)
             month += 1

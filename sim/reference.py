@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import simpy
 
-from sim.clock import ACCOUNTING, CAMPAIGN, EXPIRY, LIVES, REVIEW, SNAPSHOT, Clock
+from sim.clock import ACCOUNTING, CALLS, CAMPAIGN, EXPIRY, LIVES, REVIEW, SNAPSHOT, Clock
 from sim.opening import Opening
 from sim.outcome import Outcome, _Sums, outcome_of
 from sim.rules.birth import be_born, resume
 from sim.rules.life import cell_of, happen, next_event
 from sim.rules.monthend import account, campaign, lapse_points, review_tier
+from sim.rules.wallet import call
 from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
 from sim.tables import Tables
@@ -86,6 +87,11 @@ class Reference:
     def _programme(self) -> Generator[simpy.Event, Any, None]:
         members = range(len(self.chunk.members))
         for k, month in enumerate(self.t.months):
+            for x in self.t.calls[month.first_call : month.last_call]:
+                yield self.clock.at(float(x.at), CALLS)
+                for i in members:
+                    self._within_budget(i, partial(self._call, x, i, k))
+                    self.seen(i, float(x.at), k)
             for kind, rule in ((REVIEW, review_tier), (EXPIRY, lapse_points), (CAMPAIGN, campaign), (ACCOUNTING, account)):
                 yield self.clock.at(float(month.end), kind)
                 for i in members:
@@ -96,6 +102,10 @@ class Reference:
             self.month += 1
             turned, self.month_turns = self.month_turns, self.clock.event()
             turned.succeed()
+
+    def _call(self, x: Any, i: int, month: int) -> None:
+        m = self.chunk.members[i]
+        call(m, i, self.chunk, self.t, x.incentive, float(x.at), month, cell_of(m, self.t, month))
 
     def _at_month_end(self, rule: Callable[..., None], i: int, month: int) -> None:
         m = self.chunk.members[i]

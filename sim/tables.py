@@ -92,7 +92,10 @@ EVENTS = (
     SIGN_UP, FIRST_PURCHASE, PURCHASE, SPEND_IN_WINDOW, COUNT_IN_WINDOW, CALENDAR, BIRTHDAY, INACTIVITY, ANNIVERSARY,
     TIER_REACHED, TASK, POINTS_EXPIRING,
 ) = range(len(EVENTS))  # fmt: skip
-TIMED = (CALENDAR, BIRTHDAY, INACTIVITY, ANNIVERSARY, POINTS_EXPIRING)
+TIMED = (BIRTHDAY, INACTIVITY, ANNIVERSARY, POINTS_EXPIRING)
+
+CALL = np.dtype([("at", "f8"), ("upto", "f8"), ("incentive", "i8")])
+"""A moment of the programme's timetable; upto: the next float after it. What falls due to a member at the moment comes first."""
 
 EXPIRIES = ("never", "rolling", "fixed_date", "inactivity")
 NEVER_LAPSE, ROLLING, ON_DATE, INACTIVE = range(4)
@@ -137,8 +140,8 @@ class Tables(NamedTuple):
     """day in which each whole unit of operational time falls"""
     starts: Floats
     """(months + those beyond the run,) first day of each month, as far as members look ahead"""
-    moments: Floats
-    """(incentives, days + 1) next moment at or after a day of a calendar trigger"""
+    calls: Array
+    """of CALL: moments at which calendar incentives are announced or given, in the order of time, then of the table"""
     rates: Floats
     """log quantiles of the purchase rate at SCORES"""
     leaving: Floats
@@ -183,7 +186,7 @@ class Tables(NamedTuple):
 LAYOUT = {
     "p": (RULES, "*"), "b": (BEHAVIOUR, "*"), "tiers": (TIER, "*"), "rewards": (REWARD, "*"), "incentives": (INCENTIVE, "*"),
     "days": (DAY, "*"), "months": (MONTH, "*"), "day_of_op": (np.int64, "*"), "starts": (np.float64, "*"),
-    "moments": (np.float64, "**"), "rates": (np.float64, "*"), "leaving": (np.float64, "*"), "segments": (SEGMENT, "*"),
+    "calls": (CALL, "*"), "rates": (np.float64, "*"), "leaving": (np.float64, "*"), "segments": (SEGMENT, "*"),
     "categories": (np.float64, "*"), "open_to": (np.int64, "*"), "periods": (np.int64, "**"),
     "window_ends": (np.float64, "**"), "budgeted": (np.int64, "*"), "closes": (np.float64, "*"), "closes_for": (np.int64, "*"),
     "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"), "expiring": (np.int64, "*"),

@@ -102,7 +102,7 @@ def compile_tables(
         months=calendar.months,
         day_of_op=calendar.day_of_op,
         starts=calendar.starts,
-        moments=calendar.moments,
+        calls=table.calls,
         rates=_log_gamma_quantiles(population.purchase_rate.shape, population.purchase_rate.mean),
         leaving=_log_leaving_quantiles(population),
         segments=_segments(population),

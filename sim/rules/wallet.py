@@ -17,7 +17,6 @@ from sim.state import W_COST, W_MESSAGES
 from sim.tables import (
     ANNIVERSARY,
     BIRTHDAY,
-    CALENDAR,
     INACTIVE,
     INACTIVITY,
     POINTS_EXPIRING,
@@ -187,9 +186,6 @@ def birthday_after(m, t, now, before):
 def next_moment(m, i, s, t, j, now):
     """When the timed trigger of incentive `j` comes next, after `now`; what announces the lapse of points is set by `plan`."""
     x = t.incentives[j]
-    if x.event == CALENDAR:
-        day = int(math.floor(now)) + 1
-        return t.moments[j, day] if 0 <= day < len(t.days) else NEVER
     if x.event == BIRTHDAY:
         return birthday_after(m, t, now, x.before)
     if x.event == INACTIVITY:
@@ -287,11 +283,24 @@ def moments(m, i, s, t, now, month, cell):
                 send(m, i, s, t, j, now, cell)
             if x.event == POINTS_EXPIRING:  # a grant does not announce itself
                 s.wallet[i, j].mark = lapse_at(m, t)
-            s.wallet[i, j].next = t.moments[j, int(now) + 1] if x.event == CALENDAR else next_moment(m, i, s, t, j, now)
+            s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
         soonest = min(soonest, s.wallet[i, j].next + t.incentives[j].unplanned)
     if m.pull_until <= now:
         see_coupons(m, i, s, t, now)
     return soonest
+
+
+@rare
+def call(m, i, s, t, j, now, month, cell):
+    """Calendar incentive `j` is announced, or gives what it gives, at a moment of the timetable."""
+    x = t.incentives[j]
+    if m.enrolled == 0 or (x.message == 1 and m.muted == 1):
+        return
+    if grant(m, i, s, t, j, now, month, cell):
+        if x.message == 1:
+            send(m, i, s, t, j, now, cell)
+        if x.gives == 1:
+            plan(m, i, s, t, now)
 
 
 @rare
@@ -310,8 +319,6 @@ def sign_up(m, i, s, t, now, month, cell):
         if x.timed == 1:
             if x.event == INACTIVITY:
                 s.wallet[i, j].next = max(m.last_buy + x.days, max(now, x.valid_from))
-            elif x.event == CALENDAR:
-                s.wallet[i, j].next = t.moments[j, int(math.ceil(now))]
             elif x.event == BIRTHDAY:
                 s.wallet[i, j].next = max(now, birthday_after(m, t, now - x.before - 1e-9, x.before))
             else:
