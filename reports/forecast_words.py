@@ -106,7 +106,8 @@ def left_out(statement: Statement) -> list[str]:
             said.append("Tax is not modelled.")
             said.append(
                 "The cost lines are the scenario's: its rewards cost when points are redeemed. What the third party is paid for "
-                "points is in no cost line; where it supplies the rewards, it takes the place of their cost."
+                "points is in no cost line, and net sales are before it; where it supplies the rewards, it takes the place of "
+                "their cost."
             )
         if statement.as_agent and statement.forecast.cohorts.opening.any():
             said.append(
