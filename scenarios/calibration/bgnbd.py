@@ -150,7 +150,7 @@ def parts(model: Model, theta: Floats, data: Histories) -> Parts:
     own = replace(data, wait=0.0 * data.wait, recency=data.recency - data.wait, age=data.age - data.wait)
     came = _ways(model, theta, own, joined=True)
     odds, fall = theta[[model.names.index(name) for name in JOINED]]
-    pace = -fall * data.share - np.log(data.days * joining_before(1.0, fall))
+    pace = log_pace(data, fall)
     return Parts(
         np.hstack([there.log - np.logaddexp(0, odds), came.log + (pace - np.logaddexp(0, -odds))[:, None]]),
         np.hstack([there.shape, came.shape]),
@@ -159,6 +159,12 @@ def parts(model: Model, theta: Floats, data: Histories) -> Parts:
         np.append(there.alive, came.alive),
         np.append(there.joined, came.joined),
     )
+
+
+def log_pace(data: Histories, fall: float) -> Floats:
+    """Log density of joining on the day of the first purchase, a day, of each history."""
+    pace: Floats = -fall * data.share - np.log(data.days * joining_before(1.0, fall))
+    return pace
 
 
 def joining_before(share: float, fall: float) -> float:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
-from scenarios.calibration.bgnbd import Model, Origin
+from scenarios.calibration.bgnbd import Model, Origin, log_pace
 from scenarios.calibration.calendar import Clock
-from scenarios.calibration.candidates import GROWTH_DAYS, SEASON_DAYS, Candidate, best_order, fit_candidate, with_posterior
+from scenarios.calibration.candidates import GROWTH_DAYS, SEASON_DAYS, Candidate, Fit, best_order, fit_candidate, with_posterior
 from scenarios.calibration.expectations import baskets_of, expectation
 from scenarios.calibration.forecast import MEASURES, ModelError, actual, draw_futures
 from scenarios.calibration.panel import Panel
@@ -96,8 +97,10 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     held = joining.clock if yearly else None
     waiting = fit_candidate(panel, Candidate(Model("panel start", order=order)), joining.theta[:4], held)
     gain = joining.log_likelihood - waiting.log_likelihood
+    come = fit_candidate(panel, Candidate(Model(order=order)), joining.theta[:4], held)
+    waited = joining.log_likelihood - come.log_likelihood - _joining_days(come)
     scores: list[Score] = []
-    for origin in _origins(gain, yearly):
+    for origin in _origins(gain, waited, yearly):
         for leaving in (False, True):
             model = Model(origin, leaving)
             for order in sorted({1, best_order(splits[0][0], model, held)}):
@@ -134,11 +137,24 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     return Choice(chosen, own, tuple(scores), origins, window, luck / 2, error, season_reason, gain)
 
 
-def _origins(gain: float, yearly: bool) -> tuple[Origin, ...]:
-    """Clocks to try. Below a year a season not yet seen can look like joining: there the inner forecasts have the last word."""
-    if gain <= JOINING_GAIN:
-        return "first purchase", "panel start"
-    return ("first purchase", "either") if yearly else ("first purchase", "panel start", "either")
+def _origins(joined: float, waited: float, yearly: bool) -> tuple[Origin, ...]:
+    """Clocks to try, from the log-likelihood gained by some having joined, over none, and by some having waited, over none.
+
+    Below a year a season not yet seen can look like joining or waiting: there the inner forecasts have the last word.
+    """
+    if not yearly:
+        return ("first purchase", "panel start", "either") if joined > JOINING_GAIN else ("first purchase", "panel start")
+    there: Origin = "either" if joined > JOINING_GAIN else "panel start"
+    return (there,) if waited > JOINING_GAIN else ("first purchase", there)
+
+
+def _joining_days(fit: Fit) -> float:
+    """Log-likelihood of the days of all first purchases, if every one of them is a joining."""
+
+    def loss(fall: float) -> float:
+        return -float(fit.data.count @ log_pace(fit.data, fall))
+
+    return -float(minimize_scalar(loss, bounds=(-5.0, 50.0), method="bounded").fun)
 
 
 def _best(scores: list[Score], tolerance: float) -> Candidate:
