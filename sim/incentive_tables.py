@@ -65,6 +65,7 @@ class IncentiveTables:
             "always": _bits((lasting == 1) & (event == PURCHASE)),
             "birthdays": _bits((lasting == 1) & (event == BIRTHDAY)),
             "felt": _bits(felt),
+            "by_category": _bits(self.incentives["category"] >= 0),
         }
         bought = np.isin(event, (FIRST_PURCHASE, SPEND_IN_WINDOW, COUNT_IN_WINDOW))
         bought |= (event == PURCHASE) & (self.incentives["gives"] == 1)

@@ -41,6 +41,8 @@ RULES = np.dtype(
         # bit k: incentive k does something during its time; of these, those whose time is always, the month of the birthday,
         # and those that can move the purchase rate
         ("lasting", "i8"), ("always", "i8"), ("birthdays", "i8"), ("felt", "i8"),
+        ("felt_cut", "f8"),  # log price cut of all that can move the purchase rate
+        ("by_category", "i8"),  # bit k: incentive k asks for a category
         ("on_first", "i8"),  # how many incentives a first purchase may trigger
         ("migration_month", "i8"),  # tier migration runs from the end of this month to the end of the run
         ("watch_from", "f8"), ("watch_days", "f8"), ("watch_periods", "i8"),
@@ -51,7 +53,7 @@ RULES = np.dtype(
 
 PLAIN: dict[str, int | float] = {
     "calm": 1, "opened": 0, "cohorts": 0, "watch_periods": 0, "has_incentives": 0, "has_goals": 0, "has_due": 0,
-    "lasting": 0, "always": 0, "birthdays": 0, "felt": 0,
+    "lasting": 0, "always": 0, "birthdays": 0, "felt": 0, "by_category": 0,
     "has_refunds": 0, "pending_days": 0, "card_days": 0.0, "fee": 0, "cap": 0, "counts_points": 0, "inflation": 0.0,
 }  # fmt: skip
 """What holds of RULES in a plain run: points and tiers at most, no effect, nothing that falls due between month ends."""

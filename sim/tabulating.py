@@ -80,7 +80,7 @@ def compile_tables(
     r["has_incentives"] = len(incentives) > 0
     for name, bits in table.bits.items():
         r[name] = bits
-    r["on_first"] = table.on_first
+    r["on_first"], r["felt_cut"] = table.on_first, incentives["log_cut"][table.parts["felt"]].sum()
     r["has_goals"] = incentives["goal"].any()
     winning_back = bool((incentives["event"] == INACTIVITY).any())
     b = _behaviour(behaviour, draw, score)

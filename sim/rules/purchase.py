@@ -37,8 +37,10 @@ def share_of(amount, ten_thousandths):
 
 
 @rule
-def category_of(m, t, ordinal, stream):
-    """The category of a purchase."""
+def category_of(m, t, ordinal, stream, now):
+    """The category of a purchase; -1 where no incentive that is open to the member asks."""
+    if t.p[0].by_category & open_to(m, t, now) == 0:
+        return -1
     _, _, u, _ = uniforms(t.p[0].seed, m.key, ordinal, stream, 1)
     k = 0
     for below in range(len(t.categories) - 1):
@@ -205,7 +207,6 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
     day = t.days[int(now)]
     first = m.buys == 0
     tier = t.tiers[m.tier]
-    category = category_of(m, t, ordinal, stream) if len(t.categories) > 1 else 0
 
     price = value
     if tier.price < 10000:
@@ -213,9 +214,11 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
         s.cube[cell, tally.TIER_DISCOUNT] += value - price
     earning = 1000
     delivered = tier.free_delivery
+    category = -1
     off = 0
     if p.has_incentives == 1:
         if p.lasting != 0:
+            category = category_of(m, t, ordinal, stream, now)
             earning, cut_price, free = best_lasting(m, t, now, day, value, category, price)
             s.cube[cell, tally.INCENTIVE_DISCOUNT] += price - cut_price
             price = cut_price
@@ -286,6 +289,8 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
         watched(s, t, i, now, W_LIST, value)
         watched(s, t, i, now, W_COST, cost)
     if p.has_incentives == 1:
+        if category < 0:  # the tier that it led to may be asked more
+            category = category_of(m, t, ordinal, stream, now)
         triggered(m, i, s, t, due, value, category, first, now, month, cell)
         bought(m, i, s, t, now)
     return cost

@@ -184,9 +184,7 @@ def ceiling(m, t, now):
     b = t.b[0]
     lift = 0.0
     if m.aware == 1:
-        cut = t.tiers[m.tier].log_cut + m.pull
-        for k in range(len(t.felt)):
-            cut += t.incentives[t.felt[k]].log_cut
+        cut = t.tiers[m.tier].log_cut + m.pull + t.p[0].felt_cut
         lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
         if m.balance > 0:
             if b.goal_gradient_strength > 0.0:

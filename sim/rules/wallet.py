@@ -65,13 +65,15 @@ def pull_of(m, t, j):
 @rare
 def see_coupons(m, i, s, t, now):
     """What the open coupons look like to the member: the best of them."""
-    m.pull = 0.0
-    m.pull_until = NEVER
+    best = 0.0
+    first = NEVER
     for k in range(len(t.coupons)):
         w = s.wallet[i, t.coupons[k]]
         until, pull = w.until, w.pull
-        m.pull = max(m.pull, pull if until > now else 0.0)
-        m.pull_until = min(m.pull_until, until if until > now else NEVER)
+        best = max(best, pull if until > now else 0.0)
+        first = min(first, until if until > now else NEVER)
+    m.pull = best
+    m.pull_until = first
 
 
 @rule
