@@ -124,6 +124,7 @@ def comparison_page(comparison: Comparison) -> str:
         every=tables.all_rows(comparison),
         costs=tables.cost_rows(comparison, designs),
         migration=tables.migration_tables(comparison, designs),
+        prices=tables.price_tables(comparison, designs),
         joined=tables.joined_rows(comparison, designs) if designs else None,
         chances=chances,
         drivers=tables.driver_rows(comparison),

@@ -10,7 +10,9 @@ from typing import Any
 from reports.comparison_words import in_units
 from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison
-from scenarios.figure import GAINS, NOTHING, Cell, cell
+from scenarios.figure import GAINS, NOTHING, RISES, Cell, cell
+from scenarios.finance.rounding import exact
+from scenarios.finance.value import break_even_uplift
 from scenarios.numerals import NONE, number, percent, signed, significant
 from sim.measures import LINE_TITLES, MEASURES, describe
 from sim.tally import COST_LINES
@@ -63,11 +65,12 @@ def difference_rows(comparison: Comparison) -> list[Row]:
 
 def all_rows(comparison: Comparison) -> list[Row]:
     """Every measure with its definition, also those that no design defines; tiers where a design has several."""
+    every = [s.name for s in comparison.scenarios]
     tiered = [s.name for s in comparison.scenarios if len(s.programme.tiers) > 1]
     names = [m.name for m in MEASURES]
     names += [f"cost.{line}" for line in COST_LINES]
-    for kind in ("tier_share.", "migration."):
-        found = [m for name in tiered for m in comparison.measures[name] if m.startswith(kind)]
+    for kind in ("tier_share.", RISES, "migration."):
+        found = [m for name in (every if kind == RISES else tiered) for m in comparison.measures[name] if m.startswith(kind)]
         names += list(dict.fromkeys(found))
     return _rows(comparison, names, comparison.measures, difference=False, empty=True)
 
@@ -110,6 +113,31 @@ def migration_tables(comparison: Comparison, designs: list[str]) -> list[dict[st
         rows = [{"tier": a, "cells": [cell(figures[f"migration.{a}.{b}"]) for b in tiers]} for a in tiers]
         shares = [cell(figures[f"tier_share.{t}"]) for t in tiers]
         tables.append({"design": scenario.name, "tiers": tiers, "rows": rows, "shares": shares})
+    return tables
+
+
+def price_tables(comparison: Comparison, designs: list[str]) -> list[dict[str, Any]]:
+    """For each design with member prices: what each price takes off, how much more its members must buy for the margin to be
+    kept, and how much more they do."""
+    tables = []
+    for scenario in comparison.scenarios:
+        priced = [tier for tier in scenario.programme.tiers if tier.price < 1]
+        if scenario.name not in designs or not priced:
+            continue
+        margin, figures = str(scenario.economics.gross_margin), comparison.measures[scenario.name]
+        rows = []
+        for tier in priced:
+            cut = 1 - exact(str(tier.price))
+            needed = float(break_even_uplift(margin, cut)) if cut < exact(margin) else None
+            name = f"{RISES}{tier.name}"
+            runs = comparison.runs[(comparison.runs["scenario"] == scenario.name) & (comparison.runs["measure"] == name)]["value"]
+            kept = 0 if needed is None else int((runs >= needed).sum())
+            rows.append({
+                "tier": tier.name, "cut": percent(float(cut)), "found": [cell(figures[name], gain=True)],
+                "needed": "no rise is enough" if needed is None else signed(percent(needed, 0)),
+                "kept": f"{kept} of {comparison.replications}",
+            })  # fmt: skip
+        tables.append({"design": scenario.name, "margin": percent(scenario.economics.gross_margin), "rows": rows})
     return tables
 
 
@@ -195,7 +223,8 @@ def _rows(
     currency = comparison.scenarios[0].market.currency
     rows = []
     for name in names:
-        cells = [cell(figures.get(name), difference=difference, gain=name in GAINS) for figures in columns.values()]
+        gain = name in GAINS or name.startswith(RISES)
+        cells = [cell(figures.get(name), difference=difference, gain=gain) for figures in columns.values()]
         if empty or any(c != NOTHING for c in cells):
             title, unit, definition = describe(name)
             rows.append(Row(name, title, in_units(unit, currency), definition, cells))

@@ -20,6 +20,8 @@ GAINS = (
 """Measures against the same members without a programme, printed with their sign."""
 SIGNED = (*GAINS, "margin_per_member", "lifetime_value", "cost.partner_recoveries")
 """Measures that can be below 0; no other can."""
+RISES = "tier_rise."
+"""Beginning of the names of such gains, tier by tier"""
 _PERCENT = ("share", "ratio")
 
 
@@ -66,7 +68,8 @@ def figure(
 
 def bounds_of(measure: str, unit: str) -> tuple[float, float]:
     """What a measure of one design, which is no difference of two, cannot lie beyond."""
-    return (-math.inf if measure in SIGNED else 0.0, 1.0 if unit == "share" else math.inf)
+    low = -math.inf if measure in SIGNED else -1.0 if measure.startswith(RISES) else 0.0
+    return (low, 1.0 if unit == "share" else math.inf)
 
 
 @dataclass(frozen=True)

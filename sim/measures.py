@@ -251,7 +251,8 @@ LINE_TITLES = {
 
 
 def measure_run(o: Outcome) -> dict[str, float]:
-    """Every measure of a run by name: those of MEASURES, cost.<line>, tier_share.<tier>, migration.<from>.<to>."""
+    """Every measure of a run by name: those of MEASURES, cost.<line>, tier_share.<tier>, tier_rise.<tier> where the tier has a
+    price, migration.<from>.<to>."""
     found = {m.name: float(m.compute(o)) for m in MEASURES}
     for line in COST_LINES:
         found[f"cost.{line}"] = o.total(line) / 100.0 / members_ever(o)
@@ -259,6 +260,9 @@ def measure_run(o: Outcome) -> dict[str, float]:
     names = [tier.name for tier in o.scenario.programme.tiers]
     for k, name in enumerate(names):
         found[f"tier_share.{name}"] = float(last[k] / last.sum())
+        if o.scenario.programme.tiers[k].price < 1:
+            bought, before = (o.cube[:, k, :, column].sum() for column in (tally.LIST_VALUE, tally.BASE_LIST))
+            found[f"tier_rise.{name}"] = _ratio(float(bought), float(before)) - 1.0
     for k, before in enumerate(names):
         whole = o.migration[k].sum()
         for j, after in enumerate(names):
@@ -276,6 +280,13 @@ def describe(name: str) -> tuple[str, str, str]:
         return LINE_TITLES[rest], "money/member", f"benefit cost of this line; {PER}"
     if kind == "tier_share":
         return f"In tier {rest}", "share", "members in the tier at the end of the run / members then, lapsed ones included"
+    if kind == "tier_rise":
+        return (
+            f"More bought in tier {rest}",
+            "ratio",
+            "list value of what members buy while they are in the tier / of what the same members would have bought meanwhile "
+            "without the programme - 1; whole run",
+        )
     before, _, after = rest.partition(".")
     return (
         f"From {before} to {after}",

@@ -98,6 +98,21 @@ def test_numbers_on_the_page_are_those_of_the_summary(page: str, summary: dict) 
     assert checked > 60
 
 
+def test_member_prices_stand_beside_what_they_would_have_to_bring(page: str, comparison: Comparison) -> None:
+    """At 40 % margin 5, 12 and 20 % off ask for 14, 43 and 100 % more; what is bought more is the summary's."""
+    table = page[page.index("What member prices would have to bring") :].split("</table>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tbody>")[1].split("</tr>") if "<td" in row]
+    assert [(row[0], row[1], row[2]) for row in rows] == [
+        ("silver", "5.0\u00a0%", "+14\u00a0%"), ("gold", "12.0\u00a0%", "+43\u00a0%"), ("diamond", "20.0\u00a0%", "+100\u00a0%")
+    ]  # fmt: skip
+    runs = comparison.runs[comparison.runs["scenario"] == "p4"]
+    for row, needed in zip(rows, (1 / 7, 3 / 7, 1.0), strict=True):
+        values = runs[runs["measure"] == f"tier_rise.{row[0]}"]["value"]
+        assert row[4] == f"{(values >= needed).sum()} of 3"
+        shown, step = numbers_of(row[3])[0]
+        assert abs(shown - 100 * values.mean()) <= 0.5001 * step
+
+
 def numbers_of(html: str) -> list[tuple[float, float]]:
     """Numbers of a cell, each with the value of its last printed digit (a whole number may stand for tens or hundreds)."""
     found = []
