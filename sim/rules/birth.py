@@ -17,6 +17,7 @@ from sim.rules.words import (
     AWARE,
     BASE,
     BIRTH,
+    BORN,
     DAY,
     FLEXIBLE,
     HISTORY,
@@ -63,24 +64,13 @@ def draw_members(s, t, block):
     s.born_of[0] = block
     n = s.born.shape[1]  # AHEAD, which the compiler must not know (see words.draw_ahead)
     first = block * n
-    for k in range(n):
-        u0, u1, u2, u3 = uniforms(p.seed, first + k, 0, BIRTH, 0)
-        s.born[RATE, k] = u0
-        s.born[LEAVE, k] = u1
-        s.born[MEDIAN, k] = u2
-        s.born[JOIN, k] = u3
-    for k in range(n):
-        u0, u1, u2, u3 = uniforms(p.seed, first + k, 0, BIRTH, 1)
-        s.born[SEGMENT, k] = u0
-        s.born[MONTH, k] = u1
-        s.born[DAY, k] = u2
-        s.born[AWARE, k] = u3
-    for k in range(n):
-        u0, u1, u2, u3 = uniforms(p.seed, first + k, 0, BIRTH, 2)
-        s.born[FLEXIBLE, k] = u0
-        s.born[HISTORY, k] = u1
-        s.born[LEARNING, k] = u2
-        s.born[PATIENCE, k] = u3
+    for block in range(len(BORN) // 4):
+        for k in range(n):
+            u0, u1, u2, u3 = uniforms(p.seed, first + k, 0, BIRTH, block)
+            s.born[4 * block, k] = u0
+            s.born[4 * block + 1, k] = u1
+            s.born[4 * block + 2, k] = u2
+            s.born[4 * block + 3, k] = u3
     rho = p.rate_correlation
     rest = math.sqrt(1.0 - rho * rho)
     for k in range(n):

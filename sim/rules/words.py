@@ -14,7 +14,7 @@ from sim.rules.numbers import exp, log
 
 BASE = 0  # candidates of the baseline stream; block 0: gap, leaving, basket, redeeming; 1: accept, return, category, refund
 EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, redeeming;   1: -, -, category, refund
-BIRTH = 2  # once a member
+BIRTH = 2  # once a member; words by BORN
 MOMENT = 3  # a win-back message, ordinal = day, third word of the counter = the incentive's; return, wake
 # such days are counted from the start of the first run, so that a run that goes on meets the same luck
 TASK = 4  # a member's tasks of one incentive, ordinal = number of the task, third word as above; gap
@@ -28,7 +28,7 @@ BORN = (
     "rate", "leave", "median", "join", "segment", "month", "day", "aware", "flexible", "history", "learning", "patience",
 )  # fmt: skip
 """What is drawn of a member at birth: purchase rate and leaving probability before the segment's factor, median basket likewise
-in minor units; else uniforms"""
+in minor units; else uniforms. In the order of their blocks, four a block"""
 RATE, LEAVE, MEDIAN, JOIN, SEGMENT, MONTH, DAY, AWARE, FLEXIBLE, HISTORY, LEARNING, PATIENCE = range(len(BORN))
 
 _P0, _P1, _P2, _P3 = 2.50662827463582087, 1.20808117953776358, 0.315182385587748205, 0.057978919779759836
