@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
@@ -26,8 +24,8 @@ from sim.tables import (
 
 @rule
 def whole(value):
-    """A list value in whole minor units, at least 1."""
-    return max(1, int(math.floor(value + 0.5)))
+    """A list value, which is above 0, in whole minor units, at least 1."""
+    return max(1, int(value + 0.5))
 
 
 @rule
