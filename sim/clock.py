@@ -18,7 +18,7 @@ from sim.production import Crew
 from sim.typing import Array, Ints
 
 # Same-instant order of activities; a lower one goes first. A month ends before its members' next day begins.
-REVIEW, EXPIRY, CAMPAIGN, ACCOUNTING, SNAPSHOT, LIVES, CALLS = range(7)
+ACCOUNTING, SNAPSHOT, LIVES = range(3)
 _KIND = 10**10
 
 

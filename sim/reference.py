@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from sim.clock import ACCOUNTING, CALLS, CAMPAIGN, EXPIRY, LIVES, REVIEW, SNAPSHOT, Clock
+from sim.clock import ACCOUNTING, LIVES, SNAPSHOT, Clock
 from sim.opening import Opening
 from sim.outcome import Outcome, _Sums, outcome_of
 from sim.rules.birth import be_born, resume
@@ -50,7 +50,6 @@ class Reference:
         self.chunk = Chunk(*(_named(a) for a in self.plain))
         self.clock = Clock()
         self.left = {int(j): int(t.incentives["budget"][j]) for j in np.flatnonzero(t.incentives["budget"] > 0)}
-        self.month = 0
         self.month_turns = self.clock.event()
         known = 0
         if opening is not None:
@@ -71,37 +70,35 @@ class Reference:
 
     def _life(self, i: int) -> Generator[simpy.Event, Any, None]:
         m = self.chunk.members[i]
-        end = float(self.t.p[0].end)
-        while self.month < len(self.t.months):
-            moment = float(next_event(m))
-            if moment >= end:
-                yield self.month_turns  # what the month end does may give them something to wait for
-                continue
-            turned = self.month_turns
-            mine = self.clock.at(moment, LIVES, i)
-            yield mine | turned
-            if mine.processed and moment == float(next_event(m)):
-                self._within_budget(i, partial(happen, m, i, self.chunk, self.t, self.month, float(np.nextafter(moment, np.inf))))
-                self.seen(i, moment, self.month)
+        for k, month in enumerate(self.t.months):
+            calls = list(self.t.calls[month.first_call : month.last_call])
+            while True:
+                moment, called = float(next_event(m)), len(calls) > 0 and calls[0].at < next_event(m)
+                if called:
+                    moment = float(calls[0].at)
+                if moment >= month.end:
+                    break
+                yield self.clock.at(moment, LIVES, i)
+                act = partial(self._call, calls.pop(0)) if called else partial(self._happen, moment)
+                self._within_budget(i, partial(act, i, k))
+                self.seen(i, moment, k)
+            yield self.month_turns  # what the month end does may give them something to wait for
 
     def _programme(self) -> Generator[simpy.Event, Any, None]:
         members = range(len(self.chunk.members))
         for k, month in enumerate(self.t.months):
-            for x in self.t.calls[month.first_call : month.last_call]:
-                yield self.clock.at(float(x.at), CALLS)
-                for i in members:
-                    self._within_budget(i, partial(self._call, x, i, k))
-                    self.seen(i, float(x.at), k)
-            for kind, rule in ((REVIEW, review_tier), (EXPIRY, lapse_points), (CAMPAIGN, campaign), (ACCOUNTING, account)):
-                yield self.clock.at(float(month.end), kind)
-                for i in members:
+            yield self.clock.at(float(month.end), ACCOUNTING)
+            for i in members:
+                for rule in (review_tier, lapse_points, campaign, account):
                     if self.chunk.members[i].joined <= month.end:
                         self._within_budget(i, partial(self._at_month_end, rule, i, k))
                         self.seen(i, float(month.end), k)
             yield self.clock.at(float(month.end), SNAPSHOT)
-            self.month += 1
             turned, self.month_turns = self.month_turns, self.clock.event()
             turned.succeed()
+
+    def _happen(self, moment: float, i: int, month: int) -> None:
+        happen(self.chunk.members[i], i, self.chunk, self.t, month, float(np.nextafter(moment, np.inf)))
 
     def _call(self, x: Any, i: int, month: int) -> None:
         m = self.chunk.members[i]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from scenes import only, scenario
 
 from sim.outcome import Outcome, simulate
+from sim.reference import simulate_reference
 
 EVERY_DAY = {"purchase_rate": {"mean": 1.0, "shape": 1e6}, "basket": {"median": 40.0, "sigma": 0.0}}
 NEVER_BUYS = {"purchase_rate": {"mean": 1e-6, "shape": 1e6}, "basket": {"median": 40.0, "sigma": 0.0}}
@@ -186,3 +187,49 @@ def test_rare_buyers_are_induced_too() -> None:
 def test_rows_that_cannot_do_what_they_say_are_refused(row: dict) -> None:
     with pytest.raises(ValidationError):
         run([row])
+
+
+def test_a_row_before_it_opens_one_that_asks_for_a_category() -> None:
+    """The first purchase lifts to gold; of the same purchase gold members get points if it is food."""
+    rows = [
+        {"name": "up", "when": {"event": "first_purchase"}, "give": {"tier": "gold"}},
+        {"name": "food", "when": {"event": "purchase"}, "only": {"tiers": ["gold"], "category": "food"}, "give": {"points": 1}},
+    ]
+    tiers = [{"name": "silver"}, {"name": "gold", "requires": {"purchases": 1000}}]
+    market = {"categories": [{"name": "food", "share": 0.999999999}, {"name": "toys", "share": 1e-9}]}
+    o = run(rows, months=1, programme={"tiers": tiers}, market=market)
+    assert o.total("upgrades") == 500
+    assert o.total("points_bonus") == o.total("purchases")
+
+
+def test_what_a_day_gives_may_lapse_before_the_next_day_of_it() -> None:
+    """Days that follow each other, or fall on one moment, wait for what the one before made fall due; and both drivers agree."""
+    rows = [
+        {"name": name, "when": {"event": "calendar", "days_of_month": days}, "give": {"points": 10}}
+        for name, days in (("early", [10]), ("late", [20]), ("also late", [20]))
+    ]
+    expiry = {"rule": "inactivity", "months": 1}
+    population = {**NEVER_BUYS, "history_days": [15.0, 15.0]}  # idle balances lapse on day 15
+    o = run(rows, population=population, months=2, members=5, programme={"expiry": expiry})
+    np.testing.assert_array_equal(o.by_month("points_expired"), [150, 150])
+    np.testing.assert_array_equal(o.by_month("outstanding"), 0)
+    reference = simulate_reference(o.scenario, members=5, seed=1)
+    np.testing.assert_array_equal(o.cube, reference.cube)
+    assert o.members is not None and reference.members is not None
+    np.testing.assert_array_equal(o.members["due"], reference.members["due"])
+
+
+def test_a_budget_that_two_rows_draw_on_at_a_month_end() -> None:
+    """Grants of one moment are served member by member, though a review leads to some and tasks to others."""
+    rows = [
+        {"name": "task", "when": {"event": "task", "per_month": 1.0}, "give": {"tier": "high"}},
+        {"name": "gift", "when": {"event": "tier_reached", "tier": "high"}, "give": {"points": 10}, "budget": 5.0},
+    ]
+    tiers = [{"name": "low"}, {"name": "high", "requires": {"purchases": 3}}]
+    programme = {"tiers": tiers, "qualification": {"upgrade": "at_review", "review_every_months": 1}}
+    population = {**EVERY_DAY, "purchase_rate": {"mean": 0.1, "shape": 1.0}}
+    o = run(rows, population=population, months=1, members=40, programme=programme, economics={"cost_per_point": 0.05})
+    assert o.total("points_bonus") == 100 and o.total("upgrades") > 20
+    reference = simulate_reference(o.scenario, members=40, seed=1)
+    np.testing.assert_array_equal(o.tables.closes_for, reference.tables.closes_for)
+    np.testing.assert_array_equal(o.cube, reference.cube)

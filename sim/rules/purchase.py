@@ -165,12 +165,14 @@ def redeem(m, i, s, t, price, now, month, cell):
 
 
 @rule
-def triggered(m, i, s, t, paid, value, category, first, now, month, cell):
-    """Incentives that a purchase triggers, in the order of the table."""
+def triggered(m, i, s, t, paid, value, category, ordinal, stream, first, now, month, cell):
+    """Incentives that a purchase triggers, in the order of the table; category: -1 = not drawn yet."""
     # the list says them twice: all of them, then those that are not for a first purchase alone
     for k in range(0 if first else t.p[0].on_first, t.p[0].on_first if first else len(t.bought)):
         j = t.bought[k]
         x = t.incentives[j]
+        if x.category >= 0 and category < 0:  # the tier that it led to, or a row before this one lifted to, may be asked more
+            category = category_of(m, t, ordinal, stream, now)
         if not fits(t, j, value, category):
             continue
         if x.event == PURCHASE or x.event == FIRST_PURCHASE:
@@ -287,8 +289,6 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
         watched(s, t, i, now, W_LIST, value)
         watched(s, t, i, now, W_COST, cost)
     if p.has_incentives == 1:
-        if category < 0:  # the tier that it led to may be asked more
-            category = category_of(m, t, ordinal, stream, now)
-        triggered(m, i, s, t, due, value, category, first, now, month, cell)
+        triggered(m, i, s, t, due, value, category, ordinal, stream, first, now, month, cell)
         bought(m, i, s, t, now)
     return cost
