@@ -49,6 +49,18 @@ def programmes(draw):
     programme["fee"] = draw(st.sampled_from([None, {"amount": 3.0, "every_months": draw(whole(1, 14))}]))
     kept = draw(st.lists(st.booleans(), min_size=13, max_size=13))
     programme["incentives"] = [row for row, keep in zip(programme["incentives"], kept, strict=True) if keep]
+    for k in range(draw(whole(0, 3))):
+        days = [draw(st.sampled_from([1, 10, 18, 31]))]
+        gifts = [{"points": 20}, {"coupon": {"value": 5.0, "days": 3}}, {"gift": {"cost": 1.0, "value": 2.0}, "tier": "gold"}]
+        programme["incentives"].append(
+            {
+                "name": f"days {k}",
+                "when": {"event": "calendar", "days_of_month": days, "days_before": draw(st.sampled_from([0, 1, 40]))},
+                "give": draw(st.sampled_from(gifts)),
+                "message": draw(st.booleans()),
+                "budget": draw(st.sampled_from([None, 20.0])),
+            }
+        )
     if programme["expiry"]["rule"] == "never":
         programme["incentives"] = [row for row in programme["incentives"] if row["name"] != "lapsing"]
     return programme
