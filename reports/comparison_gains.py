@@ -185,8 +185,8 @@ def _legend(fig: MatplotlibFigure, marks: list[Patch]) -> None:
 
 
 def readable(parameter: str) -> str:
-    """goal_gradient.strength -> goal gradient: strength."""
-    effect, _, name = parameter.partition(".")
+    """goal_gradient.strength -> goal gradient: strength; population.leaving.a -> leaving: a."""
+    effect, _, name = parameter.removeprefix("population.").partition(".")
     return f"{effect}: {name}".replace("_", " ")
 
 

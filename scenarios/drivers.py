@@ -12,7 +12,7 @@ from scipy import stats
 from sim.effects import EFFECTS
 from sim.measures import BY_NAME
 from sim.outcome import simulate
-from sim.population import Population
+from sim.population import MEANING, Population
 from sim.scenario import Scenario
 
 Z = float(stats.norm.ppf(0.9))
@@ -64,7 +64,7 @@ def drivers(
         if progress is not None:
             progress(len(found) + 1, total, f"what drives {scenario.name}")
         low, high = (_moved(scenario, k, z) for z in (-Z, Z))
-        unit = "as in population"
+        unit = next((words for words in MEANING.get(name, ()) if words), "as in population")
         found.append(
             Driver(
                 f"population.{name}", unit, _value(low.population, name), _value(high.population, name), gain(low), gain(high),

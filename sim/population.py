@@ -71,6 +71,18 @@ class Segment(Part):
     """multiplies the basket median"""
 
 
+MEANING = {
+    "purchase_rate.mean": ("purchases a day", "mean purchase rate of an active member"),
+    "purchase_rate.shape": ("", "how alike members' rates are: small is very unequal"),
+    "leaving.a": ("", "first parameter of the beta distribution of leaving after a purchase"),
+    "leaving.b": ("", "second parameter of the beta distribution of leaving after a purchase"),
+    "basket.median": ("currency units", "median value of a purchase of the median member"),
+    "basket.sigma": ("log units", "spread of a member's own purchases"),
+    "basket.sigma_between": ("log units", "spread between members"),
+}
+"""Numbers of a population that calibration estimates: unit and meaning"""
+
+
 class Posterior(Part):
     """What calibration does not know: natural logs of the named parameters are multivariate normal."""
 

@@ -14,17 +14,9 @@ from scenarios.calibration.candidates import Candidate, Fit, fit_candidate
 from scenarios.calibration.choice import JOINING_GAIN, Choice
 from scenarios.calibration.forecast import MEASURES
 from scenarios.calibration.panel import Panel
+from sim.population import MEANING
 
 _Z80 = 1.2815515655446004
-_MEANING = {
-    "purchase_rate.mean": ("purchases a day", "mean purchase rate of an active member"),
-    "purchase_rate.shape": ("", "how alike members' rates are: small is very unequal"),
-    "leaving.a": ("", "first parameter of the beta distribution of leaving after a purchase"),
-    "leaving.b": ("", "second parameter of the beta distribution of leaving after a purchase"),
-    "basket.median": ("currency units", "median value of a purchase of the median member"),
-    "basket.sigma": ("log units", "spread of a member's own purchases"),
-    "basket.sigma_between": ("log units", "spread between members"),
-}
 
 
 def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any]]:
@@ -36,7 +28,7 @@ def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any
     for i, name in enumerate(posterior["parameters"]):
         part, leaf = name.split(".")
         value, error = float(data[part][leaf]), float(np.sqrt(posterior["covariance"][i][i]))
-        unit, meaning = _MEANING[name]
+        unit, meaning = MEANING[name]
         result[name] = {
             "value": value,
             "low": float(f"{value * np.exp(-_Z80 * error):.6g}"),
