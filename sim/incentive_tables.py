@@ -75,7 +75,6 @@ class IncentiveTables:
             "felt": felt,
             "timed": timed == 1,
             "expiring": (timed == 1) & (event == POINTS_EXPIRING),
-            "dated": (timed == 1) & (event != POINTS_EXPIRING),
             "waiting": (timed == 1) & (event == INACTIVITY),
             "goals": self.incentives["goal"] == 1,
             "coupons": self.incentives["coupon"] > 0,

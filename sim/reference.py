@@ -73,7 +73,8 @@ class Reference:
         for k, month in enumerate(self.t.months):
             calls = list(self.t.calls[month.first_call : month.last_call])
             while True:
-                moment, called = float(next_event(m)), len(calls) > 0 and calls[0].at < next_event(m)
+                moment = float(next_event(m))
+                called = len(calls) > 0 and calls[0].at < moment
                 if called:
                     moment = float(calls[0].at)
                 if moment >= month.end:

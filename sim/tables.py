@@ -171,8 +171,6 @@ class Tables(NamedTuple):
     """those with moments of their own ..."""
     expiring: Ints
     """... of these, those that announce the lapse of points ..."""
-    dated: Ints
-    """... those that do not ..."""
     waiting: Ints
     """... and those that a purchase puts off"""
     goals: Ints
@@ -192,7 +190,6 @@ LAYOUT = {
     "categories": (np.float64, "*"), "open_to": (np.int64, "*"), "periods": (np.int64, "**"),
     "window_ends": (np.float64, "**"), "budgeted": (np.int64, "*"), "closes": (np.float64, "*"), "closes_for": (np.int64, "*"),
     "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"), "expiring": (np.int64, "*"),
-    "dated": (np.int64, "*"),
     "waiting": (np.int64, "*"), "goals": (np.int64, "*"), "bought": (np.int64, "*"), "coupons": (np.int64, "*"),
     "tasks": (np.int64, "*"),
 }  # fmt: skip

@@ -41,6 +41,7 @@ _SCORE_LOW = float(SCORES[0])
 _SCORE_STEP = float(SCORES[1] - SCORES[0])
 _LAST = len(SCORES) - 1
 
+
 @rule
 def quantile(table, score):
     """exp of the tabulated log quantile at a normal score, linear between points."""
@@ -64,13 +65,13 @@ def draw_members(s, t, block):
     s.born_of[0] = block
     n = s.born.shape[1]  # AHEAD, which the compiler must not know (see words.draw_ahead)
     first = block * n
-    for block in range(len(BORN) // 4):
+    for four in range(len(BORN) // 4):
         for k in range(n):
-            u0, u1, u2, u3 = uniforms(p.seed, first + k, 0, BIRTH, block)
-            s.born[4 * block, k] = u0
-            s.born[4 * block + 1, k] = u1
-            s.born[4 * block + 2, k] = u2
-            s.born[4 * block + 3, k] = u3
+            u0, u1, u2, u3 = uniforms(p.seed, first + k, 0, BIRTH, four)
+            s.born[4 * four, k] = u0
+            s.born[4 * four + 1, k] = u1
+            s.born[4 * four + 2, k] = u2
+            s.born[4 * four + 3, k] = u3
     rho = p.rate_correlation
     rest = math.sqrt(1.0 - rho * rho)
     for k in range(n):
@@ -84,6 +85,13 @@ def draw_members(s, t, block):
         s.born[RATE, k] = quantile(t.rates, s.born[RATE, k])
     for k in range(n):
         s.born[LEAVE, k] = min(1.0, quantile(t.leaving, s.born[LEAVE, k]))
+
+
+@rule
+def bear_messages(m, s, k):
+    """How far a member is from knowing the programme by its messages, and from having had enough of them; k: their column."""
+    m.learning = 1.0 / s.born[LEARNING, k]
+    m.patience = 1.0 / s.born[PATIENCE, k]
 
 
 @rare
@@ -106,8 +114,7 @@ def be_born(m, i, s, t, key):
     m.resp = 1.0
     if b.responsiveness_exponent > 0.0:
         m.resp = min(2.0, max(1.0 / 3.0, (m.rate / p.mean_rate) ** (-b.responsiveness_exponent)))
-    m.learning = 1.0 / s.born[LEARNING, k]
-    m.patience = 1.0 / s.born[PATIENCE, k]
+    bear_messages(m, s, k)
     m.birth_month = 1 + int(s.born[MONTH, k] * 12.0)
     m.birth_day = 1 + int(s.born[DAY, k] * 28.0)
     m.aware = 1 if s.born[AWARE, k] < b.awareness_share else 0
@@ -177,9 +184,7 @@ def resume(m, i, s, t):
     p = t.p[0]
     u_base, u_extra, _, _ = uniforms(p.seed, m.key, 0, RESUME, 0)
     if m.patience == 0.0:  # they come from a live programme
-        _, _, u_learning, u_patience = uniforms(p.seed, m.key, 0, BIRTH, 2)
-        m.learning = 1.0 / u_learning
-        m.patience = 1.0 / u_patience
+        bear_messages(m, s, cradle(s, t, m.key))
     m.gap = 1.0 / m.rate
     here = m.alive == 1 or p.may_return == 1
     if m.t_base >= NEVER and (here or m.alive0 == 1):

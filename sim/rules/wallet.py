@@ -217,8 +217,8 @@ def announced(m, i, s, t, lapse, now):
 def plan(m, i, s, t, now):
     """Set the moments that depend on purchases and points, and the member's next due moment."""
     soonest = NEVER
-    for k in range(len(t.dated)):
-        soonest = min(soonest, s.wallet[i, t.dated[k]].next)
+    for k in range(len(t.timed)):
+        soonest = min(soonest, s.wallet[i, t.timed[k]].next + t.incentives[t.timed[k]].unplanned)
     plan_from(m, i, s, t, now, soonest)
 
 
@@ -249,11 +249,10 @@ def begin(m, i, s, t):
         x = t.incentives[j]
         if x.timed == 1:
             s.wallet[i, j].next = next_moment(m, i, s, t, j, -1e-9)
-    m.task = NEVER
     for k in range(len(t.tasks)):
         if s.wallet[i, t.tasks[k]].next >= NEVER:  # they come from a live programme, or the incentive is new
             next_task(m, i, s, t, t.tasks[k], 0.0)
-        m.task = min(m.task, s.wallet[i, t.tasks[k]].next)
+    see_tasks(m, i, s, t)
     for k in range(len(t.coupons)):
         s.wallet[i, t.coupons[k]].pull = pull_of(m, t, t.coupons[k])
     see_coupons(m, i, s, t, 0.0)  # of a programme without any they see none
@@ -309,10 +308,9 @@ def call(m, i, s, t, j, now, month, cell):
 def sign_up(m, i, s, t, now, month, cell):
     """Joining the programme: what it gives at once, and the first moments of every timed trigger."""
     s.cube[cell, tally.JOINED] += 1
-    m.task = NEVER
     for k in range(len(t.tasks)):
         next_task(m, i, s, t, t.tasks[k], now)
-        m.task = min(m.task, s.wallet[i, t.tasks[k]].next)
+    see_tasks(m, i, s, t)
     for j in range(len(t.incentives)):
         x = t.incentives[j]
         if x.event == SIGN_UP:
@@ -336,13 +334,21 @@ def next_task(m, i, s, t, j, now):
     w.next = now - t.incentives[j].gap * log(u)
 
 
+@rule
+def see_tasks(m, i, s, t):
+    """When the member does the first of their next tasks."""
+    first = NEVER
+    for k in range(len(t.tasks)):
+        first = min(first, s.wallet[i, t.tasks[k]].next)
+    m.task = first
+
+
 @rare
 def tasks(m, i, s, t, now, month, cell):
     """At a month end: what an active member gets for the tasks done in the month. Those of lapsed members go by undone."""
     if m.alive == 0 and t.p[0].may_return == 0:
         return
     done = False
-    m.task = NEVER
     for k in range(len(t.tasks)):
         j = t.tasks[k]
         while s.wallet[i, j].next < now:
@@ -350,6 +356,6 @@ def tasks(m, i, s, t, now, month, cell):
             if m.alive == 1 and t.incentives[j].valid_from <= moment < t.incentives[j].valid_until:
                 done = grant(m, i, s, t, j, now, month, cell) or done
             next_task(m, i, s, t, j, moment)
-        m.task = min(m.task, s.wallet[i, j].next)
+    see_tasks(m, i, s, t)
     if done:
         plan(m, i, s, t, now)
