@@ -73,3 +73,18 @@ def test_random_programmes(programme: dict, market: dict, seed: int) -> None:
     b = simulate_reference(other, members=12, seed=seed, cohorts=True)
     same(a, b)
     np.testing.assert_array_equal(a.cohorts, b.cohorts)
+
+
+def test_sums_over_members_are_those_of_the_members() -> None:
+    """Tier migration and repurchase, which no tally holds, counted again from where every member ends."""
+    o = simulate(scenario(RICH), members=2000, seed=4, keep=True)
+    assert o.members is not None
+    m, tiers = o.members, len(o.tables.tiers)
+    moved = np.zeros((tiers, tiers), np.int64)
+    there = m["tier0"] >= 0
+    np.add.at(moved, (m["tier0"][there], m["tier"][there]), 1)
+    np.testing.assert_array_equal(o.migration, moved)
+    assert (moved != moved.T).any()
+    first = m["first_buy"] <= o.tables.p["end"][0] - 30.0
+    assert o.repurchase.tolist() == [first.sum(), (first & (m["second_gap"] <= 30.0)).sum()]
+    assert 0 < o.repurchase[1] < o.repurchase[0]

@@ -5,6 +5,7 @@ Reproducing a fact shows plausibility, never predictive validity.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from scenes import only, scenario
 
 from sim.measures import BY_NAME
 from sim.outcome import Outcome, simulate
+from sim.rules.response import leaves
 from sim.state import W_MESSAGES, W_PURCHASES
+from sim.tabulating import compile_tables
 
 STEADY = {"purchase_rate": {"mean": 0.1, "shape": 1000.0}, "basket": {"median": 1.0, "sigma": 0.0}}
 STAMPS: dict[str, Any] = {
@@ -315,3 +318,21 @@ def test_saturation_leaves_ordinary_lifts_alone() -> None:
         assert saturated(x) == pytest.approx(x, rel=1e-3)
     assert saturated(50.0) <= np.log(BOUND)
     assert saturated(-0.3) == -0.3
+
+
+@pytest.mark.parametrize("benefit", [0.0, 30.0])
+@pytest.mark.parametrize("demoted", [False, True])
+def test_leaving_is_decided_by_its_chance(benefit: float, demoted: bool) -> None:
+    """leave x exp(demotion - retention), worked out in full here and only where it can matter in the engine."""
+    both = scenario({**STAMPS, "behaviour": only(retention={}, demotion={})})
+    b = compile_tables(both, members=1).b[0]
+    t = SimpleNamespace(b=[SimpleNamespace(**{name: float(b[name]) for name in b.dtype.names})])
+    now, leave = 100.0, 0.04
+    m = SimpleNamespace(leave=leave, benefit=benefit, benefit_at=60.0, usual=1.0, demoted_at=70.0 if demoted else -1e18)
+    rate = benefit * np.exp(-40.0 / t.b[0].retention_days) / t.b[0].retention_days
+    chance = leave * np.exp(-t.b[0].retention_strength * rate / (rate + t.b[0].retention_half))
+    if demoted:
+        chance *= np.exp(t.b[0].demotion_leaving * np.exp(-30.0 / t.b[0].demotion_days))
+    assert chance != leave or not (benefit or demoted)
+    for u in np.linspace(0.0, 0.1, 2001):
+        assert leaves(m, t, now, u) == (u < chance)

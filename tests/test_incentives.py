@@ -12,6 +12,7 @@ from scenes import only, scenario
 
 from sim.outcome import Outcome, simulate
 from sim.reference import simulate_reference
+from sim.state import W_MESSAGES, W_PURCHASES
 
 EVERY_DAY = {"purchase_rate": {"mean": 1.0, "shape": 1e6}, "basket": {"median": 40.0, "sigma": 0.0}}
 NEVER_BUYS = {"purchase_rate": {"mean": 1e-6, "shape": 1e6}, "basket": {"median": 40.0, "sigma": 0.0}}
@@ -21,7 +22,8 @@ OFF = {"all_effects": False, "redeeming": {"probability": 0.0}}
 def run(rows: list[dict[str, Any]], population: dict = EVERY_DAY, months: int = 3, members: int = 500, **more: Any) -> Outcome:
     programme = {"earning": {"points_per_unit": 0.0}, "incentives": rows, **more.pop("programme", {})}
     base = {"name": "row", "population": population, "programme": programme, "behaviour": OFF, "horizon": {"months": months}}
-    return simulate(scenario({**base, **more}), members=members, seed=1, keep=True)
+    watch = more.pop("watch", (0.0, 1.0, 0))
+    return simulate(scenario({**base, **more}), members=members, seed=1, keep=True, watch=watch)
 
 
 def coupon(name: str, value: float, **more: Any) -> dict[str, Any]:
@@ -46,6 +48,16 @@ def test_calendar_moments_belong_to_their_day() -> None:
     row = {"name": "first", "when": {"event": "calendar", "days_of_month": [1]}, "message": True}
     o = run([row], months=12, members=10)
     np.testing.assert_array_equal(o.by_month("messages"), 10)
+
+
+def test_a_day_of_the_month_is_told_of_on_its_day() -> None:
+    """The tenth, announced three days before: 7 January and 7 February, to everyone."""
+    row = {"name": "tenth", "when": {"event": "calendar", "days_of_month": [10], "days_before": 3}, "message": True}
+    o = run([row], months=2, members=10, watch=(0.0, 1.0, 59))
+    assert o.watch is not None
+    told = o.watch[:, :, W_MESSAGES].sum(axis=0)
+    assert np.flatnonzero(told).tolist() == [6, 31 + 6]
+    assert told.max() == 10
 
 
 def test_points_of_the_first_live_their_months() -> None:
@@ -233,3 +245,19 @@ def test_a_budget_that_two_rows_draw_on_at_a_month_end() -> None:
     reference = simulate_reference(o.scenario, members=40, seed=1)
     np.testing.assert_array_equal(o.tables.closes_for, reference.tables.closes_for)
     np.testing.assert_array_equal(o.cube, reference.cube)
+
+
+def test_a_row_holds_from_its_first_day_to_the_end_of_its_last() -> None:
+    """One purchase a day and one point at each: from 10 January to 20 February, both included."""
+    row = {
+        "name": "winter", "when": {"event": "purchase"}, "give": {"points": 1},
+        "valid_from": dt.date(2027, 1, 10), "valid_until": dt.date(2027, 2, 20),
+    }  # fmt: skip
+    o = run([row], watch=(0.0, 1.0, 90))
+    whole = run([{**row, "valid_from": None, "valid_until": None}], watch=(0.0, 1.0, 90))
+    assert o.watch is not None and whole.watch is not None
+    np.testing.assert_array_equal(o.watch[:, :, W_PURCHASES], whole.watch[:, :, W_PURCHASES])
+    days = o.watch[:, :, W_PURCHASES].sum(axis=0)
+    assert (days > 0).all()
+    assert o.total("points_bonus") == days[9:51].sum()
+    assert whole.total("points_bonus") == days.sum()

@@ -20,6 +20,25 @@ def test_coupons_end_with_the_programme_that_honours_them() -> None:
     assert o.total("list_value") == o.total("base_list")
 
 
+def test_an_open_coupon_looks_as_the_present_terms_say() -> None:
+    """The coupon they hold is worth ten times as much from now on: the log price cut on a usual basket follows."""
+    row = {"name": "welcome", "when": {"event": "sign_up"}, "give": {"coupon": {"value": 2.0, "days": 300}}}
+    dearer = {**row, "give": {"coupon": {"value": 20.0, "days": 300}}}
+    behaviour = only(price_response={"rate": 1.0})
+    s = scenario(PLAIN, programme={"name": "coupons", "incentives": [row]}, behaviour=behaviour)
+    state = simulate(cut(s, 1), members=2000, seed=2, keep_state=True).state
+    assert state is not None
+    holds = state.wallet["until"][:, 0] > 0.0
+    rest = scenario(PLAIN, programme={"name": "coupons", "incentives": [dearer]}, behaviour=behaviour,
+                    horizon={"start": state.start, "months": 1})  # fmt: skip
+    o = simulate(rest, seed=2, opening=state, keep=True)
+    assert o.members is not None and o.total("coupon_value") > 200 * o.total("coupons_used") > 0
+    still = holds & (o.members["buys"] == state.members["buys"])
+    usual = np.maximum(o.members["median"][still], 2000.0)
+    np.testing.assert_allclose(o.members["pull"][still], -np.log(1.0 - np.minimum(0.9, 2000.0 / usual)), rtol=1e-9)
+    assert still.sum() > 100
+
+
 def test_points_that_were_made_to_live_longer_do_though_nobody_sells_that_any_more() -> None:
     """Every lot has room of its own, however long those before it live."""
     earning, mug = {"points_per_unit": 1.0}, {"name": "mug", "points": 10**9}
