@@ -8,7 +8,7 @@ from math import isfinite
 
 import numpy as np
 
-from scenarios.finance.backtest.cells import Cells
+from scenarios.finance.cells import Cells
 from scenarios.sources import first_row, open_source, require, whole
 from sim.errors import InputError
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from scenarios.finance.backtest.cells import Cells
+from scenarios.finance.cells import Cells
 from scenarios.sources import Where, first_row, open_source, require
 from sim.errors import InputError
 from sim.scenario import Scenario
