@@ -6,27 +6,31 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import scenario
 from scipy import stats
 
 from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.forecast_document import spread_of
 from scenarios.finance.forecast_scores import crps, naive_forecasts, score_forecast
-from scenarios.finance.value import break_even_uplift, lifetime_value, present_value
+from scenarios.finance.value import break_even_uplift, present_value
 from scenarios.finance.variance import PARTS, Activity, Variance, monthly_variance, variance
 from sim.errors import InputError
+from sim.measures import BY_NAME
+from sim.outcome import simulate
 
 
-def test_lifetime_value_known_answer():
-    assert lifetime_value(100, 0.8, 0.1) == pytest.approx(80 / 0.3, rel=1e-15)
-    assert round(lifetime_value(100, 0.8, 0.1), 2) == 266.67
-
-
-@settings(deadline=None)
-@given(st.floats(1, 1000), st.floats(0, 0.99), st.floats(0.01, 0.5))
-def test_lifetime_value_is_its_series(margin, retention, rate):
-    periods = np.arange(1, 20_000)
-    series = margin * (retention / (1 + rate)) ** periods
-    assert lifetime_value(margin, retention, rate) == pytest.approx(series.sum(), rel=1e-9)
+def test_the_simulated_lifetime_value_is_the_margin_multiple():
+    """m r / (1 + i - r), Gupta and Lehmann 2003: margin m a month of who stayed, retention r a month, discount rate i a month."""
+    margin, retention, leaves, gross = 100.0, 0.8, 0.1, 0.4
+    rate = -np.log(retention) / (365 / 12) / leaves
+    design = scenario(
+        population__members=50_000, population__purchase_rate={"mean": rate, "shape": 1e6},
+        population__leaving={"probability": leaves}, horizon__months=96,
+        population__basket={"median": margin * retention * leaves / (gross * (1 - retention)), "sigma": 0.0},
+        economics__gross_margin=gross, economics__discount_rate=0.1,
+    )  # fmt: skip
+    worth = margin * retention / (1.1 ** (1 / 12) - retention)
+    assert BY_NAME["lifetime_value"].compute(simulate(design, seed=1)) == pytest.approx(worth, rel=0.01)
 
 
 @pytest.mark.parametrize(("discount", "exact"), [("0.05", Fraction(1, 7)), ("0.12", Fraction(3, 7)), ("0.20", Fraction(1))])
@@ -44,10 +48,6 @@ def test_the_break_even_uplift_keeps_gross_profit(margin, share):
 def test_values_that_do_not_exist_are_refused():
     with pytest.raises(InputError, match="no break-even"):
         break_even_uplift("0.4", "0.4")
-    with pytest.raises(InputError, match="no finite value"):
-        lifetime_value(100, 1.0, 0.0)
-    with pytest.raises(InputError, match="retention"):
-        lifetime_value(100, 1.2, 0.5)
     with pytest.raises(InputError, match="more than -1"):
         present_value([1.0], -1)
 
@@ -57,7 +57,7 @@ def test_present_value_of_a_year_hence_and_of_a_perpetual_flow():
     assert present_value([5.0] * 7, 0.0) == pytest.approx(35)
     month = 1.1 ** (1 / 12) - 1
     assert present_value(np.ones((2, 5000)), 0.10) == pytest.approx([1 / month] * 2)
-    assert present_value([1.0], 0.1, at_end=False) == pytest.approx(1.1 ** (-1 / 24))
+    assert present_value([1.0], 0.1) == pytest.approx(1.1 ** (-1 / 12))
 
 
 def test_budget_at_risk_on_costs_that_can_be_counted():

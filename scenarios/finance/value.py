@@ -1,4 +1,4 @@
-"""What a stream of money is worth: lifetime value, break-even of a discount, present value."""
+"""What money is worth: break-even of a discount, present value of a stream."""
 
 from __future__ import annotations
 
@@ -10,23 +10,6 @@ from numpy.typing import ArrayLike
 from scenarios.finance.rounding import Number, exact
 from sim.errors import InputError
 from sim.typing import Floats
-
-
-def lifetime_value(margin: float, retention: float, discount_rate: float) -> float:
-    """Expected discounted margin of a customer after the present period: m r / (1 + i - r).
-
-    margin: currency units a period; retention: probability of staying from one period to the next, constant; discount_rate: a
-    period. Raises InputError where retention is outside 0 to 1, or the sum does not converge.
-    Source: Gupta, Lehmann (2003), the margin multiple: the first margin comes a period from now, if the customer stayed.
-
-    >>> round(lifetime_value(100, 0.8, 0.1), 2)
-    266.67
-    """
-    if not 0 <= retention <= 1:
-        raise InputError(f"retention is {retention:g}; 0 to 1 a period is allowed")
-    if not discount_rate > retention - 1:
-        raise InputError(f"with retention {retention:g} and a discount rate of {discount_rate:g} a lifetime has no finite value")
-    return margin * retention / (1 + discount_rate - retention)
 
 
 def break_even_uplift(margin: Number, discount: Number) -> Fraction:
@@ -48,14 +31,14 @@ def break_even_uplift(margin: Number, discount: Number) -> Fraction:
     return earns / (earns - gives) - 1
 
 
-def present_value(flows: ArrayLike, annual_rate: float, *, at_end: bool = True) -> Floats:
+def present_value(flows: ArrayLike, annual_rate: float) -> Floats:
     """Monthly amounts discounted to the start of the first month: flow / (1 + rate)^(months / 12).
 
-    flows: (..., months), in any unit of money, which the result (...) has too. at_end: a month's amount counts at its end, else
-    at its middle. Raises InputError for a rate of -1 or less.
+    flows: (..., months), in any unit of money, which the result (...) has too; a month's amount counts at its end. Raises
+    InputError for a rate of -1 or less.
     """
     if not annual_rate > -1:
         raise InputError(f"the discount rate is {annual_rate:g} a year; more than -1 is allowed")
     amounts = np.asarray(flows, np.float64)
-    months = np.arange(amounts.shape[-1]) + (1.0 if at_end else 0.5)
+    months = np.arange(1.0, amounts.shape[-1] + 1)
     return np.asarray(amounts @ (1 + annual_rate) ** (-months / 12))
