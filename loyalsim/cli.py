@@ -183,7 +183,7 @@ def _compare(
 
     designs = load_many(specs)
     target = None if out is None else Target(out, *REPORT, "events.parquet")
-    compared, files = _comparison(designs, _baseline(baseline, specs, designs), members, replications, seed)
+    compared, files = _comparison(designs, _baseline(baseline, specs, designs), members, replications, seed, target is not None)
     if log is not None:
         files["events.parquet"] = _events(designs[0], log, members, seed)
     if target is not None:
@@ -196,9 +196,9 @@ def _compare(
 
 
 def _comparison(
-    designs: list[Scenario], baseline: str | None, members: int | None, replications: int, seed: int
+    designs: list[Scenario], baseline: str | None, members: int | None, replications: int, seed: int, written: bool = True
 ) -> tuple[Comparison, dict[str, str | bytes]]:
-    """What was found, and the files of the result by name."""
+    """What was found, and, where it is to be written, the files of the result by name."""
     from loyalsim.progress import Waiting
     from reports.comparison import comparison_files
     from scenarios.comparison import compare as compare_designs
@@ -212,6 +212,8 @@ def _comparison(
             seed=seed,
             progress=waiting.step,
         )
+        if not written:
+            return found, {}
         waiting.say("writing the report")
         return found, comparison_files(found)
 

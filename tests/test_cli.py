@@ -4,6 +4,7 @@ import dataclasses
 import html
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import pytest
 import loyalsim.demo
 from loyalsim import cli
 from loyalsim.progress import Waiting
+from loyalsim.tables import print_answer
 from scenarios.figure import Figure
+from scenarios.files import load_many
 
 HEAVY = ("numba", "scipy", "pandas", "matplotlib", "numpy", "pydantic", "duckdb", "pyarrow", "jinja2")
 BROKEN = Path(__file__).parent / "broken"
@@ -125,6 +128,22 @@ def test_compare_hands_over_what_was_asked_and_tells_the_answer(command, compari
     assert printed.startswith("Launch it.\n")
     assert "25.0\u00a0%" in printed and "20.0 to 30.0" in printed
     assert sorted(p.name for p in out.iterdir()) == ["measures.parquet", "report.html", "summary.json"]
+
+
+@pytest.mark.parametrize(("width", "blocks"), [(80, 1), (50, 2)])
+def test_four_designs_with_long_names_are_read_at_80_columns(monkeypatch, capsys, width, blocks):
+    """No line is wider, every interval stands whole, and a name breaks after a hyphen or a space."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    names = ["no-programme", "cash-back-three-percent-always", "silver-gold-diamond-autumn-2027", "p4 with spend limits in 2028"]
+    figures = {"revenue_per_member": Figure(1780.0, 1170.0, 2390.0, "money/member", None, None)}
+    print_answer(Found("Launch it.", load_many(["no-programme"]), dict.fromkeys(names, figures)))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(line.count("1,170 to 2,390") for line in lines) == 4
+    assert sum("Revenue" in line for line in lines) == blocks
+    said = [re.split(r" {2,}", line.strip()) for line in lines]
+    for part in ("cash-back-", "three-percent-", "always", "silver-gold-", "diamond-", "autumn-2027", "p4 with spend", "2028"):
+        assert any(part in parts for parts in said), part
 
 
 def test_run_without_a_folder_writes_nothing(command, comparison, tmp_path, monkeypatch):
