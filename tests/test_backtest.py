@@ -130,6 +130,18 @@ def test_the_members_at_the_start_are_those_of_the_rows(rows):
     assert opening.members["tier"].tolist() == last.tolist()
 
 
+def test_who_is_seen_late_and_did_not_join_has_waited_from_the_first_row(rows):
+    """The start of the rows stands where a first purchase would; it counts as one and brings no spend of its own."""
+    a = read_activity(rows, COLUMNS, KNOWN).before(DAY)
+    waited, came = (standing(a, people_of(None, a, KNOWN), KNOWN, from_first_purchase=f).snapshot for f in (False, True))
+    first = rows.groupby("member").day.min().loc[a.who].to_numpy()
+    late = first > np.datetime64(a.start)
+    assert (first > np.datetime64("2027-06-01")).sum() > 30
+    assert waited.first == pytest.approx(np.full(len(a.who), (a.start - DAY).days), abs=1)
+    assert (waited.purchases[late] == came.purchases[late] + 1).all() and (waited.first[late] < came.first[late]).all()
+    np.testing.assert_allclose(waited.spend / waited.purchases, came.spend / came.purchases, rtol=1e-3)
+
+
 def test_scores_of_a_line_whose_months_are_known():
     draws = np.tile([[10.0, 20.0], [12.0, 24.0], [14.0, 28.0]], (4, 1))
     found = measure(BY_NAME["cost"], draws, np.array([12.0, 30.0]), np.array([8.0]), {"chain_ladder": np.array([12.0, 30.0])})
@@ -335,10 +347,15 @@ def test_the_fictional_airline_end_to_end():
     assert numbers["redeems when the balance affords a reward"] == pytest.approx(0.117, abs=0.01)
 
 
-def test_a_season_that_joining_would_explain_is_left_out():
-    """Twelve months of a programme that grows, without any season: forecast months must not inherit the growth as one."""
-    design = programme(members=300, months=13, new=0.03)
-    b = backtest(activity(design, 7), COLUMNS, design, dt.date(2028, 1, 1), replications=3)
-    assert b.fitted.calibration["population"]["season"] is not None and b.fitted.scenario.population.season is None
-    assert any(note.startswith("Calibration found a season") for note in b.notes)
+@pytest.mark.parametrize("wave", [0.0, 0.4])
+def test_a_season_is_told_from_joining(wave):
+    """Of a year in which members join: its season is carried on where there is one, and growth by joining is none."""
+    design = programme(members=800, months=18, new=0.03, rate=0.04)
+    season = [1.0 + wave * np.sin(week / 53 * 2 * np.pi) for week in range(53)]
+    played = design.model_copy(update={"population": design.population.model_copy(update={"season": season})})
+    b = backtest(activity(played, 7), COLUMNS, design, dt.date(2028, 1, 1), replications=3)
+    assert abs(b.measures["purchases"].off) < 0.1 and abs(b.measures["active_members"].off) < 0.1
+    joiners = next(n for n in b.fitted.numbers if n.name == "new members a month")
+    assert joiners.says.startswith("as calibrated")
+    assert joiners.value * b.fitted.standing.snapshot.size == pytest.approx(0.03 * 800, rel=0.2)
     assert "same_month_last_year" in b.measures["cost"].simple and "same month last year" not in b.missing

@@ -9,8 +9,8 @@ from airline import members as airline_members
 from backtest_helpers import COLUMNS, activity, programme
 
 from scenarios.finance.backtest.activity import read_activity
+from scenarios.finance.backtest.fitted import fit
 from scenarios.finance.backtest.habits import MATTERS, habits
-from scenarios.finance.backtest.joining import joining
 from scenarios.finance.backtest.occasions import occasions_of, to_next
 from scenarios.finance.backtest.standing import held_before, people_of, read_members, standing, with_tiers
 from scenarios.finance.backtest.willingness import Recorded, willingness
@@ -151,16 +151,13 @@ def test_members_who_redeemed_start_as_such_and_the_others_by_their_record():
     np.testing.assert_array_equal(*both)
 
 
-def test_joiners_are_told_from_rare_buyers_who_were_there_before():
-    for new in (0.0, 0.03):
-        shares = []
-        for seed in range(5):
-            design = programme(members=800, months=12, new=new, rate=0.03)
-            a = read_activity(activity(design, seed), COLUMNS, design)
-            found, how = joining(a, people_of(None, a, design), design.population)
-            shares.append(found * len(a.who) / 800)
-            assert "first rows" in how
-        assert np.mean(shares) == pytest.approx(new, abs=0.007)
+def test_joiners_are_those_of_the_members_table():
+    design = programme(members=800, months=12, new=0.03, rate=0.03)
+    a = read_activity(activity(design, 4), COLUMNS, design)
     listed = pd.DataFrame({"member": a.who, "joined": ["2027-01-01"] * (len(a.who) - 40) + ["2027-11-05"] * 40})
-    table = read_members(listed.assign(tier="blue"), design)
-    assert joining(a, people_of(table, a, design), None)[0] == pytest.approx(40 / 4 / len(a.who), rel=0.15)
+    people = people_of(read_members(listed.assign(tier="blue"), design), a, design)
+    found = fit(a, people, design, population=design.population)
+    joiners = next(n for n in found.numbers if n.name == "new members a month")
+    assert joiners.value == pytest.approx(40 / 4 / len(a.who), rel=0.15) and "members table" in joiners.says
+    given = fit(a, people_of(None, a, design), design, population=design.population)
+    assert given.scenario.population.new_members_per_month == 0.03

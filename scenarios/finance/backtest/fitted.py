@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.calibration import calibrate
-from scenarios.calibration.candidates import SEASON_DAYS
-from scenarios.finance.backtest.activity import Activity
-from scenarios.finance.backtest.joining import joining
+from scenarios.finance.backtest.activity import Activity, month_number, month_of
 from scenarios.finance.backtest.occasions import Occasions, occasions_of
 from scenarios.finance.backtest.standing import People, Standing, held_before, standing
 from scenarios.finance.backtest.willingness import Recorded, Willingness, willingness
@@ -29,9 +27,6 @@ LEAST_REDEMPTIONS = 20
 """below so many the redemption rate of the scenario stays"""
 SAME_SIZE = 0.95
 """share of redemptions that must be at a reward's price for the scenario's rewards to stay"""
-
-JOINED = 0.005
-"""new members a month, share of members, from which a season that no inner forecast has tested is not believed"""
 
 
 @dataclass(frozen=True)
@@ -87,20 +82,9 @@ def fit(
         )  # fmt: skip
         population, report = calibration.population, calibration.report
     clock = population.first_purchase_on_joining
-    rate, how = (joins, "as stated") if joins is not None else joining(a, people, population if report else None)
-    untested = report is not None and min(report["choice"]["inner_fit_days"]) < SEASON_DAYS
-    if population.season and untested and rate >= JOINED:
-        population = population.model_copy(update={"season": None})
-        notes.append(
-            "Calibration found a season that it could not test on a period not seen; while members join it cannot be told from "
-            "their coming, and was left out."
-        )
-    if joins is not None or people.told or report:
-        with_first = clock or (report is not None and not people.told)  # without a table members join with their first row
-        update = {"new_members_per_month": rate, "first_purchase_on_joining": with_first}
-        population = population.model_copy(update=update)
-    else:
-        how = "of the population given"
+    rate, how = _new_members(a, people, population, calibrated=report is not None) if joins is None else (joins, "as stated")
+    with_first = clock or (report is not None and not people.told)  # without a table members join with their first row
+    population = population.model_copy(update={"new_members_per_month": rate, "first_purchase_on_joining": with_first})
     held, _ = held_before(a, people)
     occasions = occasions_of(a, held[: len(a.who)])
     designed, numbers, said = _rewards(a, scenario)
@@ -108,7 +92,7 @@ def fit(
     behaviour = willing.put(designed.behaviour)
     market = designed.market.model_copy(update={"refunds": None})
     designed = designed.model_copy(update={"population": population, "behaviour": behaviour, "market": market})
-    stood = standing(a, people, designed, from_first_purchase=clock)
+    stood = standing(a, people, designed, from_first_purchase=clock or (rate > 0 and not people.told))
     each = float(a.purchases.sum() / max(1, (a.purchases > 0).sum())) if report or a.by_month else 1.0
     single = Number("purchases a row", each, "purchases", "of a member's day or month; what one purchase of the model stands for")
     numbers = [
@@ -126,7 +110,7 @@ def fit(
         *stood.notes, *said, *unsure, *_earning_check(a, scenario),
     ]  # fmt: skip
     if report is not None and population.season:
-        notes.append(f"A season was fitted ({report['choice']['season']}); growth by joining can pass for one.")
+        notes.append(f"A season was fitted: {report['choice']['season']}.")
     if report is not None and not population.season:
         unseen = report["uncertainty"]["unseen_season_rate"]
         notes.append(
@@ -139,6 +123,20 @@ def fit(
             "member's id, so active members are forecast as its purchases."
         )
     return Fitted(designed, stood, Recorded(stood.snapshot, redeems), occasions, each, numbers, notes, report)
+
+
+def _new_members(a: Activity, people: People, population: Population, *, calibrated: bool) -> tuple[float, str]:
+    """New members a month as a share of members at the end of the rows, and how it was found: of the members table those who
+    joined in the last third of the months, else what the population says of its own members."""
+    if people.told:
+        third, last = max(1, a.months // 3), month_number(a.end)
+        joined = month_of(people.joined.astype(np.int64))
+        count = float(((joined > last - third) & (joined <= last)).sum())
+        return min(1.0, count / third / len(people.who)), "who joined in the last third of the fit, of the members table"
+    if not calibrated:
+        return population.new_members_per_month, "of the population given"
+    rate = population.new_members_per_month * population.members / len(people.who)
+    return min(1.0, rate), "as calibrated: joiners are told from rare buyers who were there before by members' own gaps"
 
 
 def _rewards(a: Activity, scenario: Scenario) -> tuple[Scenario, list[Number], list[str]]:

@@ -159,9 +159,7 @@ def standing(a: Activity, people: People, scenario: Scenario, *, from_first_purc
     ever = count > 0
     if not from_first_purchase:  # the start of the clock stands where a first purchase would
         begin = (a.start - dt.date(1970, 1, 1)).days
-        origin = np.maximum(begin, people.joined)
-        if not people.told:  # seen early: there from the start; seen late: taken to join with the first row
-            origin = np.where(first < begin + ((a.end - a.start).days + 1) / 3, begin, first)
+        origin = np.maximum(begin, people.joined) if people.told else np.full(n, float(begin))
         waits = ever & (origin < first)
         first = np.where(waits, origin, first)
         spend = np.where(waits, spend * (count + 1) / np.maximum(count, 1), spend)
