@@ -12,6 +12,7 @@ from experiments.documents import Estimate, Prediction, Readout
 from experiments.effect_words import effect_text, p_text, size_text, stated_text
 from experiments.joint import Joint
 from experiments.parity import Matched, label
+from scenarios.numerals import integer, number, percent
 
 
 def comparison_sentence(
@@ -52,8 +53,8 @@ def joint_sentence(group: str, found: Joint, rows: Sequence[Comparison], alpha: 
     if found.method == "bonferroni":
         how = f"smallest p-value times {found.metrics} (the read-out states no covariance): {p_text(found.p)}"
     else:
-        second = f"{found.df[1]:.0f}" if np.isfinite(found.df[1]) else "infinite"
-        how = f"F = {found.statistic:.2f} on {found.df[0]:.0f} and {second} df, {p_text(found.p)}"
+        second = integer(found.df[1]) if np.isfinite(found.df[1]) else "infinite"
+        how = f"F = {number(found.statistic, 2)} on {integer(found.df[0])} and {second} df, {p_text(found.p)}"
     says = (
         "together they differ from the prediction more than chance allows"
         if found.p < alpha
@@ -109,7 +110,7 @@ def caveats(prediction: Prediction, readout: Readout, matched: Matched, margins:
                 planned = prediction.n.get(arm)
                 if row.overall and planned and not 0.9 <= count / planned <= 1.1:
                     out.append(
-                        f"{row.metric}: {arm} had {count:,} members live and {planned:,} in the simulation, "
+                        f"{row.metric}: {arm} had {integer(count)} members live and {integer(planned)} in the simulation, "
                         "whose sampling noise is therefore of another size."
                     )
     without = dict.fromkeys(row.metric for row in live if row.week is None and row.metric not in margins)
@@ -139,12 +140,12 @@ def _members(live: Estimate, found: Discrepancy, members: int, needed: MembersNe
     if needed.to_confirm is not None:
         return (
             f"If the difference stays as it is, about {_count(needed.to_confirm)} members in both arms "
-            f"({_count(needed.to_confirm - members)} more) would confirm it with probability .8."
+            f"({_count(needed.to_confirm - members)} more) would confirm it with probability {percent(0.8, 0)}."
         )
     if needed.to_refute is not None:
         return (
             f"If the difference stays as it is, about {_count(needed.to_refute)} members in both arms "
-            f"({_count(needed.to_refute - members)} more) would refute it with probability .8."
+            f"({_count(needed.to_refute - members)} more) would refute it with probability {percent(0.8, 0)}."
         )
     return (
         "If the difference stays as it is, no number of members would settle it: the simulation's own uncertainty "
@@ -155,7 +156,7 @@ def _members(live: Estimate, found: Discrepancy, members: int, needed: MembersNe
 def _count(number: int) -> str:
     digits = max(0, len(str(number)) - 3)
     rounded = -(-number // 10**digits) * 10**digits
-    return f"{rounded:,}"
+    return integer(rounded)
 
 
 def _short(row: Comparison) -> str:

@@ -11,6 +11,7 @@ from experiments.effect_words import effect_text, stated_text
 from experiments.looks import Look
 from experiments.multiplicity import adjusted
 from experiments.plan_file import Metric, Plan, Rule
+from scenarios.numerals import as_stated
 
 NO_VERDICT = "no verdict"
 
@@ -72,11 +73,11 @@ def _superiority(plan: Plan, metric: Metric, row: Estimate, p: float, look: Look
                 metric=metric.name,
                 arm=row.arm,
                 verdict="equivalent",
-                rule=f"equivalence within {within}, two one-sided tests at {level:.3g}",
+                rule=f"equivalence within {within}, two one-sided tests at {as_stated(round(level, 4))}",
                 sentence=f"{found}: within the {within} that do not matter.",
                 p=min(both, 1.0),
             )
-    rule = f"superiority, two-sided {plan.alpha:g}"
+    rule = f"superiority, two-sided {as_stated(plan.alpha)}"
     rule += "" if plan.sequential == "fixed" else f", {plan.sequential} look {look.at} of {len(plan.looks)}"
     rule += "" if plan.multiplicity == "none" else f", {plan.multiplicity} over metrics and arms"
     if p < plan.alpha and row.effect != 0:

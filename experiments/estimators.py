@@ -17,7 +17,7 @@ from scipy import stats
 
 from experiments.arm_means import ArmMeans
 from experiments.fieller import fieller, mover
-from scenarios.numerals import significant
+from scenarios.numerals import as_stated, significant
 
 Floats = NDArray[np.float64]
 
@@ -107,7 +107,7 @@ def levels(means: ArmMeans, target: Target) -> Levels:
         if abs(below) <= REFUSED_WITHIN * math.sqrt(variance[a, x, x]):
             raise Undefined(
                 f"the mean of the denominator {target.denominator} is {significant(below, 4)} in arm {means.arms[a]!r}, "
-                f"within {REFUSED_WITHIN:g} standard errors of 0"
+                f"within {as_stated(REFUSED_WITHIN)} standard errors of 0"
             )
         value[a] = means.mean[a, y] / below
         own[a, y], own[a, x] = 1 / below, -value[a] / below

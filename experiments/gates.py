@@ -17,7 +17,7 @@ from experiments.estimators import Effect
 from experiments.looks import Look
 from experiments.plan_file import Plan
 from experiments.scan import Scan
-from scenarios.numerals import percent
+from scenarios.numerals import as_stated, integer, percent
 
 LEVEL = 0.001
 """p-value below which a gate fails"""
@@ -92,7 +92,7 @@ def balance_gate(plan: Plan, means: ArmMeans, covariates: tuple[str, ...]) -> Ga
 def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
     """Duplicate members, clusters torn apart, and exposure before assignment."""
     twice = scan.duplicated == 0
-    across = f", {scan.in_two_arms} of them in more than one arm" if scan.in_two_arms else ""
+    across = f", {integer(scan.in_two_arms)} of them in more than one arm" if scan.in_two_arms else ""
     gates = [
         Gate(
             name="duplicate units",
@@ -100,7 +100,7 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
             statistic=float(scan.duplicated),
             sentence="Every member is listed once."
             if twice
-            else f"{scan.duplicated:,} members are listed more than once{across}.",
+            else f"{integer(scan.duplicated)} members are listed more than once{across}.",
         )
     ]
     if plan.unit == "cluster":
@@ -128,7 +128,7 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
                 statistic=float(early),
                 sentence="Nobody was exposed before being assigned."
                 if early == 0
-                else f"{early:,} members were exposed before they were assigned to an arm.",
+                else f"{integer(early)} members were exposed before they were assigned to an arm.",
             )
         )
     return gates
@@ -234,8 +234,8 @@ def _units(aggregate: Aggregate, plan: Plan) -> dict[str, float]:
 def _ratio_gate(counts: Mapping[str, float], shares: Mapping[str, float], unit: str, segment: str | None, level: float) -> Gate:
     statistic, p = sample_ratio(counts, shares)
     passed = p >= level
-    found = ", ".join(f"{arm} {counts.get(arm, 0.0):,.0f}" for arm in shares)
-    planned = " : ".join(f"{share:.3g}" for share in shares.values())
+    found = ", ".join(f"{arm} {integer(counts.get(arm, 0.0))}" for arm in shares)
+    planned = " : ".join(as_stated(round(share, 3)) for share in shares.values())
     where = f" in {segment}" if segment else ""
     return Gate(
         name="sample ratio",

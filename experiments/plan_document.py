@@ -205,7 +205,7 @@ def _disagreements(plan: Plan, simulated: Sequence[SimulatedPower]) -> list[str]
         if metric.covariates and one.explained and abs(one.explained - stated) > 0.15:
             parts.append(
                 f"covariates that take away {percent(one.explained, 0)} of the variance (the plan's correlation of "
-                f"{planning.covariate_correlation:g} says {percent(stated, 0)})"
+                f"{as_stated(planning.covariate_correlation)} says {percent(stated, 0)})"
             )
         if parts:
             out.append(f"{one.metric}: the simulated members have {' and '.join(parts)}; settle which is right before the start.")

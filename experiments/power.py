@@ -13,7 +13,7 @@ from scipy import optimize, special, stats
 
 from experiments.plan_file import Metric, Plan
 from experiments.sequential import anytime_factor, inflation
-from scenarios.numerals import as_stated, percent, significant
+from scenarios.numerals import as_stated, integer, number, percent, significant
 
 
 @dataclass(frozen=True)
@@ -233,11 +233,11 @@ def _sentences(
     else:
         what = f"Finding a change of {metric.name} from {as_stated(planning.baseline)} by {as_stated(planning.minimum_effect)}"
         verb, kind = "find", "effects"
-    out = [f"{what} with power {percent(plan.power, 0)} needs {needed:,} members in the two arms."]
+    out = [f"{what} with power {percent(plan.power, 0)} needs {integer(needed)} members in the two arms."]
     if not math.isnan(power):
         shown = f"no {kind} of any size" if math.isinf(found) else f"{kind} from {significant(found)} on"
         out.append(
-            f"The {planned:,.0f} planned members {verb} it with probability {percent(power, 0)}, and {shown} with "
+            f"The {integer(planned)} planned members {verb} it with probability {percent(power, 0)}, and {shown} with "
             f"{percent(plan.power, 0)}."
         )
     if plan.unit == "cluster":
@@ -261,7 +261,7 @@ def _cluster_duration(plan: Plan, needed: int, power: float) -> list[str]:
     if not sizing.cluster_size:
         return []
     count = math.ceil(needed / sizing.cluster_size)
-    out = [f"That is {count:,} clusters of {sizing.cluster_size:,.0f} in the two arms."]
+    out = [f"That is {integer(count)} clusters of {integer(sizing.cluster_size)} in the two arms."]
     if math.isnan(power) or power < plan.power:
         out.append(
             "A longer test adds no clusters: it helps only as far as members of one cluster come to be less alike, which "
@@ -283,9 +283,9 @@ def _cluster_sentences(plan: Plan, metric: Metric, one_by_one: int, alike: float
     out = []
     if size:
         out.append(
-            f"Members of one {plan.columns.cluster} are alike (intraclass correlation {planning.icc:g}): "
-            f"{size:,.0f} of them tell as much as {size / effect:,.0f} members from everywhere "
-            f"(design effect {effect:.2f}). Randomised one by one, {one_by_one:,} members in the two arms would do."
+            f"Members of one {plan.columns.cluster} are alike (intraclass correlation {as_stated(planning.icc)}): "
+            f"{integer(size)} of them tell as much as {integer(size / effect)} members from everywhere "
+            f"(design effect {number(effect, 2)}). Randomised one by one, {integer(one_by_one)} members in the two arms would do."
         )
     if count:
         smallest = min(plan.shares.values()) * count

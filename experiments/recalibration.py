@@ -27,7 +27,7 @@ from experiments.reweighting import (
     weighted_quantile,
 )
 from scenarios.digest import digest_of
-from scenarios.numerals import number, percent, signed, significant
+from scenarios.numerals import integer, number, percent, signed, significant
 from sim.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -149,7 +149,9 @@ def launch_decision(
 
 
 def _probability(value: float) -> str:
-    return "above .99" if value > 0.99 else "below .01" if value < 0.01 else f"{value:.2f}"
+    """Never 0 or 100 % of a number of draws."""
+    shown = percent(min(max(value, 0.01), 0.99), 0)
+    return f"above {shown}" if value > 0.99 else f"below {shown}" if value < 0.01 else shown
 
 
 def _noise_free(
@@ -252,12 +254,12 @@ def _refusal(found: Weights, blamed: Culprit | None, parameters: ParameterDraws,
     if found.conflict:
         return (
             "recalibration is refused: prediction and result conflict beyond what any of the "
-            f"{draws} draws explains (distance {found.best_misfit:.1f}, allowed {found.threshold:.1f}); "
+            f"{draws} draws explains (distance {number(found.best_misfit)}, allowed {number(found.threshold)}); "
             f"{move}"
         )
     wanted = int(np.ceil(draws * LEAST_EFFECTIVE_DRAWS / found.effective_draws / 100) * 100)
     return (
-        f"recalibration is refused: only {found.effective_draws:.0f} of {draws} draws effectively explain "
+        f"recalibration is refused: only {integer(found.effective_draws)} of {draws} draws effectively explain "
         f"the result, {LEAST_EFFECTIVE_DRAWS} are needed; predict again with about {wanted} draws, or with a "
         f"wider prior ({move})"
     )

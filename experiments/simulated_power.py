@@ -17,6 +17,7 @@ from experiments.plan_file import Metric, Plan
 from experiments.power import look_inflation
 from experiments.readout import read
 from experiments.simulated_trial import Design, arm_table, design
+from scenarios.numerals import integer
 from sim.errors import InputError
 from sim.scenario import Scenario
 
@@ -103,7 +104,7 @@ def _impossible(plan: Plan, metrics: list[Metric], size: int | None) -> str | No
     if not size:
         return "sizing does not say how many there are to be tested"
     if size > MOST_MEMBERS:
-        return f"with more than {MOST_MEMBERS:,} members the formula is as good"
+        return f"with more than {integer(MOST_MEMBERS)} members the formula is as good"
     if plan.unit == "cluster" and min(_counts(plan, plan.sizing.clusters or 0).values()) < 2:
         return "an arm with a single cluster has no standard error"
     return None

@@ -19,7 +19,7 @@ from scenarios.finance.backtest.planned import totals
 from scenarios.finance.backtest.scored import BY_NAME, CLOSE, LINES, Measure
 from scenarios.finance.backtest.whole import Backtest
 from scenarios.finance.forecast_document import SPREAD
-from scenarios.numerals import integer, money, number, percent, significant
+from scenarios.numerals import NONE, integer, money, number, percent, signed, significant
 
 SIMPLE = {"last_value": "last value", "same_month_last_year": "same month last year", "chain_ladder": "chain ladder"}
 NAMES = ("backtest.html", "backtest.json", "months.csv", "plan_against_actual.csv")
@@ -203,7 +203,7 @@ def _score_row(b: Backtest, m: Measure) -> dict[str, Any]:
 
 def _against_row(m: Measure) -> dict[str, Any]:
     def shares(skill: dict[str, float]) -> dict[str, str]:
-        return {name: percent(skill[name], 0) if name in skill else "–" for name in SIMPLE}
+        return {name: percent(skill[name], 0) if name in skill else NONE for name in SIMPLE}
 
     return {"title": m.line.title, "middle": shares(m.score.skill_of_middle), "skill": shares(m.score.skill)}
 
@@ -223,8 +223,8 @@ def _habit_row(e: Effect) -> dict[str, str]:
     words = {"none": "no effect found", "found": "found", "too small": "too small to matter", "not asked": "not asked"}
     known = math.isfinite(e.estimate)
     return {
-        "outcome": OUTCOMES[e.outcome], "asked": ASKED[e.asked], "estimate": _signed(e.estimate) if known else "–",
-        "interval": f"{_signed(e.low)} to {_signed(e.high)}" if known else "–", "members": integer(e.members),
+        "outcome": OUTCOMES[e.outcome], "asked": ASKED[e.asked], "estimate": _signed(e.estimate) if known else NONE,
+        "interval": f"{_signed(e.low)} to {_signed(e.high)}" if known else NONE, "members": integer(e.members),
         "verdict": words[e.verdict], "says": e.says if e.verdict == "not asked" or e.says.startswith("between") else "",
     }  # fmt: skip
 
@@ -233,8 +233,8 @@ def _parameters(report: dict[str, Any] | None) -> list[dict[str, str]]:
     if report is None:
         return []
     return [
-        {"name": name, "value": significant(p["value"]), "unit": p["unit"] or "–", "says": p["meaning"],
-         "band": f"{significant(p['low'])} to {significant(p['high'])}" if p["low"] != p["high"] else "–"}
+        {"name": name, "value": significant(p["value"]), "unit": p["unit"] or NONE, "says": p["meaning"],
+         "band": f"{significant(p['low'])} to {significant(p['high'])}" if p["low"] != p["high"] else NONE}
         for name, p in report["parameters"].items()
     ]  # fmt: skip
 
@@ -269,8 +269,7 @@ def _change(e: Effect) -> str:
 
 
 def _signed(value: float) -> str:
-    text = percent(value)
-    return f"+{text}" if math.isfinite(value) and value > 0 else text
+    return signed(percent(value))
 
 
 def _months(count: int) -> str:

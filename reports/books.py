@@ -14,6 +14,7 @@ from scenarios.finance.liability import Liability, liability
 from scenarios.finance.point_value import point_value
 from scenarios.finance.rounding import Number, exact
 from scenarios.finance.third_party import Role, third_party
+from scenarios.numerals import as_stated, integer, money
 from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.typing import Floats, Ints
@@ -35,22 +36,23 @@ def statement_of(
     stated = scenario.population.members
     if forecast.members != stated and not forecast.provenance.get("snapshot"):
         note = (
-            f"Simulated are {forecast.members:,} members at the start of the {stated:,} that the scenario states; every amount, "
-            "fixed cost in the same proportion, is for those, and so must the budget be."
+            f"Simulated are {integer(forecast.members)} members at the start of the {integer(stated)} that the scenario states; "
+            "every amount, fixed cost in the same proportion, is for those, and so must the budget be."
         )
         forecast = dataclasses.replace(forecast, notes=[note, *forecast.notes])
     worth = point_value(scenario) if value is None else 100 * exact(value)
     if not forecast.point_values.any() or worth <= 0:
         if isinstance(opening, int) and opening:
-            raise InputError(f"--deferred: found {opening / 100:,.2f}, but the points of {forecast.name} have no value to defer")
+            given = money(opening / 100, digits=2)
+            raise InputError(f"--deferred: found {given}, but the points of {forecast.name} have no value to defer")
         return Statement(forecast)
     source = "value of the rewards / points they take" if value is None else "stated for this forecast"
-    more = [Assumption("value of a redeemed point", f"{float(worth / 100):g}", forecast.currency, source)]
+    more = [Assumption("value of a redeemed point", as_stated(round(float(worth / 100), 6)), forecast.currency, source)]
     source = "this simulation, all replications; see the cohort triangle"
     more.append(Assumption("points ever redeemed", "by cohort", "share of points issued", source))
     if isinstance(opening, int):
         stated_now = "stated for this forecast; split over the months of earning as its own estimate would be"
-        more.append(Assumption("deferred revenue at the start", f"{opening / 100:.2f}", forecast.currency, stated_now))
+        more.append(Assumption("deferred revenue at the start", money(opening / 100, digits=2), forecast.currency, stated_now))
     beyond = 0 if longer is None else len(longer.months) - len(forecast.months)
     source = "simulated beyond the forecast; redemption at ages that no cohort reaches by then counts nothing"
     more.append(Assumption("the books see ahead by", str(beyond), "months", source))
@@ -78,7 +80,8 @@ def as_third_party(statement: Statement, payable: Number, role: Role) -> Stateme
         raise InputError(f"--third-party: the points of {statement.forecast.name} have no value, so nothing is allocated to them")
     every = [third_party(roll, exact(payable) * 100, role) for roll in found.rolls]
     said = f"points of a third party, the company as {role}: it is paid"
-    paid = Assumption(said, f"{float(exact(payable)):g}", f"{statement.forecast.currency} a point", "stated for this forecast")
+    unit = f"{statement.forecast.currency} a point"
+    paid = Assumption(said, as_stated(float(exact(payable))), unit, "stated for this forecast")
     forecast = dataclasses.replace(statement.forecast, assumptions=[*statement.forecast.assumptions, paid])
     due = np.stack([third.owed_to_partner for third in every])
     shown = dataclasses.replace(statement, forecast=forecast, third=every[found.middle], due=due)

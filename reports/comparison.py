@@ -90,7 +90,7 @@ def scenario_files(comparison: Comparison) -> dict[str, str | bytes]:
             name = f"scenarios/{stem}-{again}.yaml"
         files[name] = (
             f"# {' '.join(scenario.name.split())}, as run: loyalsim {rests['version']}, seed {comparison.seed}, "
-            f"{comparison.members:,} members, {comparison.replications} replications.\n"
+            f"{integer(comparison.members)} members, {comparison.replications} replications.\n"
             f"# SHA-256 of the scenario: {rests['scenario_digests'][scenario.name]}\n" + resolved_yaml(scenario)
         )
     return files

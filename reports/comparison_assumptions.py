@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scipy import stats
-
 from reports.comparison_words import listed
 from scenarios.comparison import Comparison
-from scenarios.numerals import as_stated, money, percent, signed, significant
+from scenarios.figure import drawn
+from scenarios.numerals import NONE, integer, money, percent, signed, significant
 from sim.behaviour import Uncertain
 from sim.effects import EFFECTS, Effect, Parameter
 from sim.scenario import Scenario
 from sim.setting import Market
 from sim.tables import BOUND
-
-_Z = float(stats.norm.ppf(0.9))
 
 
 def effects(comparison: Comparison, designs: list[str]) -> dict[str, Any]:
@@ -78,7 +75,7 @@ def economics(comparison: Comparison) -> list[dict[str, Any]]:
     currency = comparison.scenarios[0].market.currency
 
     def cash(value: float) -> str:
-        return money(value, currency) if value else "–"
+        return money(value, currency) if value else NONE
 
     lines: tuple[tuple[str, Callable[[Scenario], str]], ...] = (
         ("Gross margin, share of list value", lambda s: percent(s.economics.gross_margin)),
@@ -91,11 +88,11 @@ def economics(comparison: Comparison) -> list[dict[str, Any]]:
         ("Redeems at a purchase, when the points suffice", _redeems),
     )
     rows = [{"title": title, "cells": [text(s) for s in comparison.scenarios]} for title, text in lines]
-    return [row for row in rows if set(row["cells"]) != {"–"}]
+    return [row for row in rows if set(row["cells"]) != {NONE}]
 
 
 def _redeems(s: Scenario) -> str:
-    return percent(s.behaviour.redeeming.probability, 0) if s.programme.rewards else "–"
+    return percent(s.behaviour.redeeming.probability, 0) if s.programme.rewards else NONE
 
 
 def _market(market: Market) -> str:
@@ -112,8 +109,8 @@ def engine() -> list[tuple[str, str]]:
     return [
         (
             "Responses saturate",
-            f"However many offers act at once, a member's purchase rate cannot exceed {BOUND:g} times the baseline; small lifts "
-            "are hardly touched (one of 30 % by a three-thousandth of itself, one of 100 % by 1.5 %).",
+            f"However many offers act at once, a member's purchase rate cannot exceed {integer(BOUND)} times the baseline; small "
+            "lifts are hardly touched (one of 30 % by a three-thousandth of itself, one of 100 % by 1.5 %).",
         ),
         (
             "Leaving is drawn at the moments of the purchases a member would make without any programme",
@@ -155,7 +152,7 @@ def _parameter(effect: Effect, p: Parameter, scenarios: list[Scenario]) -> dict[
         groups.setdefault((stated.mean, stated.sd), []).append(s.name)
     texts = []
     for (mean, sd), names in groups.items():
-        text = _value(Uncertain(mean=mean, sd=sd), p)
+        text = drawn(Uncertain(mean=mean, sd=sd), p)
         texts.append(text if len(groups) == 1 else f"{text} ({listed(names)})")
     prior = any(getattr(getattr(s.behaviour.effects, effect.name), p.name) is None for s in scenarios)
     return {
@@ -167,9 +164,3 @@ def _parameter(effect: Effect, p: Parameter, scenarios: list[Scenario]) -> dict[
         "from": ("prior" if p.sd > 0 else "convention") if prior else "set in the scenario",
     }
 
-
-def _value(stated: Uncertain, p: Parameter) -> str:
-    if stated.sd == 0:
-        return as_stated(stated.mean)
-    low, high = (min(p.high, max(p.low, stated.mean + z * stated.sd)) for z in (-_Z, _Z))
-    return f"{as_stated(stated.mean)} ({significant(low, 2)} to {significant(high, 2)})"

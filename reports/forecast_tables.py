@@ -12,7 +12,7 @@ from scenarios.finance.closing import spread_by_cause
 from scenarios.finance.cost_view import LINES as COST
 from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
 from scenarios.finance.roll_forward import LINES as ROLL
-from scenarios.numerals import integer, money, percent
+from scenarios.numerals import NONE, integer, money, percent
 from sim.tally import TALLIES
 from sim.typing import Ints
 
@@ -142,7 +142,7 @@ def scenario_rows(statements: Sequence[Statement]) -> list[dict[str, Any]]:
             values = s.forecast.of(line).sum(axis=1)
             low, _, high, mean, *_ = spread_of(values, values[:0])
             band = f"{money(float(low))} to {money(float(high))}" if math.isfinite(low) else ""
-            cells.append((money(float(mean)), band) if values.any() else ("–", ""))
+            cells.append((money(float(mean)), band) if values.any() else (NONE, ""))
         if any(s.forecast.of(line).any() for s in statements):
             rows.append({"title": TITLES[line], "cells": cells})
     owed = []
@@ -150,7 +150,7 @@ def scenario_rows(statements: Sequence[Statement]) -> list[dict[str, Any]]:
         spread = s.closing_spread()
         low, _, high, mean = (math.nan,) * 4 if spread is None else spread[-1]
         band = f"{money(float(low))} to {money(float(high))}" if math.isfinite(low) else ""
-        owed.append((money(float(mean)) if math.isfinite(mean) else "–", band))
+        owed.append((money(float(mean)) if math.isfinite(mean) else NONE, band))
     return [*rows, {"title": OWED_TITLES[statements[0].owed], "cells": owed}]
 
 

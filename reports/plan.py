@@ -35,8 +35,8 @@ def plan_page(plan: PlanDocument) -> str:
 
 def simulated_sentence(plan: PlanDocument, one: FoundPower) -> str:
     """What the simulated experiments found on one metric."""
-    share = f"{percent(one.power, 0)} (± {percent(2 * one.error, 0)}) of {one.repeats:,} simulated experiments"
-    by = f"by simulation, {one.members:,} members, {one.estimator}"
+    share = f"{percent(one.power, 0)} (± {percent(2 * one.error, 0)}) of {integer(one.repeats)} simulated experiments"
+    by = f"by simulation, {integer(one.members)} members, {one.estimator}"
     covariates = f"; the covariates take away {percent(one.explained, 0)} of the variance" if one.explained else ""
     if plan.roles[one.metric] == "guardrail":
         return f"Where nothing is lost, {share} exclude the margin ({by}{covariates})."

@@ -13,7 +13,7 @@ from experiments.documents import Estimate, Prediction
 from experiments.effect_words import effect_text, stated_text
 from experiments.track_record import primary_metric
 from reports.page import COLOURS, figure, figure_svg, render
-from scenarios.numerals import NONE, percent
+from scenarios.numerals import NONE, integer, percent
 
 
 def prediction_files(found: Prediction) -> dict[str, str]:
@@ -44,7 +44,7 @@ def prediction_report(found: Prediction) -> str:
             "simulated by": f"loyalsim {found.software}",
             "seed": found.seed,
             "scenarios": ", ".join(f"{arm}: {name}" for arm, name in found.scenarios.items()),
-            "members": ", ".join(f"{arm}: {n:,}" for arm, n in found.n.items()),
+            "members": ", ".join(f"{arm}: {integer(n)}" for arm, n in found.n.items()),
         },
         found=found,
         count=len(draws),
@@ -169,7 +169,7 @@ def _corrected(found: Prediction, row: Estimate) -> str | None:
     middle, low, high = (effect_text(float(x), row.scale) for x in (mean, *stats.t.interval(0.95, df, mean, scale)))
     return (
         f"{row.metric}, {row.arm}: {middle}, and nineteen read-outs in twenty between {low} and {high}, "
-        f"going by {count:.0f} earlier experiments."
+        f"going by {integer(count)} earlier experiments."
     )
 
 

@@ -14,7 +14,7 @@ from reports.statement import OWED_TITLES, POINT_TITLES, TITLES, Statement, by_l
 from scenarios.finance.closing import paired_whole
 from scenarios.finance.forecast_document import POINT_LINES, SPREAD, spread_of
 from scenarios.finance.liability import COLUMNS
-from scenarios.numerals import integer, money
+from scenarios.numerals import NONE, integer, money, percent
 from sim.typing import Floats
 
 CHANGE_TITLES = {**TITLES, **POINT_TITLES, **OWED_TITLES}
@@ -117,7 +117,7 @@ def variant_rows(variants: Sequence[Variant]) -> list[dict[str, Any]]:
         cells = []
         for f in found:
             if f is None:
-                cells.append(("–", ""))
+                cells.append((NONE, ""))
             elif np.isfinite(f["p10"]):
                 cells.append((show(f["mean"]), f"{show(f['p10'])} to {show(f['p90'])}"))
             else:
@@ -131,7 +131,7 @@ def run_off_answer(run: RunOff) -> str:
     s, f = run.statement, run.statement.forecast
     p10, _, p90, mean, *_ = run.points("points_redeemed", cumulative=True)[-1]
     cost = run.cost(cumulative=True)[-1]
-    share = f" ({100 * mean / run.opening:.0f} %)" if run.opening else ""
+    share = f" ({percent(mean / run.opening, 0)})" if run.opening else ""
     text = f"If the programme closed on {f.provenance['start']}, {integer(mean)}{share} of the {integer(run.opening)} points "
     text += f"outstanding would still be redeemed{_band(p10, p90, integer)}, at a cost of {money(cost[3], f.currency)}"
     text += f"{_band(cost[0], cost[2], money)}"
@@ -164,7 +164,7 @@ def run_off_rows(run: RunOff) -> list[dict[str, Any]]:
         cells = [(integer(float(values[:, m].mean())), "") for values in so_far]
         cells.append((integer(left[m, 3]), _to(left[m], integer)))
         cells.append((money(cost[m, 3]), _to(cost[m], money)))
-        cells.append(("–", "") if owed is None else (money(owed[m, 3]), _to(owed[m], money)))
+        cells.append((NONE, "") if owed is None else (money(owed[m, 3]), _to(owed[m], money)))
         rows.append({"month": month_name(f.months[m]), "cells": cells})
     return rows
 

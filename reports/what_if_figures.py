@@ -13,7 +13,7 @@ from reports.page import figure_svg, panels
 from reports.statement import TITLES, Statement
 from reports.what_if import RunOff, Variant
 from scenarios.finance.closing import spread_by_cause
-from scenarios.numerals import integer, money
+from scenarios.numerals import integer, money, number
 
 CAUSES = {"luck_sd": "luck", "parameter_sd": "not knowing the parameters", "scenario_sd": "which scenario holds"}
 
@@ -58,7 +58,7 @@ def by_cause(statements: Sequence[Statement]) -> Markup | None:
         return None
     parts = np.nan_to_num(table.loc[lines, list(CAUSES)].to_numpy(float))
     shares = 100 * parts[0] ** 2 / (parts[0] ** 2).sum()
-    said = ", ".join(f"{share:.0f} % {name}" for share, name in zip(shares, CAUSES.values(), strict=True))
+    said = ", ".join(f"{number(share, 0)} % {name}" for share, name in zip(shares, CAUSES.values(), strict=True))
     return variance_shares(
         [TITLES[line] for line in lines], parts, table.loc[lines, "total_sd"].to_numpy(float), list(CAUSES.values()),
         f"Spread of {TITLES[lines[0]].lower()} by cause: {said}.",

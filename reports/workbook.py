@@ -117,7 +117,8 @@ def _summary(
 
 def _assumptions(book: Book, statements: Sequence[Statement]) -> None:
     """Every number that the forecasts rest on."""
-    sheet = book.sheet("Assumptions", "Every number that somebody could doubt, with its unit and where it comes from.")
+    note = "Every number that somebody could doubt, with its unit and source. In brackets: its 10 % and its 90 % point."
+    sheet = book.sheet("Assumptions", note)
     sheet.head(3, ["Scenario", "Assumption", "Value", "Unit", "Source"], [22, 44, 22, 44, 80], freeze=2)
     row = 4
     for statement in statements:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from scenarios.numerals import NONE, number, signed
+from scenarios.numerals import NONE, as_stated, number, signed, significant
 from scenarios.quantiles import prediction_quantile
+from sim.behaviour import Uncertain
+from sim.effects import Parameter
 from sim.typing import Floats
 
 LEVEL = 0.90
@@ -112,3 +115,13 @@ def digits_of(figure: Figure, scale: float = 1.0) -> int:
         supported = 1 - math.floor(math.log10(scale * (figure.high - figure.low) / 2))
         return max(-3, min(3, supported, max(0, three)))
     return 0 if size == 0 else max(0, min(1 if scale > 1 else 2, three))
+
+
+def drawn(stated: Uncertain, p: Parameter) -> str:
+    """A parameter that is drawn anew in each replication: its mean and, in brackets, the values at the 10 % and the 90 % point,
+    within its bounds; without brackets where it is taken as known."""
+    if stated.sd == 0:
+        return as_stated(stated.mean)
+    spread = NormalDist().inv_cdf(0.9) * stated.sd
+    low, high = (min(p.high, max(p.low, stated.mean + z)) for z in (-spread, spread))
+    return f"{as_stated(stated.mean)} ({significant(low, 2)} to {significant(high, 2)})"

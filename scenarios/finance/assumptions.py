@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from scenarios.figure import drawn
 from scenarios.finance.budget import BudgetAtRisk
 from scenarios.finance.forecast_document import Assumption
+from scenarios.numerals import as_stated, integer
 from sim.effects import EFFECTS
 from sim.scenario import Scenario
 
@@ -20,27 +22,27 @@ def budget_assumption(risk: BudgetAtRisk | None, currency: str) -> list[Assumpti
     if risk is None:
         return []
     how = "one amount: fixed cost in its months, the rest spread evenly" if risk.spread else "by month"
-    return [Assumption("budget", f"{risk.budget:.2f}", currency, f"stated for this forecast, {how}")]
+    return [Assumption("budget", as_stated(risk.budget), currency, f"stated for this forecast, {how}")]
 
 
 def _population(scenario: Scenario) -> list[Assumption]:
     population = scenario.population
     rate, basket, leaving = population.purchase_rate, population.basket, population.leaving
-    if leaving.probability is not None:
-        leaves = f"{leaving.probability:g}"
+    if leaving.a is None or leaving.b is None:
+        leaves = as_stated(leaving.probability or 0.0)
     else:
-        leaves = f"Beta({leaving.a:g}, {leaving.b:g}) over members"
+        leaves = f"Beta({as_stated(leaving.a)}, {as_stated(leaving.b)}) over members"
     rows = [
-        ("members at the start", f"{population.members}", "members"),
-        ("purchase rate, mean", f"{rate.mean:g}", "purchases a day of an active member"),
-        ("purchase rate, shape", f"{rate.shape:g}", "gamma over members"),
+        ("members at the start", integer(population.members), "members"),
+        ("purchase rate, mean", as_stated(rate.mean), "purchases a day of an active member"),
+        ("purchase rate, shape", as_stated(rate.shape), "gamma over members"),
         ("leaving after a purchase", leaves, "probability"),
-        ("return of lapsed members", f"{leaving.return_rate:g}", "a day"),
-        ("basket, median", f"{basket.median:g}", f"{scenario.market.currency} at list price"),
-        ("basket, spread within a member", f"{basket.sigma:g}", "standard deviation of logs"),
-        ("basket, spread between members", f"{basket.sigma_between:g}", "standard deviation of logs"),
-        ("growth of the purchase rate", f"{population.growth:g}", "a year"),
-        ("joining members", f"{population.new_members_per_month:g}", "a month, share of the members at the start"),
+        ("return of lapsed members", as_stated(leaving.return_rate), "a day"),
+        ("basket, median", as_stated(basket.median), f"{scenario.market.currency} at list price"),
+        ("basket, spread within a member", as_stated(basket.sigma), "standard deviation of logs"),
+        ("basket, spread between members", as_stated(basket.sigma_between), "standard deviation of logs"),
+        ("growth of the purchase rate", as_stated(population.growth), "a year"),
+        ("joining members", as_stated(population.new_members_per_month), "a month, share of the members at the start"),
     ]
     return [Assumption(name, value, unit, population.source) for name, value, unit in rows]
 
@@ -49,16 +51,16 @@ def _economics(scenario: Scenario) -> list[Assumption]:
     economics, market, source = scenario.economics, scenario.market, f"scenario {scenario.name}"
     money = market.currency
     rows = [
-        ("gross margin before benefits", f"{economics.gross_margin:g}", "share of list value"),
-        ("cost of a message", f"{economics.message_cost:g}", money),
-        ("cost of a free delivery", f"{economics.delivery_cost:g}", money),
-        ("expected cost of a point", f"{economics.cost_per_point:g}", money),
-        ("set-up cost", f"{economics.set_up_cost:g}", f"{money}, once"),
-        ("running cost", f"{economics.running_cost_per_month:g}", f"{money} a month"),
-        ("discount rate", f"{economics.discount_rate:g}", "a year"),
-        ("price inflation", f"{market.price_inflation:g}", "a year"),
-        ("purchases returned", f"{market.refunds.share if market.refunds else 0:g}", "share, with the programme and without"),
-        ("redeeming", f"{scenario.behaviour.redeeming.probability:g}", "probability at a purchase that affords a reward"),
+        ("gross margin before benefits", as_stated(economics.gross_margin), "share of list value"),
+        ("cost of a message", as_stated(economics.message_cost), money),
+        ("cost of a free delivery", as_stated(economics.delivery_cost), money),
+        ("expected cost of a point", as_stated(economics.cost_per_point), money),
+        ("set-up cost", as_stated(economics.set_up_cost), f"{money}, once"),
+        ("running cost", as_stated(economics.running_cost_per_month), f"{money} a month"),
+        ("discount rate", as_stated(economics.discount_rate), "a year"),
+        ("price inflation", as_stated(market.price_inflation), "a year"),
+        ("purchases returned", as_stated(market.refunds.share if market.refunds else 0), "share, with the programme and without"),
+        ("redeeming", as_stated(scenario.behaviour.redeeming.probability), "probability at a purchase that affords a reward"),
     ]
     if market.refunds:
         rows.append(("days to a return", f"{market.refunds.after_days}", "whole days from the day of the purchase"))
@@ -75,6 +77,5 @@ def _effects(scenario: Scenario) -> list[Assumption]:
             stated = scenario.behaviour.stated(effect.name, p.name)
             given = getattr(getattr(scenario.behaviour.effects, effect.name), p.name)
             source = effect.source if given is None else f"scenario {scenario.name}"
-            spread = f" +/- {stated.sd:g}" if stated.sd else ""
-            found.append(Assumption(f"{effect.name}.{p.name}", f"{stated.mean:g}{spread}", p.unit, source))
+            found.append(Assumption(f"{effect.name}.{p.name}", drawn(stated, p), p.unit, source))
     return found

@@ -18,6 +18,7 @@ from scenarios.finance.forecast_points import Rates, cut, ledger_of, rates_of
 from scenarios.finance.points import PointsLedger, expected_points
 from scenarios.finance.roll_forward import LINES, Books, Breakage, Contracts, RollForward, roll_forward
 from scenarios.finance.rounding import Exact, Number, Rule, exact, exact_array, largest_remainder
+from scenarios.numerals import money
 from sim.errors import InputError
 from sim.typing import Array, Floats, Ints
 
@@ -173,7 +174,7 @@ def _opening(
         else:
             found[before] = np.reshape([int(round(x)) for x in default.flat], default.shape)
     if isinstance(opening, int) and opening != found.sum():
-        raise InputError(f"opening: found {opening / 100:,.2f}, but members start with no points that could carry it")
+        raise InputError(f"opening: found {money(opening / 100, digits=2)}, but members start with no points that could carry it")
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.finance.cells import Cells
+from scenarios.numerals import money
 from scenarios.sources import Where, first_row, open_source, require
 from sim.errors import InputError
 from sim.scenario import Scenario
@@ -158,7 +159,8 @@ def _built(
     rules = []
     refund = value < 0
     if refund.any():
-        rules.append(Rule(f"negative value: taken as refunds and left out (sum {value[refund].sum():,.2f})", int(refund.sum())))
+        refunded = money(value[refund].sum(), digits=2)
+        rules.append(Rule(f"negative value: taken as refunds and left out (sum {refunded})", int(refund.sum())))
     redeemed, cost = more.get("points_redeemed", none), np.floor(more.get("cost", none) * 100 + 0.5)
     bought = more.get("purchases", (value > 0).astype(float))
     idle = ~refund & (bought == 0) & (value == 0) & (more.get("points_earned", none) == 0) & (redeemed == 0) & (cost == 0)

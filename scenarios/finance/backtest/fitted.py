@@ -16,6 +16,7 @@ from scenarios.finance.backtest.occasions import Occasions, occasions_of
 from scenarios.finance.backtest.standing import People, Standing, held_before, standing
 from scenarios.finance.backtest.willingness import Recorded, Willingness, willingness
 from scenarios.finance.snapshot_tables import DAY_ZERO
+from scenarios.numerals import integer, percent, signed
 from scenarios.sources import FrameSource
 from sim.errors import InputError
 from sim.population import Population
@@ -115,7 +116,7 @@ def fit(
         unseen = report["uncertainty"]["unseen_season_rate"]
         notes.append(
             "No season was fitted, so a season of the months forecast is in neither the middle nor the band"
-            + (f"; the calibration puts it at ± {unseen:.1%} of purchases." if unseen else ".")
+            + (f"; the calibration puts it at ± {percent(unseen)} of purchases." if unseen else ".")
         )
     if a.by_month:
         notes.append(
@@ -155,9 +156,10 @@ def _rewards(a: Activity, scenario: Scenario) -> tuple[Scenario, list[Number], l
         elsewhere = a.cost[~redeems].sum() / max(1, a.cost.sum())
         if elsewhere <= 0.01:
             cost = float(a.cost[redeems].sum() / 100 / points.sum())
-            numbers.append(Number("cost of a redeemed point", cost, "currency units", f"{count:,} redemptions"))
+            numbers.append(Number("cost of a redeemed point", cost, scenario.market.currency, f"{integer(count)} redemptions"))
         else:
-            notes.append(f"{elsewhere:.0%} of the cost is not in rows with redemptions: the cost of rewards is the scenario's.")
+            lies = f"{percent(elsewhere, 0)} of the cost is not in rows with redemptions"
+            notes.append(f"{lies}: the cost of rewards is the scenario's.")
     at_price = np.isin(points, [r.points for r in rewards]) | np.logical_or.reduce(
         [points % r.points == 0 for r in rewards if r.kind == "voucher"] or [np.zeros(count, bool)]
     )
@@ -173,8 +175,8 @@ def _rewards(a: Activity, scenario: Scenario) -> tuple[Scenario, list[Number], l
         )
         rewards = [Reward(name="redemption", points=size, value=round(size * each, 4), cost=round(size * each, 4))]
         notes.append(
-            f"{1 - at_price.mean():.0%} of redemptions are at no price of the scenario's rewards, which are replaced by one of "
-            f"{size:,} points, the mean of the fit; that single redemptions differ in size is not in the band."
+            f"{percent(1 - at_price.mean(), 0)} of redemptions are at no price of the scenario's rewards, which are replaced by "
+            f"one of {integer(size)} points, the mean of the fit; that single redemptions differ in size is not in the band."
         )
     programme = scenario.programme.model_copy(update={"rewards": rewards})
     return scenario.model_copy(update={"programme": programme}), numbers, notes
@@ -193,12 +195,12 @@ def _willing(a: Activity, o: Occasions, scenario: Scenario) -> tuple[Willingness
     found = willingness(trials, used)
     numbers = [
         Number(
-            "redeems when the balance affords a reward", found.chance, "share of purchases", f"{int(could.sum()):,} purchases"
+            "redeems when the balance affords a reward", found.chance, "share of purchases", f"{integer(could.sum())} purchases"
         ),
-        Number("redeems at all", found.share, "share of members", f"{int((trials > 0).sum()):,} members who could have"),
+        Number("redeems at all", found.share, "share of members", f"{integer((trials > 0).sum())} members who could have"),
     ]
     beyond = int((did & ~could).sum())
-    notes = [f"{beyond:,} redemptions came from balances that are not known to afford a reward; they are not in the rate."]
+    notes = [f"{integer(beyond)} redemptions came from balances that are not known to afford a reward; they are not in the rate."]
     kept = [
         "Who redeems at all is drawn by each member's own record; memory of messages and benefits starts empty, limits and "
         "budgets of incentives start unused. Rate and share of redeeming are taken as known, so the band lacks their error."
@@ -217,7 +219,8 @@ def _earning_check(a: Activity, scenario: Scenario) -> list[str]:
     if abs(off) <= 0.02:
         return []
     return [
-        f"The rows have {a.earned.sum():,} points earned; value x programme.earning would be {rule:,.0f} ({off:+.1%}): check it."
+        f"The rows have {integer(a.earned.sum())} points earned; value x programme.earning would be {integer(rule)} "
+        f"({signed(percent(off))}): check it."
     ]
 
 

@@ -27,6 +27,7 @@ from scipy.special import ndtri
 
 from scenarios.finance.backtest.activity import Activity
 from scenarios.finance.backtest.occasions import Occasions, to_next
+from scenarios.numerals import integer
 from sim.scenario import Scenario
 from sim.typing import Array, Floats, Ints
 
@@ -158,7 +159,7 @@ def _redeeming(a: Activity, o: Occasions, prices: list[int], names: list[str]) -
     member, did, record, could, worth = member[keep], did[keep], record[keep], could[keep], worth[keep]
     size, many = np.log1p(a.value[o.row[could]]), np.log(a.purchases[o.row[could]])
     if did.sum() < LEAST:
-        says = f"there are {int(did.sum()):,} redemptions of members with a record, at least {LEAST} are needed"
+        says = f"there are {integer(did.sum())} redemptions of members with a record, at least {LEAST} are needed"
         return [Effect("redeeming", name, np.nan, np.nan, np.nan, 0, "not asked", says) for name in names]
     columns = {"balance": o.before[could] / min(prices), "nearness": to_next(o.before[could], prices),
                "tier": o.decided_in[could].astype(float)}  # fmt: skip
@@ -185,7 +186,7 @@ def _asked(
     for name in names:
         moves = len(np.unique(who[np.abs(columns[name]) > 1e-9]))
         if moves < LEAST:
-            says = f"it varies for {moves:,} members, at least {LEAST} are needed"
+            says = f"it varies for {integer(moves)} members, at least {LEAST} are needed"
         elif fits and _explained(columns[name], list(fits.values())) > ALIKE:
             says = f"it cannot be told apart from {' and '.join(fits)} here: what is found there may be this"
         else:

@@ -12,6 +12,7 @@ from scenarios.finance.backtest.activity import Activity, Rule, month_number
 from scenarios.finance.backtest.lots import Points, points_of, shortfall
 from scenarios.finance.snapshot import Snapshot, snapshot
 from scenarios.finance.snapshot_tables import DAY_ZERO, MEMBERS, Table, read_table
+from scenarios.numerals import integer, number
 from scenarios.sources import Where
 from sim.errors import InputError
 from sim.scenario import Scenario
@@ -106,9 +107,9 @@ def held_before(a: Activity, people: People) -> tuple[Ints, str]:
     exposure = (begin + a.months - np.maximum(month, begin)).clip(0).sum()
     gain = max(0.0, float(a.earned.sum() - a.redeemed.sum()) / max(1, exposure))
     return np.round(gain * np.maximum(0, begin - month)).astype(np.int64), (
-        f"Points held before the first row are not known: each member is taken to have gained {gain:,.1f} points a month since "
-        "joining, net of redemptions, as all members did in the fitted months. A balance in the members table takes the place of "
-        "this."
+        f"Points held before the first row are not known: each member is taken to have gained {number(gain)} points a month "
+        "since joining, net of redemptions, as all members did in the fitted months. A balance in the members table takes the "
+        "place of this."
     )
 
 
@@ -145,7 +146,7 @@ def standing(a: Activity, people: People, scenario: Scenario, *, from_first_purc
     short = np.maximum(0, shortfall(a) - held[:active])
     if short.any():
         notes.append(
-            f"{int((short > 0).sum()):,} members redeemed more than that and what they earned: they held the rest before, too."
+            f"{integer((short > 0).sum())} members redeemed more than that and what they earned: they held the rest before, too."
         )
         held = held + np.pad(short, (0, n - active))
     points = points_of(a, held, scenario.programme.expiry)
@@ -185,7 +186,7 @@ def standing(a: Activity, people: People, scenario: Scenario, *, from_first_purc
     found = snapshot(table, open_lots if len(row) else None, scenario=scenario, as_of=a.end)
     unknown = int((tier < 0).sum()) if len(tiers) > 1 else 0
     if unknown:
-        notes.append(f"{unknown:,} members whose tier is not known are taken to be in {tiers[0]}.")
+        notes.append(f"{integer(unknown)} members whose tier is not known are taken to be in {tiers[0]}.")
     return Standing(found, people.who, held, points, notes)
 
 

@@ -24,6 +24,7 @@ from scenarios.finance.backtest.standing import People, people_of, read_members,
 from scenarios.finance.forecast import Progress
 from scenarios.finance.forecast import forecast as forecast_of
 from scenarios.finance.variance import Variance
+from scenarios.numerals import integer
 from scenarios.sources import Where
 from sim.errors import InputError
 from sim.population import Population
@@ -192,7 +193,8 @@ def _measures(
     beyond = int(points.uncovered[known.months :].sum())
     if beyond:
         missing["points behind some redemptions"] = (
-            f"{beyond:,} points were redeemed after the date beyond what is known of a balance; the points outstanding count them"
+            f"{integer(beyond)} points were redeemed after the date beyond what is known of a balance; the points outstanding "
+            "count them"
         )
     return found, {"points_redeemed": "cost"} if once else {}, missing
 
