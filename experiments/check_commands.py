@@ -8,7 +8,8 @@ from pathlib import Path
 from experiments.arms import arm_scenarios
 from experiments.check import check, planned_margins
 from experiments.check_document import Check
-from experiments.documents import AnyDocument, Prediction, Readout, load_document
+from experiments.document_file import AnyDocument, load_document
+from experiments.documents import Prediction, Readout
 from experiments.plan_file import load_plan
 from experiments.prediction import DRAWS, predict
 from experiments.recalibration import recalibrate

@@ -10,7 +10,8 @@ from experiments.documents import Decision, Estimate, Gate
 from experiments.effect_words import effect_text, stated_text
 from experiments.looks import Look
 from experiments.multiplicity import adjusted
-from experiments.plan_file import Metric, Plan, Rule
+from experiments.plan_file import Plan, Rule
+from experiments.plan_metric import Metric
 from scenarios.numerals import as_stated
 
 NO_VERDICT = "no verdict"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from experiments.arm_means import ArmMeans
 from experiments.documents import Estimate
 from experiments.estimators import Effect, Target, effect, levels
-from experiments.plan_file import Metric, Plan
+from experiments.plan_file import Plan
+from experiments.plan_metric import Metric
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from experiments.documents import Estimand
-from experiments.plan_file import Metric, Plan
+from experiments.plan_file import Plan
+from experiments.plan_metric import Metric
 
 _KINDS = {
     "mean": "difference in means",

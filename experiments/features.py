@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from experiments.aggregates import Codes, Floats
 from experiments.estimators import Target
-from experiments.plan_file import Metric, Plan
+from experiments.plan_file import Plan
+from experiments.plan_metric import Metric
 from experiments.values import numbers
 from sim.errors import InputError
 

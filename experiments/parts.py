@@ -15,7 +15,7 @@ from experiments.effect_rows import EffectRows
 from experiments.effect_words import effect_text, p_text
 from experiments.estimators import Effect, Undefined, covariance
 from experiments.features import Features
-from experiments.plan_file import Metric
+from experiments.plan_metric import Metric
 from experiments.scan import Scan
 from experiments.segments import shrink, trend
 from sim.errors import InputError

@@ -11,13 +11,10 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from experiments.complaints import complaints
 from experiments.documents import Record
+from experiments.plan_metric import Metric, Name, Positive, Share
 from experiments.yaml_file import read_yaml
 from scenarios.digest import digest_of
 from sim.errors import InputError
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Name = Annotated[str, Field(min_length=1)]
 
 
 def _day(value: Any) -> Any:
@@ -72,105 +69,6 @@ class Condition(Record):
         if self.at_most is not None:
             parts.append(f"{self.column} at most {self.at_most}")
         return " and ".join(parts)
-
-
-class Planning(Record):
-    """What is expected of a metric before the test, for its size; in the metric's unit."""
-
-    baseline: Annotated[float, Field(allow_inf_nan=False)]
-    """level of the control arm; for a proportion the share"""
-    sd: Positive | None = None
-    """standard deviation over members; for a ratio, of (y - R x) / mean x; a proportion needs none"""
-    minimum_effect: Positive
-    """smallest effect worth finding, absolute"""
-    covariate_correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """correlation of the metric with its covariates; variance falls by its square"""
-    icc: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """intraclass correlation within a cluster"""
-
-
-class Metric(Record):
-    """One metric, how it is estimated, and what is concluded from it."""
-
-    name: Name
-    role: Literal["primary", "guardrail", "secondary"]
-    kind: Literal["mean", "proportion", "ratio", "quantile"] = "mean"
-    column: Name
-    """column of the live data: the value; for a ratio the numerator"""
-    denominator: Name | None = None
-    """ratio: column of the denominator; the metric is sum of column / sum of denominator"""
-    quantile: Share | None = None
-    """quantile: which one, .5 = median"""
-    events: Literal["sum", "count", "any"] = "sum"
-    """event tables: the member's value is the sum of `column`, the number of events, or 1 if any"""
-    better: Literal["higher", "lower"] = "higher"
-    unit: str = ""
-    scale: Literal["absolute", "relative"] = "absolute"
-    """scale of the effect and of all margins: a difference, or a difference / |level of the control|"""
-    measure: str | None = None
-    """name of the simulation's measure of the same quantity; none = the metric's name"""
-    simulation_margin: Positive | None = None
-    """the simulation counts as right where it is within this margin of the live effect"""
-    noninferiority_margin: Positive | None = None
-    """guardrail: the loss that is still acceptable"""
-    equivalence_margin: Positive | None = None
-    """an effect within +- this margin does not matter"""
-    covariates: list[str] = Field(default=[])
-    """pre-period columns; event tables offer `pre_` + column; missing values are imputed with an indicator"""
-    adjustment: Literal["none", "cuped", "lin"] = "none"
-    """how the covariates are used: one coefficient for all arms, or one an arm (Lin 2013)"""
-    winsor: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)] | None = (
-        None
-    )
-    """quantiles of all arms together at which values are cut off below and above; .0 and 1. cut nothing"""
-    caps: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
-    """values at which the metric is cut off below and above, instead of quantiles"""
-    missing: Literal["refuse", "zero"] = "refuse"
-    """an empty value of the metric is an error, or counts as zero"""
-    weekly: Name | None = None
-    """member tables: columns by week, with {week} for its number, such as spend_w{week}"""
-    weekly_denominator: Name | None = None
-    """the same for the denominator of a ratio"""
-    planning: Planning | None = None
-
-    @model_validator(mode="after")
-    def _fitting(self) -> Metric:
-        name = self.name
-        if (self.kind == "ratio") != (self.denominator is not None):
-            raise ValueError(f"metric {name}: a ratio, and only a ratio, needs a denominator")
-        if (self.kind == "quantile") != (self.quantile is not None):
-            raise ValueError(f"metric {name}: kind quantile, and only it, needs the key quantile")
-        if self.role == "guardrail" and self.noninferiority_margin is None:
-            raise ValueError(f"metric {name}: a guardrail needs a noninferiority_margin")
-        if (self.adjustment == "none") == bool(self.covariates):
-            raise ValueError(f"metric {name}: covariates and adjustment (cuped or lin) go together")
-        own = {self.column, self.denominator} & set(self.covariates)
-        if own:
-            raise ValueError(f"metric {name}: {own.pop()} is what it measures; a covariate is known before")
-        if self.kind == "quantile" and (self.covariates or self.weekly):
-            raise ValueError(f"metric {name}: a quantile takes no covariates and no weekly columns")
-        if self.kind == "proportion" and (self.winsor or self.caps):
-            raise ValueError(f"metric {name}: a proportion cannot be cut off; remove winsor or caps")
-        if self.winsor and self.caps:
-            raise ValueError(f"metric {name}: give either winsor or caps")
-        for key, pair in (("winsor", self.winsor), ("caps", self.caps)):
-            if pair and not pair[0] < pair[1]:
-                raise ValueError(f"metric {name}: {key} is {pair}; the first must be below the second")
-        for key, pattern in (("weekly", self.weekly), ("weekly_denominator", self.weekly_denominator)):
-            if pattern and "{week}" not in pattern:
-                raise ValueError(f"metric {name}: {key} is {pattern!r}; it needs {{week}} for the number")
-        if self.weekly and (self.kind == "ratio") != (self.weekly_denominator is not None):
-            raise ValueError(
-                f"metric {name}: weekly_denominator goes with weekly for a ratio, and only there"
-            )
-        return self
-
-    @property
-    def capping(self) -> str:
-        """How values are cut off, in words, for the estimand."""
-        if self.winsor:
-            return f"winsorised at quantiles {self.winsor[0]:g} and {self.winsor[1]:g} of all arms"
-        return f"cut off at {self.caps[0]:g} and {self.caps[1]:g}" if self.caps else "none"
 
 
 class Columns(Record):

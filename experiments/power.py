@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from scipy import optimize, special, stats
 
-from experiments.plan_file import Metric, Plan
+from experiments.plan_file import Plan
+from experiments.plan_metric import Metric
+from experiments.power_words import cluster_sentences, sentences_of
 from experiments.sequential import anytime_factor, inflation
-from scenarios.numerals import as_stated, integer, number, percent, significant
 
 
 @dataclass(frozen=True)
@@ -135,14 +136,6 @@ def plan_power(plan: Plan) -> list[MetricPower]:
     ]
 
 
-def aim(metric: Metric) -> float:
-    """The difference that the metric is planned for, absolute: the smallest worth finding, or a guardrail's margin."""
-    assert metric.planning is not None
-    if metric.role != "guardrail" or metric.noninferiority_margin is None:
-        return metric.planning.minimum_effect
-    return metric.noninferiority_margin * (abs(metric.planning.baseline) if metric.scale == "relative" else 1.0)
-
-
 def metric_noise(metric: Metric) -> Noise:
     """Variance a member of a metric with planning values; a quantile's sd is that of its influence."""
     planning = metric.planning
@@ -182,7 +175,7 @@ def weeks_until(plan: Plan, members: float) -> int | None:
 def _metric_power(plan: Plan, metric: Metric, arm: str) -> MetricPower:
     planning = metric.planning
     assert planning is not None
-    size, noise = aim(metric), metric_noise(metric)
+    size, noise = metric.aim, metric_noise(metric)
     clustered = plan.unit == "cluster"
     sizing = plan.sizing
     effect = design_effect(sizing.cluster_size or 1.0, planning.icc) if clustered else 1.0
@@ -210,96 +203,6 @@ def _metric_power(plan: Plan, metric: Metric, arm: str) -> MetricPower:
         weeks = math.ceil(sizing.outcome_days / 7) if power >= plan.power else None
     else:
         weeks = weeks_until(plan, every)
-    told = _cluster_sentences(plan, metric, math.ceil(one_by_one - 1e-6), unclustered, effect) if clustered else []
-    sentences = tuple(_sentences(plan, metric, needed, planned, power, found, weeks, told))
+    told = cluster_sentences(plan, metric, math.ceil(one_by_one - 1e-6), unclustered, effect) if clustered else []
+    sentences = tuple(sentences_of(plan, metric, needed, planned, power, found, weeks, told))
     return MetricPower(metric.name, arm, size, needed, planned, power, found, effect, looks, weeks, sentences)
-
-
-def _sentences(
-    plan: Plan,
-    metric: Metric,
-    needed: int,
-    planned: float,
-    power: float,
-    found: float,
-    weeks: int | None,
-    clusters: list[str],
-) -> list[str]:
-    planning = metric.planning
-    assert planning is not None
-    if metric.role == "guardrail":
-        what = f"Excluding a loss of {as_stated(aim(metric))} in {metric.name} where nothing is lost"
-        verb, kind = "exclude", "losses"
-    else:
-        what = f"Finding a change of {metric.name} from {as_stated(planning.baseline)} by {as_stated(planning.minimum_effect)}"
-        verb, kind = "find", "effects"
-    out = [f"{what} with power {percent(plan.power, 0)} needs {integer(needed)} members in the two arms."]
-    if not math.isnan(power):
-        shown = f"no {kind} of any size" if math.isinf(found) else f"{kind} from {significant(found)} on"
-        out.append(
-            f"The {integer(planned)} planned members {verb} it with probability {percent(power, 0)}, and {shown} with "
-            f"{percent(plan.power, 0)}."
-        )
-    if plan.unit == "cluster":
-        out += clusters
-        out += _cluster_duration(plan, needed, power)
-    elif weeks is not None:
-        days = (plan.end - plan.start).days + 1
-        out.append(f"That takes {weeks} weeks with {plan.sizing.outcome_days} days of follow-up.")
-        if weeks * 7 > days:
-            out.append(f"The window has only {days} days.")
-    elif math.isnan(power) or power < plan.power:
-        out.append("The members stated in sizing never reach that number.")
-    if plan.sizing.outcome_days < 14:
-        out.append("Less than two weeks of follow-up shows the novelty of an offer, not what stays of it.")
-    return out
-
-
-def _cluster_duration(plan: Plan, needed: int, power: float) -> list[str]:
-    """How many clusters, and how long: clusters are all there at the start, so only the follow-up takes time."""
-    sizing = plan.sizing
-    if not sizing.cluster_size:
-        return []
-    count = math.ceil(needed / sizing.cluster_size)
-    out = [f"That is {integer(count)} clusters of {integer(sizing.cluster_size)} in the two arms."]
-    if math.isnan(power) or power < plan.power:
-        out.append(
-            "A longer test adds no clusters: it helps only as far as members of one cluster come to be less alike, which "
-            "cannot be planned on."
-        )
-    else:
-        out.append(f"It takes {math.ceil(sizing.outcome_days / 7)} weeks, the {sizing.outcome_days} days of follow-up.")
-    return out
-
-
-def _cluster_sentences(plan: Plan, metric: Metric, one_by_one: int, alike: float, effect: float) -> list[str]:
-    """What the number of clusters can and cannot show, in words.
-
-    one_by_one: members needed without clusters; alike: the smallest effect found were the clusters known to be alike.
-    """
-    planning, sizing = metric.planning, plan.sizing
-    assert planning is not None
-    count, size = sizing.clusters or 0, sizing.cluster_size or 0.0
-    out = []
-    if size:
-        out.append(
-            f"Members of one {plan.columns.cluster} are alike (intraclass correlation {as_stated(planning.icc)}): "
-            f"{integer(size)} of them tell as much as {integer(size / effect)} members from everywhere "
-            f"(design effect {number(effect, 2)}). Randomised one by one, {integer(one_by_one)} members in the two arms would do."
-        )
-    if count:
-        smallest = min(plan.shares.values()) * count
-        if smallest < 2:
-            least = significant(alike)
-            known = f"Even if that difference were known, only effects from {least} on would be found. " if size else ""
-            out.append(
-                f"With {count} clusters an arm has a single one, or none: the difference between arms "
-                "cannot be told from the difference between these places, whatever the number of members. "
-                f"{known}Such a pilot shows whether the programme works in practice; it shows no effect."
-            )
-        elif smallest < 6:
-            out.append(
-                f"With {count} clusters the number of clusters, not of members, limits what can be shown; "
-                "six or more an arm are usual."
-            )
-    return out

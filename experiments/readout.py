@@ -25,7 +25,8 @@ from experiments.features import Features, features_of
 from experiments.gates import Until, balance_gate, look_gates, outlier_gate, sample_ratio_gates, unit_gates
 from experiments.looks import Look, look_of
 from experiments.parts import Parts
-from experiments.plan_file import Metric, Plan
+from experiments.plan_file import Plan
+from experiments.plan_metric import Metric
 from experiments.scan import Scan, label_columns, scan
 from scenarios.numerals import significant
 from scenarios.sources import open_source, require

@@ -13,7 +13,8 @@ from scipy import special, stats
 
 from experiments.decisions import noninferiority
 from experiments.estimands import estimator
-from experiments.plan_file import Metric, Plan
+from experiments.plan_file import Plan
+from experiments.plan_metric import Metric
 from experiments.power import look_inflation
 from experiments.readout import read
 from experiments.simulated_trial import Design, arm_table, design

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.plan_file import Condition, Metric, Plan
+from experiments.plan_file import Condition, Plan
+from experiments.plan_metric import Metric
 from experiments.traits import TRAITS, asks_tier, eligible, share_of, simulable, traits_of, unpredicted
 from sim.errors import InputError
 from sim.outcome import Outcome, simulate

@@ -10,7 +10,8 @@ from scipy import stats
 
 from experiments.check import check
 from experiments.check_document import Check
-from experiments.documents import UNSTATED, Gate, Prediction, load_document
+from experiments.document_file import load_document
+from experiments.documents import UNSTATED, Gate, Prediction
 from experiments.plan_file import Plan
 from experiments.readout import read
 from sim.errors import InputError

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.check_commands import check_command, recalibrate_command, record_command
 from experiments.check_document import Check
-from experiments.documents import load_document
+from experiments.document_file import load_document
 from experiments.track_record import TrackRecord
 from reports.check import check_files
 from reports.recalibration import recalibration_files

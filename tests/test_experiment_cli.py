@@ -10,7 +10,8 @@ import pytest
 
 from experiments.arms import arm_scenarios
 from experiments.commands import plan_command
-from experiments.documents import Prediction, Readout, load_document
+from experiments.document_file import load_document
+from experiments.documents import Prediction, Readout
 from experiments.plan_document import PlanDocument
 from experiments.plan_file import load_plan
 from experiments.simulated_trial import arm_table, design

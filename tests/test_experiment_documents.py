@@ -8,15 +8,8 @@ import json
 import jsonschema
 import pytest
 
-from experiments.documents import (
-    UNSTATED,
-    Estimand,
-    Estimate,
-    ParameterDraws,
-    Prediction,
-    Readout,
-    load_document,
-)
+from experiments.document_file import load_document
+from experiments.documents import UNSTATED, Estimand, Estimate, ParameterDraws, Prediction, Readout
 from sim.errors import InputError
 
 ROW = Estimate(

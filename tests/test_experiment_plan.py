@@ -10,7 +10,8 @@ import pytest
 from statsmodels.stats.power import NormalIndPower, tt_ind_solve_power
 
 from experiments.commands import plan_command
-from experiments.documents import Readout, load_document
+from experiments.document_file import load_document
+from experiments.documents import Readout
 from experiments.plan_document import PlanDocument
 from experiments.plan_file import load_plan
 from experiments.power import (

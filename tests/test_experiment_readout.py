@@ -14,7 +14,8 @@ from scipy import stats
 
 from experiments.commands import read_command
 from experiments.decisions import noninferiority, tost
-from experiments.documents import Readout, load_document
+from experiments.document_file import load_document
+from experiments.documents import Readout
 from experiments.effect_words import effect_text, p_text, p_value, size_text, stated_text
 from experiments.gates import sample_ratio
 from experiments.looks import Look

@@ -8,7 +8,8 @@ import pytest
 from experiments.arms import arm_scenarios
 from experiments.check import check
 from experiments.check_commands import predict_command
-from experiments.documents import Prediction, load_document
+from experiments.document_file import load_document
+from experiments.documents import Prediction
 from experiments.plan_file import Plan, load_plan
 from experiments.prediction import parameter_draws, predict
 from experiments.readout import read

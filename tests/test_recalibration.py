@@ -5,7 +5,7 @@ import pytest
 from ruamel.yaml import YAML
 from scipy import stats
 
-from experiments.documents import load_document
+from experiments.document_file import load_document
 from experiments.posterior_scenario import scenario_changes, scenario_text
 from experiments.recalibration import launch_decision, recalibrate
 from experiments.recalibration_document import Recalibration

@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from scipy import optimize, stats
 
 from experiments.check import check
-from experiments.documents import load_document
+from experiments.document_file import load_document
 from experiments.meta_analysis import reml
 from experiments.record_assessment import assess, correct, coverage, histogram
 from experiments.scores import crps_gaussian
