@@ -76,7 +76,9 @@ class Parts:
         slope, se = trend(np.array([one.effect for one in effects]), joint)
         p = float(2 * special.ndtr(-abs(slope) / se)) if se > 0 else 1.0
         steady = p >= self.of.plan.alpha
-        sentence = f"{self.of.plan.primary.name}, {arm}: the effect changes by {effect_text(slope)} a week ({p_text(p)})"
+        primary = self.of.plan.primary
+        change = f"{effect_text(slope)} {primary.unit}".rstrip()
+        sentence = f"{primary.name}, {arm}: the effect changes by {change} a week ({p_text(p)})"
         sentence += "." if steady else "; the average of the window is no forecast of what stays."
         self.gates.append(
             Gate(

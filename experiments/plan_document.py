@@ -97,6 +97,8 @@ class PlanDocument(Document):
     margins: dict[str, dict[str, Finite]]
     """by metric: the margins that the plan states"""
     roles: dict[str, str]
+    units: dict[str, str] = {}
+    """by metric"""
     looks: list[PlannedLook]
     power: list[PlannedPower]
     simulated: list[FoundPower] = []
@@ -151,6 +153,7 @@ def plan_document(plan: Plan, simulated: Sequence[SimulatedPower] = (), warnings
         estimands=[estimand(plan, metric) for metric in plan.metrics],
         margins=margins,
         roles={metric.name: metric.role for metric in plan.metrics},
+        units={metric.name: metric.unit for metric in plan.metrics},
         looks=_looks(plan),
         power=[_power(plan, one) for one in plan_power(plan)],
         simulated=[

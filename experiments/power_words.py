@@ -19,13 +19,15 @@ def sentences_of(
     weeks: int | None,
     clusters: list[str],
 ) -> list[str]:
-    planning = metric.planning
+    """What the planned members show of one metric and how long that takes; clusters: `cluster_sentences`."""
+    planning, unit = metric.planning, f" {metric.unit}" if metric.unit else ""
     assert planning is not None
     if metric.role == "guardrail":
-        what = f"Excluding a loss of {as_stated(metric.aim)} in {metric.name} where nothing is lost"
+        what = f"Excluding a loss of {as_stated(metric.aim)}{unit} in {metric.name} where nothing is lost"
         verb, kind = "exclude", "losses"
     else:
-        what = f"Finding a change of {metric.name} from {as_stated(planning.baseline)} by {as_stated(planning.minimum_effect)}"
+        change = f"from {as_stated(planning.baseline)} by {as_stated(planning.minimum_effect)}{unit}"
+        what = f"Finding a change of {metric.name} {change}"
         verb, kind = "find", "effects"
     out = [f"{what} with power {percent(plan.power, 0)} needs {integer(needed)} members in the two arms."]
     if not math.isnan(power):

@@ -52,8 +52,9 @@ class SimulatedPower:
 
     @property
     def error(self) -> float:
-        """Standard error of the power."""
-        return math.sqrt(self.power * (1 - self.power) / self.repeats)
+        """Standard error of the power; of all or none of the experiments it is not 0 (Agresti, Coull 1998)."""
+        share = (self.power * self.repeats + 2) / (self.repeats + 4)
+        return math.sqrt(share * (1 - share) / (self.repeats + 4))
 
 
 def simulated_power(

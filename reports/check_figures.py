@@ -37,6 +37,7 @@ def forest(rows: Sequence[Comparison], alpha: float) -> Markup:
             row.observed, place - 0.18, xerr=1.96 * row.observed_se, fmt="o", color=OBSERVED, capsize=3
         )
     ax.axvline(0, color=NEUTRAL, linewidth=0.8)
+    ax.use_sticky_edges = False  # a bar that begins at the axis would look cut off
     ax.set_yticks(places, [_name(row) for row in rows])
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.grid(axis="y", visible=False)

@@ -31,6 +31,10 @@ def total_rows(statement: Statement) -> list[dict[str, str]]:
         row = {name: money(totals[line][name]) for name in BAND}
         says = DEFINITIONS.get(line) or TALLIES.get(line, "").replace("_", " ")
         found.append({"title": TITLES[line], "says": says, "worth": money(present[line]["mean"]), **row})
+        if line == "fixed_cost":
+            cost = dict(zip(BAND, map(money, statement.whole_cost()), strict=False))
+            worth = money(sum(present[part]["mean"] for part in ("benefit_cost", "fixed_cost")))
+            found.append({"title": "Cost", "says": "benefit and fixed cost", "worth": worth, **cost})
     share = {name: percent(totals["cost_share"][name]) for name in BAND}
     says = "benefit and fixed cost / gross sales"
     return [*found, {"title": "Cost, share of gross sales", "says": says, "worth": "", **share}]

@@ -23,7 +23,7 @@ def answer(statement: Statement) -> str:
         owed, moves = statement.closing()[-1], statement.point_moves()
         waiting = int(moves["pending"][-1])
         parts.append(
-            f"At the end of {month_name(f.months[-1])} {money(owed, currency)} of revenue is deferred"
+            f"At the end of {month_name(f.months[-1])}, {money(owed, currency)} of revenue is deferred"
             f"{_band(statement, statement.closing_spread())} for {integer(moves['outstanding'][-1])} points outstanding"
             + (f", {integer(waiting)} of which cannot be spent yet." if waiting else ".")
         )

@@ -28,7 +28,7 @@ def plan_page(plan: PlanDocument) -> str:
         answer=[one for one in plan.power if one.metric == primary],
         simulated=[(one, simulated_sentence(plan, one)) for one in plan.simulated],
         simulated_answer=[simulated_sentence(plan, one) for one in plan.simulated if one.metric == primary],
-        curves=[_curve(one, float(plan.provenance.get("power") or 0.8)) for one in plan.power],
+        curves=[_curve(plan, one) for one in plan.power],
         days=(plan.end - plan.start).days + 1,
     )
 
@@ -41,14 +41,18 @@ def simulated_sentence(plan: PlanDocument, one: FoundPower) -> str:
     if plan.roles[one.metric] == "guardrail":
         return f"Where nothing is lost, {share} exclude the margin ({by}{covariates})."
     effect = next(p.minimum_effect for p in plan.power if (p.metric, p.arm) == (one.metric, one.arm))
+    unit = f" {plan.units[one.metric]}" if plan.units.get(one.metric) else ""
     return (
-        f"{share} find an effect of {stated_text(effect)}; effects from {significant(one.detectable)} on are found with "
+        f"{share} find an effect of {stated_text(effect)}{unit}; effects from {significant(one.detectable)} on are found with "
         f"{percent(float(plan.provenance.get('power') or 0.8), 0)} ({by}{covariates})."
     )
 
 
-def _curve(one: PlannedPower, wanted: float) -> Markup:
-    """Power for the minimum effect against members in the two arms."""
+def _curve(plan: PlanDocument, one: PlannedPower) -> Markup:
+    """Power for the minimum effect, or a guardrail's margin, against members in the two arms."""
+    wanted = float(plan.provenance.get("power") or 0.8)
+    guards, unit = plan.roles[one.metric] == "guardrail", plan.units.get(one.metric, "")
+    aim = f"{'excluding a loss of' if guards else 'finding'} {stated_text(one.minimum_effect)} {unit}".rstrip()
     fig, axes = figure(7.2, 3.0)
     members = [point[0] for point in one.curve]
     axes.plot(members, [point[1] for point in one.curve], color=COLOURS[0])
@@ -66,9 +70,9 @@ def _curve(one: PlannedPower, wanted: float) -> Markup:
     axes.set_xlim(left=0)
     axes.set_xlabel("members in the two arms")
     axes.set_ylabel("power")
-    axes.set_title(f"{one.metric}, {one.arm}: finding {stated_text(one.minimum_effect)}", loc="left")
+    axes.set_title(f"{one.metric}, {one.arm}: {aim}", loc="left")
     alt = (
-        f"Power to find {stated_text(one.minimum_effect)} on {one.metric} against members; "
+        f"Power of {aim} on {one.metric} against members; "
         f"{percent(wanted, 0)} is reached at {integer(one.members_needed)}."
     )
     return figure_svg(fig, alt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from scenarios.finance.live_tables import LiveTables
 from scenarios.finance.reconciliation import SHOWN, Reconciliation
 from scenarios.finance.snapshot import Snapshot
 from scenarios.finance.snapshot_tables import COUPONS, LOTS, MEMBERS
-from scenarios.numerals import integer
+from scenarios.numerals import as_stated, integer
 from sim.typing import Ints
 
 NAMES = ("reconciliation.html", "differences.csv", "rows.csv")
@@ -43,7 +44,7 @@ def reconciliation_page(tables: LiveTables, found: Snapshot | None) -> str:
         differences=[
             {
                 "kind": d.kind, "members": integer(d.members), "points": integer(d.amount) if d.amount else "", "done": d.done,
-                "rows": [[str(x) for x in row] for row in d.rows.itertuples(index=False)],
+                "rows": [[str(member), *map(_shown, values)] for member, *values in d.rows.itertuples(index=False)],
             }
             for d in report.differences
         ],
@@ -60,7 +61,7 @@ def said(tables: LiveTables, found: Snapshot | None) -> str:
     """The answer in a sentence or two."""
     report = _report(tables, found)
     held = _points(tables)
-    text = f"On {tables.as_of} {integer(tables.members.rows)} members hold {integer(held)} points that can be spent."
+    text = f"On {tables.as_of}, {integer(tables.members.rows)} members hold {integer(held)} points that can be spent."
     if report.adds_up:
         return f"{text} Everything that was compared adds up: {', '.join(report.checked) or 'nothing could be'}."
     kinds = len(report.differences)
@@ -76,6 +77,11 @@ def unsaid(tables: LiveTables, found: Snapshot | None) -> list[str]:
         ]
     about = set(found.reconciliation.notes)
     return [note for note in found.notes if note not in about]
+
+
+def _shown(value: Any) -> str:
+    """A cell of the tables: a number as everywhere, text and dates as they stand there."""
+    return as_stated(float(value)) if isinstance(value, int | float | np.number) else str(value)
 
 
 def _report(tables: LiveTables, found: Snapshot | None) -> Reconciliation:

@@ -14,7 +14,7 @@ from reports.statement import OWED_TITLES, POINT_TITLES, TITLES, Statement, by_l
 from scenarios.finance.closing import paired_whole
 from scenarios.finance.forecast_document import POINT_LINES, SPREAD, spread_of
 from scenarios.finance.liability import COLUMNS
-from scenarios.numerals import NONE, integer, money, percent
+from scenarios.numerals import NONE, integer, money, percent, signed
 from sim.typing import Floats
 
 CHANGE_TITLES = {**TITLES, **POINT_TITLES, **OWED_TITLES}
@@ -119,9 +119,9 @@ def variant_rows(variants: Sequence[Variant]) -> list[dict[str, Any]]:
             if f is None:
                 cells.append((NONE, ""))
             elif np.isfinite(f["p10"]):
-                cells.append((show(f["mean"]), f"{show(f['p10'])} to {show(f['p90'])}"))
+                cells.append((signed(show(f["mean"])), f"{show(f['p10'])} to {show(f['p90'])}"))
             else:
-                cells.append((show(f["mean"]), ""))
+                cells.append((signed(show(f["mean"])), ""))
         rows.append({"title": title, "cells": cells})
     return rows
 
@@ -149,7 +149,8 @@ def run_off_answer(run: RunOff) -> str:
     end = month_name(f.months[-1])
     if run.ends:
         return f"{text} At the end of {end} no point is left."
-    return f"{text} At the end of {end} {integer(left)} points are left: the rule of expiry has no last day for who keeps buying."
+    rule = "the rule of expiry has no last day for who keeps buying"
+    return f"{text} At the end of {end}, {integer(left)} points are left: {rule}."
 
 
 def run_off_rows(run: RunOff) -> list[dict[str, Any]]:
@@ -170,7 +171,7 @@ def run_off_rows(run: RunOff) -> list[dict[str, Any]]:
 
 
 def _more(amount: float) -> str:
-    return money(amount) if amount < 0 else f"+{money(amount)}"
+    return signed(money(amount))
 
 
 def _spread(values: Floats) -> Floats:

@@ -191,6 +191,12 @@ def test_twice_the_value_of_a_point_defers_nearly_twice_as_much(simulated):
     assert 1.9 < two / one < 2
 
 
+def test_the_table_has_the_cost_of_the_answer(statement):
+    cost, parts = (next(r for r in total_rows(statement) if r["title"] == t) for t in ("Cost", "Benefit cost"))
+    assert all(f"{cost[name]}\u00a0" in answer(statement) for name in ("mean", "p10", "p90"))
+    assert float(cost["worth"].replace(",", "")) > float(parts["worth"].replace(",", ""))
+
+
 def test_without_points_there_is_a_forecast_and_no_books():
     scenario = load("no-programme")
     statement = statement_of(forecast(scenario, months=6, members=100, replications=2), scenario)
@@ -275,7 +281,7 @@ def test_the_snapshot_command_lists_what_does_not_add_up(members, tmp_path):
     out = tmp_path / "s"
     done = loyalsim("snapshot", str(members), "--as-of", "2026-12-31", "--out", str(out))
     assert done.returncode == 0, done.stderr
-    assert "negative balances: 1, 40 points" in done.stdout and "no programme" not in done.stdout
+    assert "negative balances: 1 found, 40 points" in done.stdout and "no programme" not in done.stdout
     assert {path.name for path in out.iterdir()} == {
         "snapshot.json", "members.parquet", "reconciliation.html", "differences.csv", "rows.csv"
     }  # fmt: skip

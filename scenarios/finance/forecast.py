@@ -174,7 +174,7 @@ def _assembled(
         budget=risk,
         provenance=_provenance(scenario, start, runs[0].members, len(runs), seed),
         assumptions=[*assumptions_of(scenario), *budget_assumption(risk, scenario.market.currency)],
-        notes=[*(start.notes if start else []), *_left_out(scenario)],
+        notes=[*(start.notes if start else []), *_left_out(scenario, start is not None)],
     )
 
 
@@ -262,12 +262,15 @@ def _provenance(scenario: Scenario, start: Start | None, members: int, replicati
     }
 
 
-def _left_out(scenario: Scenario) -> list[str]:
-    found = [
-        "Incremental margin compares with the same members and luck had there been no programme from the first simulated day on.",
-    ]
+def _left_out(scenario: Scenario, goes_on: bool) -> list[str]:
+    """What the forecast does not hold; goes_on: from a snapshot, whose own notes say what incremental margin compares with."""
+    never = "had there been no programme from the first simulated day on"
+    found = [] if goes_on else [f"Incremental margin compares with the same members and luck {never}."]
     if scenario.market.refunds is None:
-        found.append("Every purchase is kept (market.refunds is not given): returned sales, refunds and claw-backs read 0.")
+        found.append(
+            "Every purchase is kept (market.refunds is not given): returned sales and refunds read 0; no point is clawed back "
+            "but those that members owe from before the start."
+        )
     else:
         found.append(
             "Purchases from before the start are not returned, unless a run of the simulation is gone on with. Coupons and "

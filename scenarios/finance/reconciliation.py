@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.finance.snapshot_tables import Table
+from scenarios.numerals import integer
 from sim.scenario import Scenario
 from sim.tables import minor
 from sim.typing import Array, Floats, Ints
@@ -34,8 +35,8 @@ class Difference:
     @property
     def sentence(self) -> str:
         """For the notes of a forecast."""
-        points = f", {self.amount:,} points" if self.amount else ""
-        return f"{self.kind}: {self.members:,}{points}; {self.done}."
+        points = f", {integer(self.amount)} points" if self.amount else ""
+        return f"{self.kind}: {integer(self.members)} found{points}; {self.done}."
 
 
 @dataclass(frozen=True)
