@@ -11,21 +11,22 @@ from ruamel.yaml import YAML
 
 from experiments.recalibration_document import Recalibration
 
-EFFECTS = "behaviour.effects."
+BEHAVIOUR = "behaviour."
 POPULATION = "population."
 
 
 def scenario_changes(found: Recalibration) -> dict[str, Any]:
     """The part of a scenario that the experiment changed, nested as in a scenario file.
 
-    Parameters are named by their place: `behaviour.effects.<effect>.<parameter>` becomes {mean, sd} on its
-    own scale; `population.<...>` becomes the exponential of the mean log, with the covariance of the logs as
-    the population's posterior, all population parameters together. What did not move beyond Monte-Carlo error
+    Parameters are named by their place: `behaviour.effects.<effect>.<parameter>`, or of a user's own effect
+    `behaviour.own_effects.<effect>.parameters.<parameter>`, becomes {mean, sd} on its own scale; `population.<...>`
+    becomes the exponential of the mean log, with the covariance of the logs as the population's posterior, all
+    population parameters together. What did not move beyond Monte-Carlo error
     is left out, so that the base scenario's value stands. Correlations between effects are not carried over.
     """
     out: dict[str, Any] = {}
     for move in found.parameters:
-        if move.name.startswith(EFFECTS) and move.moved:
+        if move.name.startswith(BEHAVIOUR) and move.moved:
             _put(out, move.name, {"mean": _rounded(move.after.mean), "sd": _rounded(move.after.sd)})
     population = [move for move in found.parameters if move.name.startswith(POPULATION)]
     positive = [move for move in population if move.log_mean is not None]

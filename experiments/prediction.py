@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from experiments.documents import Estimate, Fact, ParameterDraws, Prediction, Readout
 from experiments.estimands import estimand
 from experiments.plan_file import Plan
-from experiments.posterior_scenario import EFFECTS, POPULATION
+from experiments.posterior_scenario import POPULATION
 from experiments.readout import read
 from experiments.record_assessment import correct
 from experiments.simulated_trial import Design, design, trial
@@ -90,7 +90,7 @@ def parameter_draws(scenario: Scenario, draws: int) -> ParameterDraws | None:
     for name in values[0]:
         column = np.array([drawn[name] for drawn in values])
         if np.ptp(column) > 0:
-            columns[EFFECTS + name] = column
+            columns[scenario.behaviour.place(name)] = column
     posterior = scenario.population.posterior
     if posterior is not None and posterior.parameters:
         # the engine's own rule for draw number -> population, see sim.tabulating.compile_tables

@@ -10,7 +10,7 @@ from scenarios.comparison import Comparison
 from scenarios.figure import drawn
 from scenarios.numerals import NONE, integer, money, percent, signed, significant
 from sim.behaviour import Uncertain
-from sim.effects import EFFECTS, Effect, Parameter
+from sim.effects import Effect, Parameter
 from sim.scenario import Scenario
 from sim.setting import Market
 from sim.tables import BOUND
@@ -19,12 +19,13 @@ from sim.tables import BOUND
 def effects(comparison: Comparison, designs: list[str]) -> dict[str, Any]:
     """Every effect that is on in some design, with what is in force, and the names of those that are off in all."""
     chosen = [s for s in comparison.scenarios if s.name in designs]
-    on = [e for e in EFFECTS if any(s.behaviour.is_on(e.name) for s in chosen)]
+    every = list(dict.fromkeys(e for s in chosen for e in s.behaviour.known()))
+    on = [e for e in every if any(_acts(s, e) for s in chosen)]
     said = [_effect(e, chosen) for e in on]
     return {
         "on": said,
         "prior": any(p["prior"] for effect in said for p in effect["parameters"]),
-        "off": [e.name.replace("_", " ") for e in EFFECTS if e not in on],
+        "off": [e.name.replace("_", " ") for e in every if e not in on],
     }
 
 
@@ -133,8 +134,13 @@ def engine() -> list[tuple[str, str]]:
     ]
 
 
+def _acts(s: Scenario, effect: Effect) -> bool:
+    """Whether an effect is on in a scenario: of users' own effects, which may differ under one name, this very one."""
+    return effect in s.behaviour.known() and s.behaviour.is_on(effect.name)
+
+
 def _effect(effect: Effect, scenarios: list[Scenario]) -> dict[str, Any]:
-    on = [s for s in scenarios if s.behaviour.is_on(effect.name)]
+    on = [s for s in scenarios if _acts(s, effect)]
     return {
         "title": effect.name.replace("_", " "),
         "says": effect.says,
@@ -154,7 +160,7 @@ def _parameter(effect: Effect, p: Parameter, scenarios: list[Scenario]) -> dict[
     for (mean, sd), names in groups.items():
         text = drawn(Uncertain(mean=mean, sd=sd), p)
         texts.append(text if len(groups) == 1 else f"{text} ({listed(names)})")
-    prior = any(getattr(getattr(s.behaviour.effects, effect.name), p.name) is None for s in scenarios)
+    prior = any(s.behaviour.given(effect.name, p.name) is None for s in scenarios)
     return {
         "name": p.name.replace("_", " "),
         "says": p.says,

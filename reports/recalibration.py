@@ -122,7 +122,7 @@ def effect_figure(moves: Sequence[EffectMove]) -> Markup:
 
 def short(name: str) -> str:
     """A parameter's name without the part that all effects share."""
-    return name.removeprefix("behaviour.effects.")
+    return name.removeprefix("behaviour.effects.").removeprefix("behaviour.own_effects.").replace(".parameters.", ".")
 
 
 def belief_text(belief: Belief) -> str:

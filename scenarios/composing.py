@@ -16,6 +16,7 @@ ROWS = (
     ("programme", "incentives"),
     ("population", "segments"),
     ("market", "categories"),
+    ("behaviour", "own_effects"),
 )
 """Lists of things with a name."""
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from scipy import stats
 
-from sim.effects import EFFECTS
 from sim.measures import BY_NAME
 from sim.outcome import simulate
 from sim.population import MEANING, Population
@@ -76,7 +75,7 @@ def drivers(
 
 def _effect_tasks(scenario: Scenario) -> list[tuple[str, str, str]]:
     found = []
-    for effect in EFFECTS:
+    for effect in scenario.behaviour.known():
         if not scenario.behaviour.is_on(effect.name):
             continue
         for p in effect.parameters:

@@ -51,6 +51,8 @@ def _tree(value: Any) -> Any:
             if key in keys and inner is not None:
                 made[key] = _tree(inner)
         return made
+    if isinstance(value, dict):
+        return CommentedMap({key: _tree(inner) for key, inner in value.items()})
     if isinstance(value, list):
         items = CommentedSeq([_tree(item) for item in value])
         if not any(isinstance(item, CommentedMap | CommentedSeq) for item in items):

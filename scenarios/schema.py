@@ -83,8 +83,21 @@ def _change_of(key: str, entry: dict[str, Any]) -> dict[str, Any]:
         by_name = {"type": "object", "additionalProperties": row, "description": says}
         return {**told, "anyOf": [rest, by_name, {"type": "null"}]}
     branches = rest.get("anyOf", [rest])
-    made = [{"$ref": b["$ref"] + _CHANGE} if "$ref" in b else b for b in branches]
+    made = [_in_part(b) for b in branches]
     return {**told, "anyOf": [*made, *([] if {"type": "null"} in made else [{"type": "null"}])]}
+
+
+def _in_part(entry: dict[str, Any]) -> dict[str, Any]:
+    """What stands by name in a mapping may be changed in part, or taken away."""
+    if "$ref" in entry:
+        return {"$ref": entry["$ref"] + _CHANGE}
+    if "patternProperties" not in entry:
+        return entry
+    named = {
+        pattern: {"anyOf": [{"$ref": inner["$ref"] + _CHANGE}, {"type": "null"}]}
+        for pattern, inner in entry["patternProperties"].items()
+    }
+    return {**entry, "patternProperties": named, "additionalProperties": False}
 
 
 def _target(entry: dict[str, Any]) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import zlib
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, create_model
+from pydantic import Field, create_model, field_validator, model_validator
 
 from sim.effects import BY_NAME, EFFECTS, Effect, Parameter
+from sim.formula import FUNCTIONS, READS, check, translated
 from sim.population import Part, Share
+from sim.tables import BOUND
 
 
 class Uncertain(Part):
@@ -45,6 +49,101 @@ Effects: Any = create_model(
 )
 
 
+WORD = r"^[a-z][a-z0-9_]*$"
+_NAME = Annotated[str, Field(pattern=WORD)]
+MOST = math.log(BOUND)
+
+
+MOVED = {
+    "log_rate": "log rate", "log_basket": "log basket", "log_leaving": "log leaving", "log_redeeming": "log odds of redeeming",
+}  # fmt: skip
+"""What a user's formula may be added to, by its key."""
+
+
+class OwnParameter(Part):
+    """A number of a user's own effect."""
+
+    mean: float
+    sd: Annotated[float, Field(ge=0)] = 0.0
+    """how unsure it is: normal, clipped to low and high; 0 = taken as known"""
+    low: float = -1e9
+    high: float = 1e9
+    unit: str = ""
+    says: str = ""
+
+    @model_validator(mode="after")
+    def _order(self) -> OwnParameter:
+        if not self.low <= self.mean <= self.high:
+            raise ValueError(f"mean is {self.mean:g}; it must lie within low and high, {self.low:g} .. {self.high:g}")
+        return self
+
+
+class OwnEffect(Part):
+    """An effect of the programme that the user states: formulas over what the engine knows of a member, see sim.formula.
+
+    It acts beside the registry's effects, exactly as its formulas say: with `aware` and `responsiveness` only where they stand in
+    them. Like every effect it is one of the programme: it is not in the world without one, nor under a design that gives nothing.
+    """
+
+    name: _NAME
+    on: bool = True
+    says: Annotated[str, Field(min_length=1)]
+    """what it does, in a sentence for readers of reports"""
+    source: Annotated[str, Field(min_length=1)]
+    """where the formula and its numbers come from; `an assumption` if from nowhere"""
+    log_rate: str | None = None
+    """added to the log purchase rate, from -50 (no purchase) to at_most"""
+    at_most: Annotated[float, Field(ge=0, le=MOST)] = MOST
+    """log_rate is cut there; the nearer it is to what the formula really says, the faster the run"""
+    log_basket: str | None = None
+    """added to the log list value of a basket, within -log 4 and log 4"""
+    log_leaving: str | None = None
+    """added to the log probability of leaving, within -10 and 10; a probability goes up to 1"""
+    log_redeeming: str | None = None
+    """added to the log odds of redeeming of a member who knows the programme, within -10 and 10"""
+    parameters: dict[_NAME, OwnParameter] = {}
+    """numbers that the formulas call by name"""
+
+    def formulas(self) -> dict[str, str]:
+        """The formulas by the key they stand under."""
+        return {key: text for key in MOVED if (text := getattr(self, key)) is not None}
+
+    def entry(self) -> Effect:
+        """The effect as the registry would have it."""
+        stated = [
+            Parameter(name, p.unit, p.mean, p.sd, p.low, p.high, p.mean, p.says or name) for name, p in self.parameters.items()
+        ]
+        words = "; ".join(f"{MOVED[key]} += {' '.join(text.split())}" for key, text in self.formulas().items())
+        return Effect(self.name, self.says, words, self.source, tuple(stated))
+
+    def check_names(self, tiers: Sequence[str], segments: Sequence[str]) -> None:
+        """ValueError where a formula names a tier or segment that the scenario lacks."""
+        for key, text in self.formulas().items():
+            try:
+                translated(text, {name: name for name in self.parameters}, {"tier": tiers, "segment": segments})
+            except ValueError as error:
+                raise ValueError(f"behaviour.own_effects: {self.name}: {key}: {error}") from None
+
+    @field_validator("parameters")
+    @classmethod
+    def _words(cls, parameters: dict[str, OwnParameter]) -> dict[str, OwnParameter]:
+        taken = [name for name in parameters if name in READS or name in FUNCTIONS]
+        if taken:
+            raise ValueError(f"{taken[0]} is a word of the engine; call the parameter something else")
+        return parameters
+
+    @model_validator(mode="after")
+    def _readable(self) -> OwnEffect:
+        if not self.formulas():
+            raise ValueError(f"has no formula; give one of {', '.join(MOVED)}")
+        for key, text in self.formulas().items():
+            try:
+                check(text, list(self.parameters))
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from None
+        return self
+
+
 class Redeeming(Part):
     """How willing members are to redeem."""
 
@@ -59,18 +158,57 @@ class Behaviour(Part):
     """false switches every effect off, whatever stands below"""
     redeeming: Redeeming = Redeeming()
     effects: Effects = Field(default_factory=Effects)
+    own_effects: list[OwnEffect] = []
+    """effects that the registry lacks, by formula"""
+
+    @field_validator("own_effects")
+    @classmethod
+    def _new(cls, effects: list[OwnEffect]) -> list[OwnEffect]:
+        names = [effect.name for effect in effects]
+        for k, name in enumerate(names):
+            if name in BY_NAME:
+                raise ValueError(f"{name} is an effect of the registry; set it under effects, or call your own something else")
+            if name in names[:k]:
+                raise ValueError(f"two effects are called {name}")
+        return effects
+
+    def known(self) -> tuple[Effect, ...]:
+        """The registry's effects and the user's own."""
+        return EFFECTS + tuple(effect.entry() for effect in self.own_effects)
+
+    def acting(self) -> dict[str, OwnEffect]:
+        """The user's own effects that are on, by name."""
+        return {effect.name: effect for effect in self.own_effects if self.is_on(effect.name)}
+
+    def own(self, effect: str) -> OwnEffect | None:
+        """The user's own effect of that name."""
+        return next((one for one in self.own_effects if one.name == effect), None)
 
     def is_on(self, effect: str) -> bool:
         """Whether the effect acts at all."""
-        return bool(self.all_effects and getattr(self.effects, effect).on)
+        return bool(self.all_effects and (self.own(effect) or getattr(self.effects, effect)).on)
+
+    def given(self, effect: str, parameter: str) -> float | Uncertain | None:
+        """What the scenario says of a parameter; None = it leaves the registry's prior."""
+        own = self.own(effect)
+        if own is None:
+            return getattr(getattr(self.effects, effect), parameter)  # type: ignore[no-any-return]
+        number = own.parameters[parameter]
+        return Uncertain(mean=number.mean, sd=number.sd)
 
     def stated(self, effect: str, parameter: str) -> Uncertain:
         """Mean and spread in force: a plain number is taken as known, what is left out has the registry's prior."""
-        prior = _parameter(effect, parameter)
-        value = getattr(getattr(self.effects, effect), parameter)
+        value = self.given(effect, parameter)
         if value is None:
+            prior = next(p for p in BY_NAME[effect].parameters if p.name == parameter)
             return Uncertain(mean=prior.mean, sd=prior.sd)
         return value if isinstance(value, Uncertain) else Uncertain(mean=float(value), sd=0.0)
+
+    def place(self, name: str) -> str:
+        """Where the parameter `effect.parameter` stands in a scenario file."""
+        effect, parameter = name.split(".")
+        own = self.own(effect) is not None
+        return f"behaviour.own_effects.{effect}.parameters.{parameter}" if own else f"behaviour.effects.{name}"
 
     def values(self, draw: int | None = None, score: dict[str, float] | None = None) -> dict[str, float]:
         """Value of every parameter as `effect.parameter`; an effect that is off has its off values.
@@ -79,7 +217,7 @@ class Behaviour(Part):
         score: normal scores by `effect.parameter` that take the place of the draw's (for sensitivity).
         """
         found: dict[str, float] = {}
-        for effect in EFFECTS:
+        for effect in self.known():
             for p in effect.parameters:
                 name = f"{effect.name}.{p.name}"
                 if not self.is_on(effect.name):
@@ -95,7 +233,3 @@ class Behaviour(Part):
 def normal_score(draw: int, name: str) -> float:
     """Standard normal number of parameter `name` in draw number `draw`; depends on nothing else."""
     return float(np.random.Generator(np.random.Philox([draw, zlib.crc32(name.encode())])).standard_normal())
-
-
-def _parameter(effect: str, parameter: str) -> Parameter:
-    return next(p for p in BY_NAME[effect].parameters if p.name == parameter)

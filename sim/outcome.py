@@ -136,13 +136,20 @@ def simulate(
 
 
 def outcome_of(scenario: Scenario, t: Tables, sums: _Sums) -> Outcome:
-    """The outcome of finished chunks; refuses a run in which a response exceeded the bound."""
+    """The outcome of finished chunks; refuses a run in which a response exceeded the bound or a formula gave no number."""
     cube = sums.cube.reshape(len(t.months), len(t.tiers), len(t.segments), tally.SIZE)
     over = int(cube[..., tally.OVER_BOUND].sum())
     if over:
         raise InputError(
             f"scenario {scenario.name}: behaviour.effects: together the effects multiply a member's purchase rate by more "
             f"than {BOUND:g} at {over} moments; the engine allows up to {BOUND:g}: lower the strengths or the discounts"
+        )
+    undefined = int(cube[..., tally.NO_NUMBER].sum())
+    if undefined:
+        names = ", ".join(scenario.behaviour.acting())
+        raise InputError(
+            f"scenario {scenario.name}: behaviour.own_effects: a formula of {names} gave no number at {undefined} moments: "
+            "it divides by 0 there, or takes the log of what is not above 0 or the root of what is below 0"
         )
     kept = [sums.kept[first] for first in sorted(sums.kept)]
     watched = bool(kept) and t.p["watch_periods"][0] > 0

@@ -40,4 +40,6 @@ class Scenario(Part):
                     f"programme.incentives: {incentive.name} names the category {incentive.only.category!r}, "
                     f"market has {', '.join(categories) or 'none'}"
                 )
+        for effect in self.behaviour.own_effects:
+            effect.check_names([tier.name for tier in self.programme.tiers], segments)
         return self

@@ -48,6 +48,9 @@ RULES = np.dtype(
         ("watch_from", "f8"), ("watch_days", "f8"), ("watch_periods", "i8"),
         ("has_due", "i8"),  # 1 = something can fall due between month ends
         ("calm", "i8"),  # 1 = no effect acts: purchases and leaving are the baseline's
+        # addresses of the formulas of users' own effects by what they move, 0 = none; the log lift that they cannot exceed
+        ("own_rate", "i8"), ("own_basket", "i8"), ("own_leaving", "i8"), ("own_redeeming", "i8"), ("own_most", "f8"),
+        ("weekday", "i8"),  # of the first day, 0 = Monday
     ]
 )  # fmt: skip
 
@@ -55,6 +58,7 @@ PLAIN: dict[str, int | float] = {
     "calm": 1, "opened": 0, "cohorts": 0, "watch_periods": 0, "has_incentives": 0, "has_goals": 0, "has_due": 0,
     "lasting": 0, "always": 0, "birthdays": 0, "felt": 0, "by_category": 0,
     "has_refunds": 0, "pending_days": 0, "card_days": 0.0, "fee": 0, "cap": 0, "counts_points": 0, "inflation": 0.0,
+    "own_rate": 0, "own_basket": 0, "own_leaving": 0, "own_redeeming": 0,
 }  # fmt: skip
 """What holds of RULES in a plain run: points and tiers at most, no effect, nothing that falls due between month ends."""
 
@@ -181,6 +185,8 @@ class Tables(NamedTuple):
     """those that give a coupon"""
     tasks: Ints
     """those for tasks done"""
+    own: Floats
+    """parameters of the users' own effects that are on, one after another"""
 
 
 LAYOUT = {
@@ -191,7 +197,7 @@ LAYOUT = {
     "window_ends": (np.float64, "**"), "budgeted": (np.int64, "*"), "closes": (np.float64, "*"), "closes_for": (np.int64, "*"),
     "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"), "expiring": (np.int64, "*"),
     "waiting": (np.int64, "*"), "goals": (np.int64, "*"), "bought": (np.int64, "*"), "coupons": (np.int64, "*"),
-    "tasks": (np.int64, "*"),
+    "tasks": (np.int64, "*"), "own": (np.float64, "*"),
 }  # fmt: skip
 """dtype and shape of every array of Tables"""
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from sim.behaviour import Behaviour
 from sim.calendar import Calendar
+from sim.effects import EFFECTS
 from sim.errors import InputError
 from sim.incentive_tables import IncentiveTables, partner_rates
 from sim.opening import Opening
+from sim.own_effects import own_tables
 from sim.population import Population
 from sim.programme import Programme
 from sim.rules.numbers import exp
@@ -83,9 +84,15 @@ def compile_tables(
     r["on_first"], r["felt_cut"] = table.on_first, incentives["log_cut"][table.parts["felt"]].sum()
     r["has_goals"] = incentives["goal"].any()
     winning_back = bool((incentives["event"] == INACTIVITY).any())
-    b = _behaviour(behaviour, draw, score)
+    values = behaviour.values(draw, score)
+    b = _behaviour(values)
     r["may_return"] = population.leaving.return_rate > 0 or (winning_back and b["win_back_returns"][0] > 0)
-    r["calm"] = all(b[name][0] == 0.0 for name in MOVES_RATES) or (opening is None and _gives_nothing(programme))
+    own = own_tables(behaviour, values, [x.name for x in programme.tiers], [x.name for x in population.segments])
+    calm = all(b[name][0] == 0.0 for name in MOVES_RATES) and not (own["own_rate"] or own["own_basket"] or own["own_leaving"])
+    r["calm"] = calm or (opening is None and _gives_nothing(programme))
+    for name in ("own_rate", "own_basket", "own_leaving", "own_redeeming", "own_most"):
+        r[name] = own[name]
+    r["weekday"] = scenario.horizon.start.weekday()
     r["has_due"] = bool(len(incentives)) or r["pending_days"] > 0 or r["expiry"] == INACTIVE or r["card_days"] > 0
     r["has_due"] = r["has_due"] or r["has_refunds"] or r["fee"] > 0
     calendar.months["wear"] = [exp(-b["catalogue_wear_fading"][0] * age) for age in calendar.months["since_refresh"]]
@@ -110,6 +117,7 @@ def compile_tables(
         open_to=table.open_to,
         periods=np.array(periods, np.int64),
         window_ends=calendar.window_ends,
+        own=own["own"],
         closes=table.closes,
         closes_for=np.zeros(len(table.closes), np.int64),
         **table.parts,
@@ -204,11 +212,11 @@ def _rewards(programme: Programme) -> Array:
     return found
 
 
-def _behaviour(behaviour: Behaviour, draw: int | None, score: dict[str, float] | None) -> Array:
+def _behaviour(values: dict[str, float]) -> Array:
     found = np.zeros(1, BEHAVIOUR)
-    values = behaviour.values(draw, score)
-    for name, value in values.items():
-        found[name.replace(".", "_")] = value
+    for effect in EFFECTS:
+        for parameter in effect.parameters:
+            found[f"{effect.name}_{parameter.name}"] = values[f"{effect.name}.{parameter.name}"]
     for decay, days in DECAYS.items():
         found[decay] = 1.0 / found[days]
     return found

@@ -64,6 +64,7 @@ TALLIES = {
     "open_unaware": "of both, those of members who have not lapsed and do not know it",
     "active_at_start": "members there at the start who had not lapsed then",
     "over_bound": "responses above the bound; any fails the run",
+    "no_number": "formulas of own effects that gave no number; any fails the run",
 }
 """Name and meaning, in the order of the constants below."""
 
@@ -79,6 +80,7 @@ SIZE = len(NAMES)
     RETURNS, UPGRADES, DOWNGRADES, BASE_PURCHASES, BASE_LIST, BOTH_PURCHASES, BOTH_LIST, BOTH_BASE_LIST, BOTH_COST,
     GAINED_LIST, GAINED_PURCHASES, LOST_LIST, KEPT_LIST, KEPT_PURCHASES, GONE_LIST, MEMBERS, ALIVE, ALIVE0, OUTSTANDING,
     PENDING, OWED, OPEN_AWARE, OPEN_UNAWARE, ACTIVE_AT_START, OVER_BOUND,
+    NO_NUMBER,
 ) = range(SIZE)
 # fmt: on
 

@@ -326,7 +326,8 @@ def test_leaving_is_decided_by_its_chance(benefit: float, demoted: bool) -> None
     """leave x exp(demotion - retention), worked out in full here and only where it can matter in the engine."""
     both = scenario({**STAMPS, "behaviour": only(retention={}, demotion={})})
     b = compile_tables(both, members=1).b[0]
-    t = SimpleNamespace(b=[SimpleNamespace(**{name: float(b[name]) for name in b.dtype.names})])
+    strengths = SimpleNamespace(**{name: float(b[name]) for name in b.dtype.names})
+    t = SimpleNamespace(b=[strengths], p=[SimpleNamespace(own_leaving=0)])
     now, leave = 100.0, 0.04
     m = SimpleNamespace(leave=leave, benefit=benefit, benefit_at=60.0, usual=1.0, demoted_at=70.0 if demoted else -1e18)
     rate = benefit * np.exp(-40.0 / t.b[0].retention_days) / t.b[0].retention_days
@@ -335,4 +336,4 @@ def test_leaving_is_decided_by_its_chance(benefit: float, demoted: bool) -> None
         chance *= np.exp(t.b[0].demotion_leaving * np.exp(-30.0 / t.b[0].demotion_days))
     assert chance != leave or not (benefit or demoted)
     for u in np.linspace(0.0, 0.1, 2001):
-        assert leaves(m, t, now, u) == (u < chance)
+        assert leaves(m, 0, None, t, now, u) == (u < chance)

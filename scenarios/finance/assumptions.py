@@ -6,7 +6,6 @@ from scenarios.figure import drawn
 from scenarios.finance.budget import BudgetAtRisk
 from scenarios.finance.forecast_document import Assumption
 from scenarios.numerals import as_stated, integer
-from sim.effects import EFFECTS
 from sim.scenario import Scenario
 
 
@@ -69,13 +68,16 @@ def _economics(scenario: Scenario) -> list[Assumption]:
 
 def _effects(scenario: Scenario) -> list[Assumption]:
     found = []
-    for effect in EFFECTS:
+    for effect in scenario.behaviour.known():
         if not scenario.behaviour.is_on(effect.name):
             found.append(Assumption(effect.name, "off", "", "scenario"))
             continue
+        own = scenario.behaviour.own(effect.name) is not None
+        if own:
+            found.append(Assumption(effect.name, effect.formula, "formula", effect.source))
         for p in effect.parameters:
             stated = scenario.behaviour.stated(effect.name, p.name)
-            given = getattr(getattr(scenario.behaviour.effects, effect.name), p.name)
-            source = effect.source if given is None else f"scenario {scenario.name}"
+            prior = own or scenario.behaviour.given(effect.name, p.name) is None
+            source = effect.source if prior else f"scenario {scenario.name}"
             found.append(Assumption(f"{effect.name}.{p.name}", drawn(stated, p), p.unit, source))
     return found

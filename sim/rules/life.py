@@ -10,6 +10,7 @@ from sim.member import NEVER
 from sim.rules.fees import pay_fee, renew
 from sim.rules.ledger import lapse_all, lapse_at, mature
 from sim.rules.numbers import exp
+from sim.rules.own import own
 from sim.rules.purchase import purchase, whole
 from sim.rules.refunds import give_back, refund_slot, wait
 from sim.rules.response import appeal, ceiling, comes_back, faded, leaves, response, too_low
@@ -123,6 +124,7 @@ def happen(m, i, s, t, month, end):
     shift = 0.0
     if p.calm == 0 and m.alive == 1:
         cut, shift = appeal(m, t, now, day)
+        shift += own(p.own_rate, m, i, s, t, now)
     base_buys = on_base and m.alive0 == 1
     buys = on_base and m.alive == 1  # unless something holds the member back
     returning = on_base and p.return_rate > 0.0 and (m.alive0 == 0 or m.alive == 0)
@@ -159,8 +161,8 @@ def happen(m, i, s, t, month, end):
             basket *= exp(p.inflation * (now + p.level_days))
         value0 = whole(basket)
         value = value0
-        if cut > 0.0 and t.b[0].price_response_basket > 0.0:
-            value = whole(basket * exp(t.b[0].price_response_basket * cut * m.resp))
+        if (cut > 0.0 and t.b[0].price_response_basket > 0.0) or (buys and p.own_basket != 0):
+            value = whole(basket * exp(t.b[0].price_response_basket * cut * m.resp + own(p.own_basket, m, i, s, t, now)))
         if p.has_refunds == 1:
             slot = refund_slot(m, t, ordinal, stream, now)
         if base_buys:
@@ -189,7 +191,7 @@ def happen(m, i, s, t, month, end):
         if slot >= 0:
             wait(m, i, s, t, slot, value, value0, buys, base_buys, now, month)
     if on_base:
-        lapse_after(m, t, s, u_second, base_buys, now, cell)
+        lapse_after(m, i, s, t, u_second, base_buys, now, cell)
         m.t_base = later(t, now, base_gap(m, i, s, t, ordinal))
         m.t_seen = now
         m.n_base += 1
@@ -207,7 +209,7 @@ def happen(m, i, s, t, month, end):
 
 
 @rule
-def lapse_after(m, t, s, u, base_buys, now, cell):
+def lapse_after(m, i, s, t, u, base_buys, now, cell):
     """Leaving is drawn at the moments of the baseline stream, one draw for both worlds, so that selling more never causes
     churn by itself; the purchase that came with joining (ordinal 0) carries no risk, as in BG/NBD."""
     if m.n_base == 0:
@@ -215,6 +217,6 @@ def lapse_after(m, t, s, u, base_buys, now, cell):
     if base_buys and u < m.leave:
         m.alive0 = 0
     if m.alive == 1:
-        if leaves(m, t, now, u) if t.p[0].calm == 0 else u < m.leave:
+        if leaves(m, i, s, t, now, u) if t.p[0].calm == 0 else u < m.leave:
             m.alive = 0
             s.cube[cell, tally.LAPSES] += 1

@@ -272,7 +272,7 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
                 s.refunds[i, slot].points_q += points
             if p.at_once == 1 and m.tier + 1 < len(t.tiers):
                 rise(m, i, s, t, now, month, cell)
-        if len(t.rewards) > 0 and m.balance >= t.rewards[0].points and u_redeem < redeeming(m, t, now, month):
+        if len(t.rewards) > 0 and m.balance >= t.rewards[0].points and u_redeem < redeeming(m, i, s, t, now, month):
             off, goods = redeem(m, i, s, t, due, now, month, cell)
             paid -= off
             cost += off + goods

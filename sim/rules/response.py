@@ -10,6 +10,7 @@ import math
 from sim.compiled import rare, rule
 from sim.rules.ledger import lapse_at
 from sim.rules.numbers import exp, log
+from sim.rules.own import own
 from sim.tables import BOUND, CALENDAR, CUMULATIVE, SPEND_IN_WINDOW
 
 _BOW = (BOUND - 1.0 - math.log(BOUND)) / math.log(BOUND) ** 2
@@ -196,7 +197,7 @@ def ceiling(m, t, now):
             lift += b.reward_afterglow_strength
     if m.sent > 0.0:
         lift += b.messages_response * m.sent
-    return lift * m.resp
+    return lift * m.resp + t.p[0].own_most
 
 
 @rule
@@ -223,17 +224,17 @@ def saturated(x):
 
 
 @rule
-def leaves(m, t, now, u):
+def leaves(m, i, s, t, now, u):
     """Whether the member lapses at a purchase of the baseline stream, with the programme, by a uniform u.
 
-    With probability leave x exp(demotion - retention), at most 1. Only a demotion can raise it: without one it is not worked
-    out for a u that is too high anyway.
+    With probability leave x exp(demotion - retention + own effects), at most 1. Without a demotion or an own effect, which alone
+    can raise it, it is not worked out for a u that is too high anyway.
     """
     b = t.b[0]
     demoted = now - m.demoted_at < 10.0 * b.demotion_days
-    if u >= m.leave and not demoted:
+    if u >= m.leave and not demoted and t.p[0].own_leaving == 0:
         return False
-    log_factor = 0.0
+    log_factor = own(t.p[0].own_leaving, m, i, s, t, now)
     if m.benefit > 0.0 and b.retention_strength > 0.0:
         rate = faded(m.benefit, m.benefit_at, now, b.retention_decay) / (m.usual * b.retention_days)
         log_factor -= b.retention_strength * rate / (rate + b.retention_half)
@@ -257,7 +258,7 @@ def feels(m, t, value, now):
 
 
 @rule
-def redeeming(m, t, now, month):
+def redeeming(m, i, s, t, now, month):
     """Probability that the member redeems at a purchase at which the balance affords a reward."""
     b = t.b[0]
     if m.aware == 0:
@@ -268,6 +269,8 @@ def redeeming(m, t, now, month):
         factor += b.expiry_pressure_redeeming
     if b.catalogue_wear_fading > 0.0:
         factor *= t.months[month].wear
+    if t.p[0].own_redeeming != 0:
+        factor *= exp(own(t.p[0].own_redeeming, m, i, s, t, now))
     if factor == 1.0 or q >= 1.0:
         return q
     return q * factor / (1.0 - q + q * factor)

@@ -41,7 +41,9 @@ class Willingness:
         effects = {name: {"on": name == "awareness"} for name in kind.model_fields}
         effects["awareness"] |= {"share": self.share, "learns": 0.0}  # type: ignore[dict-item]
         return behaviour.model_copy(
-            update={"all_effects": self.share < 1, "redeeming": redeeming, "effects": kind.model_validate(effects)}
+            update={
+                "all_effects": self.share < 1, "redeeming": redeeming, "effects": kind.model_validate(effects), "own_effects": [],
+            }
         )
 
 

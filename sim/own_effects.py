@@ -1,0 +1,74 @@
+"""A user's own effects made into rules: formulas checked, translated, compiled, and known by address."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba import cfunc, int64
+from numba.core import types
+
+from sim import state, tables
+from sim.behaviour import Behaviour
+from sim.formula import translated
+from sim.memory import Bundle
+from sim.rules.ledger import lapse_at
+from sim.rules.own import FORMULAS, bounded, divided, exponential, greater, lesser, logarithm, root, size
+from sim.rules.response import faded, to_next_reward
+from sim.tables import BOUND
+
+LIMITS = {
+    "rate": (-50.0, math.log(BOUND)), "basket": (-math.log(BOUND), math.log(BOUND)),
+    "leaving": (-10.0, 10.0), "redeeming": (-10.0, 10.0),
+}  # fmt: skip
+"""How far a formula may move a log, down and up; a log rate up to the effect's own at_most."""
+
+_WORDS: dict[str, Any] = {
+    word.__name__: word
+    for word in (divided, exponential, logarithm, root, lesser, greater, size, bounded, faded, lapse_at, to_next_reward)
+}
+
+
+def own_tables(behaviour: Behaviour, values: dict[str, float], tiers: Sequence[str], segments: Sequence[str]) -> dict[str, Any]:
+    """What the tables say of the effects that are on: addresses of the formulas by what they move (0 = none), `own_most` (log
+    lift of the rate that they cannot exceed together), and `own`, the values of their parameters."""
+    acting = list(behaviour.acting().values())
+    names = {"tier": tiers, "segment": segments}
+    numbers: list[float] = []
+    parts: dict[str, list[str]] = {moved: [] for moved in LIMITS}
+    for effect in acting:
+        places = {name: f"t.own[{len(numbers) + k}]" for k, name in enumerate(effect.parameters)}
+        numbers += [values[f"{effect.name}.{name}"] for name in effect.parameters]
+        for moved, (low, limit) in LIMITS.items():
+            text = effect.formulas().get(f"log_{moved}")
+            if text is not None:
+                high = effect.at_most if moved == "rate" else limit
+                code = translated(text, places, names)
+                parts[moved].append(f"bounded(float({code}), {low!r}, {high!r})")
+    found: dict[str, Any] = {f"own_{moved}": _address(" + ".join(code)) if code else 0 for moved, code in parts.items()}
+    found["own_most"] = sum(effect.at_most for effect in acting if effect.log_rate is not None)
+    found["own"] = np.array(numbers or [0.0])
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _address(code: str) -> int:
+    """Where the compiled expression lies; it stays compiled, for other draws and runs."""
+    text = f"def formulas(m, i, s, t, now):\n    month = t.months[t.days[int(now)].month]\n    return {code}\n"
+    space = dict(_WORDS)
+    exec(text, space)  # what sim.formula wrote, and nothing else
+    plain = space["formulas"]
+    chunk, rules = Bundle("Chunk", state.LAYOUT, False, {}), Bundle("Tables", tables.LAYOUT, True, {})
+    member = chunk.views["members"][0].dtype
+    compiled = cfunc(types.float64(member, int64, chunk, rules, types.float64))(plain)
+    _KEPT.append(compiled)
+    address: int = compiled.address  # type: ignore[assignment]
+    FORMULAS[address] = plain
+    return address
+
+
+_KEPT: list[Any] = []
+"""compiled formulas, which must outlive the runs that call them"""
