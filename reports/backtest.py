@@ -57,8 +57,8 @@ def answer(b: Backtest) -> str:
     said += [f"{BY_NAME[a].title} are one series with {BY_NAME[c].title.lower()} here, and count once." for a, c in
              b.one_series.items()]  # fmt: skip
     inside, of = b.inside
-    narrow = "too narrow" if b.too_narrow else "not shown to be too narrow"
-    said.append(f"Of {of} monthly figures {inside} lay between P10 and P90, where 80 % are promised: its bands were {narrow}.")
+    bands = "its bands were too narrow" if b.too_narrow else "its bands were not shown to be too narrow"
+    said.append(f"Of {of} monthly figures {inside} lay between P10 and P90, where {percent(0.8, 0)} are promised: {bands}.")
     beaten = [f"{m.line.title.lower()} by {_listed(SIMPLE[n] for n in m.beaten)}" for m in b.main if m.beaten]
     said.append(f"Month by month it was beaten for {_listed(beaten)}." if beaten else
                 "Month by month it beat every simple forecast on every main line that was scored.")  # fmt: skip
@@ -107,7 +107,7 @@ def backtest_page(b: Backtest) -> str:
         matters=percent(MATTERS, 0),
         sure=percent(COVERAGE, 0),
         numbers=[{"name": n.name, "value": significant(n.value), "unit": n.unit, "says": n.says} for n in b.fitted.numbers],
-        parameters=_parameters(calibration),
+        parameters=_parameters(calibration, b.currency),
         model=None if calibration is None else calibration["choice"]["model"],
         provenance={
             "Activity": p["activity"],
@@ -179,11 +179,11 @@ def document(b: Backtest) -> dict[str, Any]:
 
 
 def _whole_row(b: Backtest, m: Measure) -> dict[str, Any]:
-    show = _shown(b, m)
+    show, unit = _shown(b, m), f"\u00a0{b.currency}"
     return {
         "title": m.line.title, "note": _WHOLE[m.line.whole] + _counts(b, m),
         "middle": show(m.whole[1]),
-        "band": f"{show(m.whole[0])} to {show(m.whole[2])}", "actual": show(m.whole_actual),
+        "band": f"{show(m.whole[0]).removesuffix(unit)} to {show(m.whole[2])}", "actual": show(m.whole_actual),
         "off": _signed(m.off),
         "inside": "inside" if m.inside else "outside", "held": "yes" if m.held else "no",
     }  # fmt: skip
@@ -191,13 +191,14 @@ def _whole_row(b: Backtest, m: Measure) -> dict[str, Any]:
 
 def _score_row(b: Backtest, m: Measure) -> dict[str, Any]:
     s, show = m.score, _shown(b, m)
+    crps, pinball = (number(loss) if m.line.unit != "money" and loss < 100 else show(loss) for loss in (s.crps, s.pinball))
     low, high = s.coverage_interval
     return {
         "title": m.line.title, "error": percent(s.relative_error), "bias": _signed(s.mean_error / _size(m)),
         "coverage": f"{round(s.coverage * len(m.actual))} of {len(m.actual)}",
         "chance": f"{percent(low, 0)} to {percent(high, 0)}", "width": percent(s.relative_width),
         "widths": f"{percent(s.width_interval[0] / _size(m))} to {percent(s.width_interval[1] / _size(m))}",
-        "crps": show(s.crps), "pinball": show(s.pinball),
+        "crps": crps, "pinball": pinball,
     }  # fmt: skip
 
 
@@ -229,11 +230,12 @@ def _habit_row(e: Effect) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _parameters(report: dict[str, Any] | None) -> list[dict[str, str]]:
+def _parameters(report: dict[str, Any] | None, currency: str) -> list[dict[str, str]]:
     if report is None:
         return []
     return [
-        {"name": name, "value": significant(p["value"]), "unit": p["unit"] or NONE, "says": p["meaning"],
+        {"name": name, "value": significant(p["value"]), "says": p["meaning"],
+         "unit": p["unit"].replace("currency units", currency) or NONE,
          "band": f"{significant(p['low'])} to {significant(p['high'])}" if p["low"] != p["high"] else NONE}
         for name, p in report["parameters"].items()
     ]  # fmt: skip

@@ -34,7 +34,7 @@ def months(b: Backtest) -> Markup:
         ax.axvline(before[-1], color="#777777", linewidth=0.8)
         ax.set_ylim(bottom=0)
         unit = b.currency if m.line.unit == "money" else m.line.unit.split(" a ")[0]
-        ax.set_title(f"{m.line.title}, {unit}", loc="left")
+        ax.set_title(m.line.title if unit in m.line.title.lower() else f"{m.line.title}, {unit}", loc="left")
         ax.yaxis.set_major_formatter(lambda value, _: integer(value))
         shown: Any = [*before, *ahead][:: -(-len([*before, *ahead]) // 6)]
         ax.set_xticks(shown, [f"{day:%b %y}" for day in shown])

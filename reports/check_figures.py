@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
 
 from experiments.check_document import Comparison
 from experiments.discrepancy import Spread, power_of_check
 from experiments.effect_words import effect_text, size_text
-from reports.page import COLOURS, figure, figure_svg
+from reports.page import COLOURS, figure, figure_svg, legend_above
 from scenarios.numerals import percent
 
 PREDICTED, OBSERVED, NEUTRAL = COLOURS[0], COLOURS[1], "#555555"
@@ -51,7 +50,7 @@ def forest(rows: Sequence[Comparison], alpha: float) -> Markup:
         label=f"expected live result, 80 % and {percent(1 - alpha, 0)}",
     )
     ax.plot([], [], "o", color=OBSERVED, label="observed, 95 %")
-    _legend(ax, 2)
+    legend_above(ax, 2)
     said = "; ".join(
         f"{_name(row)}: predicted {effect_text(row.predicted, row.scale)}, observed {effect_text(row.observed, row.scale)}"
         for row in rows
@@ -83,7 +82,7 @@ def fan(rows: Sequence[Comparison], alpha: float) -> Markup:
     ax.set_xticks(weeks if len(weeks) <= 16 else weeks[:: len(weeks) // 12 + 1])
     ax.set_xlabel("week of the experiment")
     ax.set_ylabel("effect" + (f", {ordered[0].unit}" if ordered[0].unit else ""))
-    _legend(ax, 1)
+    legend_above(ax, 1)
     outside = [str(row.week) for row in ordered if row.outside_band]
     where = f"outside the band in week {', '.join(outside)}" if outside else "inside the band in every week"
     alt = f"Effect on {ordered[0].metric} of {ordered[0].arm} by week: the observed line is {where}."
@@ -110,7 +109,7 @@ def power_curve(rows: Sequence[Comparison], alpha: float) -> Markup:
     ax.set_xlim(0, x[-1])
     ax.set_xlabel("bias of the simulation, as a multiple of the margin")
     ax.set_ylabel("probability of finding it")
-    _legend(ax, 2)
+    legend_above(ax, 2)
     said = "; ".join(
         f"{row.metric} of {row.arm}: a bias of {size_text(row.detectable_bias, row.scale)} is found in 4 of 5"
         for row in shown
@@ -122,10 +121,6 @@ def spread_of(row: Comparison) -> Spread:
     """The spread of a row, as `power_of_check` needs it."""
     df = np.inf if row.df is None else row.df
     return Spread(row.parameters_sd, row.observed_se, row.difference_se, df, False)
-
-
-def _legend(ax: Axes, columns: int) -> None:
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.06), ncols=columns, borderaxespad=0, frameon=False)
 
 
 def _name(row: Comparison) -> str:

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from reports.comparison_words import listed
-from reports.page import COLOURS, figure, figure_svg, panels
+from reports.page import COLOURS, figure, figure_svg, legend_above, panels
 from scenarios.comparison import Comparison
 from scenarios.figure import LEVEL, cell
 from scenarios.figure import figure as figure_of
@@ -69,7 +69,7 @@ def survival(comparison: Comparison, designs: list[str]) -> Markup:
         _by_month(ax, 1, len(months))
     lowest = level.dataLim.ymin
     level.set_ylim(max(0, 20 * ((lowest - 5) // 20)), 100)  # curves near the top are told apart
-    _legend(level, len(designs) + 1)
+    legend_above(level)
     return figure_svg(fig, f"Survival of the members at the start after {len(months)} months: {listed(said)}.")
 
 
@@ -90,7 +90,7 @@ def survival_joined(comparison: Comparison, designs: list[str]) -> Markup | None
     ax.set_xlabel("months since the end of the month of joining")
     _by_month(ax, 0, len(months) - 1)
     ax.set_ylim(0, 100)
-    _legend(ax, len(designs) + 1)
+    legend_above(ax)
     return figure_svg(fig, "Survival of the members who joined during the run, by months since joining.")
 
 
@@ -191,7 +191,3 @@ def _by_month(ax: Axes, first: int, last: int) -> None:
     ax.set_xlim(first, max(last, first + 1))
     step = 1 if last <= 12 else 3 if last <= 36 else 12
     ax.set_xticks([m for m in range(last + 1) if m >= first and m % step == 0])
-
-
-def _legend(ax: Axes, count: int) -> None:
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=min(count, 4), borderaxespad=0, frameon=False)

@@ -30,6 +30,8 @@ def total_rows(statement: Statement) -> list[dict[str, str]]:
             continue
         row = {name: money(totals[line][name]) for name in BAND}
         says = DEFINITIONS.get(line) or TALLIES.get(line, "").replace("_", " ")
+        if says in (line.replace("_", " "), TITLES[line].lower()):
+            says = ""  # no more than the name
         found.append({"title": TITLES[line], "says": says, "worth": money(present[line]["mean"]), **row})
         if line == "fixed_cost":
             cost = dict(zip(BAND, map(money, statement.whole_cost()), strict=False))

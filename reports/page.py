@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import textwrap
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from reports.svg import shared_glyphs, slim
-from scenarios.numerals import integer, money, number, percent, significant
+from scenarios.numerals import integer, money, number, percent, signed, significant
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Colours that the colour-blind tell apart (Okabe, Ito 2008), the strongest on white first, yellow last."""
@@ -75,6 +76,15 @@ def panels(count: int, width: float = 7.2, height: float = 2.4, columns: int = 1
         return fig, [fig.add_subplot(rows, columns, k + 1) for k in range(count)]
 
 
+def legend_above(axes: Axes, most: int = 4) -> None:
+    """The legend of the axes above them, in as many columns as fit, `most` at most."""
+    _, labels = axes.get_legend_handles_labels()
+    assert isinstance(axes.figure, Figure)
+    room = int(72 * (axes.figure.get_figwidth() - 1) / LETTER)
+    columns = min(len(labels), most, _columns(labels, room))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=columns, borderaxespad=0, frameon=False)
+
+
 def figure_svg(fig: Figure, alt: str) -> Markup:
     """The figure as inline SVG, as wide as its place, and again laid out for a phone, of which the page shows one.
 
@@ -103,7 +113,9 @@ def _narrow(fig: Figure) -> None:
             long = {axes.get_xlabel(), axes.get_title(), axes.get_title(loc="left")} - {""}
             for text in axes.findobj(Text):
                 if isinstance(text, Text) and text.get_text() in long:
-                    text.set_text(_broken(text.get_text(), letters))
+                    line = max(map(len, text.get_text().split("\n")))
+                    room = axes.get_window_extent().width / text.get_window_extent().width  # a title is bold, and larger
+                    text.set_text(_broken(text.get_text(), min(letters, int(line * room))))
             ticks, locator = axes.get_xticklabels(), axes.xaxis.get_major_locator()
             if sum(len(tick.get_text()) + 2 for tick in ticks) <= letters:
                 continue
@@ -129,6 +141,11 @@ def _broken(text: str, letters: int) -> str:
     return textwrap.fill(text, max(12, letters), break_long_words=False)
 
 
+def _columns(labels: Sequence[str], room: int) -> int:
+    """Columns of a legend that fit `room` letters."""
+    return max(1, room // (max((len(line) for label in labels for line in label.split("\n")), default=0) + 6))
+
+
 def _stack(legend: Legend, fig: Figure) -> int:
     """Put a legend that is too wide above its axes (or the figure) in as many columns as fit; the lines that this adds."""
     left = legend.axes.get_window_extent().x0 / fig.dpi if legend.axes is not None else 0.0
@@ -137,7 +154,7 @@ def _stack(legend: Legend, fig: Figure) -> int:
     for text in legend.get_texts():
         text.set_text(_broken(text.get_text(), room - 12))
     labels = [text.get_text() for text in legend.get_texts()]
-    fits = max(1, room // (max((len(line) for label in labels for line in label.split("\n")), default=0) + 6))
+    fits = _columns(labels, room)
     if columns <= fits:
         return sum(label.count("\n") for label in labels)
     axes, handles = legend.axes, [handle for handle in legend.legend_handles if handle is not None]
@@ -200,6 +217,7 @@ def _environment() -> Environment:
         significant=significant,
         money=money,
         percent=percent,
+        signed=signed,
     )
     style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
     environment.globals["style"] = Markup(style)

@@ -12,7 +12,7 @@ from experiments.check import planned_margins
 from experiments.documents import Estimate, Prediction
 from experiments.effect_words import effect_text, stated_text
 from experiments.track_record import primary_metric
-from reports.page import COLOURS, figure, figure_svg, render
+from reports.page import COLOURS, figure, figure_svg, legend_above, render
 from scenarios.numerals import NONE, integer, percent
 
 
@@ -136,7 +136,7 @@ def effect_figure(rows: list[Estimate], draws: list[np.ndarray]) -> Markup:
     ax.axvline(0, color="#555555", linewidth=0.8)
     ax.set_xlabel(f"effect on {rows[0].metric}" + (f", {rows[0].unit}" if rows[0].unit else ""))
     ax.set_ylabel("simulated experiments")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=3, borderaxespad=0, frameon=False)
+    legend_above(ax, 3)
     said = "; ".join(f"{row.arm}: mean {effect_text(row.effect, row.scale)}" for row in rows)
     return figure_svg(fig, f"Simulated read-outs of the effect on {rows[0].metric}. {said}.")
 

@@ -24,7 +24,7 @@ from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.forecast import forecast
 from scenarios.finance.point_value import point_value
 from scenarios.finance.roll_forward import LINES as ROLL
-from scenarios.numerals import integer, money
+from scenarios.numerals import integer, money, percent
 from sim.errors import InputError
 from sim.setting import Refunds
 
@@ -195,6 +195,15 @@ def test_the_table_has_the_cost_of_the_answer(statement):
     cost, parts = (next(r for r in total_rows(statement) if r["title"] == t) for t in ("Cost", "Benefit cost"))
     assert all(f"{cost[name]}\u00a0" in answer(statement) for name in ("mean", "p10", "p90"))
     assert float(cost["worth"].replace(",", "")) > float(parts["worth"].replace(",", ""))
+
+
+def test_the_share_of_sales_is_one_number_in_answer_and_table(simulated):
+    scenario, made = simulated
+    statement = statement_of(made, scenario)
+    share = total_rows(statement)[-1]["mean"]
+    assert f"({share} of gross sales)" in answer(statement)
+    cost, sales = (made.of(line).sum() for line in ("benefit_cost", "gross_sales"))
+    assert share == percent((cost + made.of("fixed_cost").sum()) / sales)
 
 
 def test_without_points_there_is_a_forecast_and_no_books():

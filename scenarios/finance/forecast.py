@@ -199,14 +199,21 @@ def _share(values: Floats) -> Floats:
     return np.asarray(np.divide(cost, sales, out=np.full_like(cost, np.nan), where=sales > 0))
 
 
+def _share_spread(values: Floats, luck: Floats) -> Floats:
+    """SPREAD of the share; its mean is mean cost / mean sales, as in every sum of money on the page."""
+    found = spread_of(_share(values), _share(luck))
+    found[..., SPREAD.index("mean")] = _share(values.mean(axis=0))
+    return found
+
+
 def _totals(values: Floats, luck: Floats) -> pd.DataFrame:
     whole, lucky = values.sum(axis=1), luck.sum(axis=1)
-    both = [np.concatenate([v, _share(v)[:, None]], axis=1) for v in (whole, lucky)]
-    return _table(spread_of(both[0], both[1]), [*LINES, "cost_share"])
+    found = np.concatenate([spread_of(whole, lucky), _share_spread(whole, lucky)[None]])
+    return _table(found, [*LINES, "cost_share"])
 
 
 def _shares(values: Floats, luck: Floats, months: list[dt.date]) -> pd.DataFrame:
-    found = pd.DataFrame(spread_of(_share(values), _share(luck)), columns=list(SPREAD))
+    found = pd.DataFrame(_share_spread(values, luck), columns=list(SPREAD))
     return pd.concat([pd.DataFrame({"month": months}), found], axis=1)
 
 

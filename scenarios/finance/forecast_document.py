@@ -143,7 +143,8 @@ class Forecast:
     lines: pd.DataFrame
     """month, line, then SPREAD: one row a month and line of LINES, currency units"""
     totals: pd.DataFrame
-    """line, then SPREAD: LINES over the whole period, and cost_share = (benefit + fixed cost) / gross sales"""
+    """line, then SPREAD: LINES over the whole period, and cost_share = (benefit + fixed cost) / gross sales,
+    whose mean is mean cost / mean sales"""
     cost_share: pd.DataFrame
     """month, then SPREAD: (benefit + fixed cost) / gross sales"""
     present_value: pd.DataFrame

@@ -42,7 +42,7 @@ LINES = (
     Line("active_members", "Active members", "members a month", "mean", True),
     Line("points_issued", "Points issued", "points", "sum"),
     Line("purchases", "Purchases", "purchases", "sum"),
-    Line("value", "Value of purchases", "unit of the value column", "sum"),
+    Line("value", "Value of purchases", "money", "sum"),
 )
 BY_NAME = {line.name: line for line in LINES}
 
