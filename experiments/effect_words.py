@@ -28,3 +28,9 @@ def p_text(p: float) -> str:
 def p_value(p: float) -> str:
     """The same in a column of its own: < 0.001, 0.012."""
     return "< 0.001" if p < 0.001 else significant(p, 2)
+
+
+def probability_text(value: float) -> str:
+    """A probability that a number of draws tells: never 0 or 100 %."""
+    shown = percent(min(max(value, 0.01), 0.99), 0)
+    return f"above {shown}" if value > 0.99 else f"below {shown}" if value < 0.01 else shown

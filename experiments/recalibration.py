@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.documents import Estimate, ParameterDraws, Prediction, Readout
+from experiments.effect_words import probability_text
 from experiments.parity import match
 from experiments.recalibration_document import (
     Belief,
@@ -135,8 +136,8 @@ def launch_decision(
     verb = "The decision changes" if changed else "The decision stands"
     sentence = (
         f"{verb}, going by the {value}: before the test {before.arm} was worth most (the best with probability "
-        f"{_probability(before.best_before)}); now {after.arm} is (probability "
-        f"{_probability(after.best_after)})."
+        f"{probability_text(before.best_before)}); now {after.arm} is (probability "
+        f"{probability_text(after.best_after)})."
     )
     return LaunchDecision(
         value=value,
@@ -146,12 +147,6 @@ def launch_decision(
         changed=changed,
         sentence=sentence,
     )
-
-
-def _probability(value: float) -> str:
-    """Never 0 or 100 % of a number of draws."""
-    shown = percent(min(max(value, 0.01), 0.99), 0)
-    return f"above {shown}" if value > 0.99 else f"below {shown}" if value < 0.01 else shown
 
 
 def _noise_free(

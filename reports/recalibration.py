@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from experiments.effect_words import effect_text
+from experiments.effect_words import effect_text, probability_text
 from experiments.posterior_scenario import scenario_text
 from experiments.recalibration_document import Belief, EffectMove, ParameterMove, Recalibration
 from reports.page import COLOURS, figure, figure_svg, render
@@ -43,8 +43,8 @@ def recalibration_report(found: Recalibration) -> str:
                 "after": effect_text(option.after.mean),
                 "low": effect_text(option.after.low),
                 "high": effect_text(option.after.high),
-                "best_before": option.best_before,
-                "best_after": option.best_after,
+                "best_before": probability_text(option.best_before),
+                "best_after": probability_text(option.best_after),
                 "chosen": option.arm == found.decision.choice_after,
             }
             for option in found.decision.options

@@ -37,6 +37,21 @@ def test_two_figures_on_a_page_share_no_identifier() -> None:
         assert used and used <= known
 
 
+@pytest.mark.filterwarnings("error:constrained_layout not applied")
+def test_names_of_thirty_letters_leave_room_for_the_figure() -> None:
+    names = [f"a-design-with-a-long-name-{k:04d}" for k in range(4)]
+    fig, axes = page.figure()
+    for k, name in enumerate(names):
+        axes.plot([0, 1], [k, k], label=name)
+    axes.set_title(f"{names[0]}-of-2027", loc="left", fontweight="bold")
+    page.legend_above(axes)
+    page.figure_svg(fig, "four lines")
+    with matplotlib.rc_context(page._STYLE):
+        fig.draw_without_rendering()
+    assert fig.get_figwidth() == page.PHONE
+    assert axes.title.get_text() == "" and axes._left_title.get_window_extent().x1 <= fig.bbox.x1
+
+
 def test_letters_are_drawn_once_a_page_and_the_drawing_is_half_as_long() -> None:
     """Every letter that any figure of a page uses is there, once; what is left out of matplotlib's own SVG is not seen."""
     from io import StringIO
