@@ -11,7 +11,12 @@ import annotated_types as at
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-_PATTERNS = {"^[A-Z]{3}$": "three capital letters such as EUR"}
+from sim.behaviour import WORD
+
+_PATTERNS = {
+    "^[A-Z]{3}$": "three capital letters such as EUR",
+    WORD: "a word of small letters, digits and _ such as pay_day",
+}
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,13 @@ class Field:
 
     kind: Any
     limits: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Named:
+    """The limit of a key that the user chooses."""
+
+    pattern: str
 
 
 @dataclass(frozen=True)
@@ -40,10 +52,14 @@ def field_of(model: type[BaseModel], path: tuple[str | int, ...]) -> Field | Non
                 return None
             here = _field(get_args(item.kind)[0], ())
         else:
+            named = next((c for c in _branches(here) if get_origin(c.kind) is dict), None) if here else None
             info = next((m.model_fields[step] for m in models if step in m.model_fields), None)
-            if info is None:
+            if info is not None:
+                here = _field(info.annotation, tuple(info.metadata))
+            elif named is not None:
+                here = _field(get_args(named.kind)[1], ())
+            else:
                 return None
-            here = _field(info.annotation, tuple(info.metadata))
         models = models_of(here)
     return here
 
@@ -66,8 +82,8 @@ def choices(field: Field) -> list[Any]:
     for branch in _branches(field):
         if get_origin(branch.kind) is Literal:
             made.append(Words(get_args(branch.kind)))
-        elif get_origin(branch.kind) is list:
-            made.append(list)
+        elif get_origin(branch.kind) in (list, dict):
+            made.append(get_origin(branch.kind))
         else:
             made.append(branch.kind)
     return made
@@ -103,7 +119,11 @@ def _words(field: Field) -> str:
         return f"a list of {size} items, each {inner}" if size else f"a list, each item {inner}"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return "a mapping with keys among " + ", ".join(kind.model_fields)
+    if get_origin(kind) is dict:
+        return f"a mapping from names to {allowed(_field(get_args(kind)[1], ()))}"
     if kind is str:
+        if any(isinstance(limit, at.MinLen) for limit in limits):
+            return "text that is not empty"
         pattern = next((p for limit in limits if (p := getattr(limit, "pattern", None)) is not None), None)
         return "text" if pattern is None else _PATTERNS.get(str(pattern), f"text that matches {pattern}")
     if kind is dt.date:

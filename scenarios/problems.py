@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scenarios.allowed import Field, allowed, choices, field_of, models_of
+from scenarios.allowed import Field, Named, allowed, choices, field_of, models_of
 from scenarios.composing import guess
 from scenarios.references import TOLD_HERE, references
 from scenarios.repair import repair
@@ -59,6 +59,8 @@ def _path(item: Any, data: Any) -> Path | None:
     path: Path = ()
     node = data
     for k, step in enumerate(loc):
+        if step == "[key]":
+            return path
         by_key = k == len(loc) - 1 and kind in ("missing", "extra_forbidden")
         if isinstance(node, dict) and (step in node or by_key):
             path, node = (*path, step), node.get(step)
@@ -91,6 +93,8 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
     elif kind == "extra_forbidden":
         keys = _keys(path[:-1])
         text = f"{words}: found an unknown key, allowed are {', '.join(keys)}{guess(str(path[-1]), keys)}"
+    elif item["loc"][-1] == "[key]":
+        text = f"{words}: found the name {path[-1]!r}, allowed is {allowed(Field(str, (Named(item['ctx']['pattern']),)))}"
     else:
         text = f"{words}: found {found(plain(node))}, allowed is {allowed(field) if field else 'something else'}"
         if field is not None and isinstance(node.value, str):
@@ -119,7 +123,10 @@ def _consistency(node: Node, words: str, said: str) -> tuple[Place, str]:
     head, colon, rest = said.partition(": ")
     if colon and re.fullmatch(r"[a-z_.]+", head):
         inner = walk(node, tuple(head.split(".")))[-1]
-        return _row(inner, rest).place, f"{words}.{said}" if words else said
+        row = _row(inner, rest)
+        key = re.match(r".* in (\w+): ", rest)
+        at = row.value[key[1]] if key and isinstance(row.value, dict) and key[1] in row.value else row
+        return at.place, f"{words}.{said}" if words else said
     text = f"{words}: {said}" if words else said
     named = re.search(r"the key (\w+)$", said)
     for word in ([named[1]] if named else []) + re.findall(r"\w+", said):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, create_model, field_validator, model_validator
+from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
 
 from sim.effects import BY_NAME, EFFECTS, Effect, Parameter
 from sim.formula import FUNCTIONS, READS, check, translated
@@ -50,8 +50,20 @@ Effects: Any = create_model(
 
 
 WORD = r"^[a-z][a-z0-9_]*$"
+"""Names of own effects and of their numbers, as formulas call them."""
 _NAME = Annotated[str, Field(pattern=WORD)]
 MOST = math.log(BOUND)
+
+
+def _as_text(formula: Any) -> Any:
+    """A formula that is a number is written as one; on one line."""
+    if isinstance(formula, int | float) and not isinstance(formula, bool):
+        return repr(formula)
+    return " ".join(formula.split()) if isinstance(formula, str) else formula
+
+
+Formula = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | float)]
+"""One expression, see sim.formula."""
 
 
 MOVED = {
@@ -66,16 +78,21 @@ class OwnParameter(Part):
     mean: float
     sd: Annotated[float, Field(ge=0)] = 0.0
     """how unsure it is: normal, clipped to low and high; 0 = taken as known"""
-    low: float = -1e9
-    high: float = 1e9
+    low: float | None = None
+    high: float | None = None
     unit: str = ""
     says: str = ""
 
     @model_validator(mode="after")
     def _order(self) -> OwnParameter:
-        if not self.low <= self.mean <= self.high:
-            raise ValueError(f"mean is {self.mean:g}; it must lie within low and high, {self.low:g} .. {self.high:g}")
+        low, high = self.bounds()
+        if not low <= self.mean <= high:
+            raise ValueError(f"mean is {self.mean:g}; it must lie within low and high, {low:g} .. {high:g}")
         return self
+
+    def bounds(self) -> tuple[float, float]:
+        """low and high, infinite where they are not given."""
+        return -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
 
 
 class OwnEffect(Part):
@@ -91,15 +108,15 @@ class OwnEffect(Part):
     """what it does, in a sentence for readers of reports"""
     source: Annotated[str, Field(min_length=1)]
     """where the formula and its numbers come from; `an assumption` if from nowhere"""
-    log_rate: str | None = None
+    log_rate: Formula | None = None
     """added to the log purchase rate, from -50 (no purchase) to at_most"""
     at_most: Annotated[float, Field(ge=0, le=MOST)] = MOST
     """log_rate is cut there; the nearer it is to what the formula really says, the faster the run"""
-    log_basket: str | None = None
+    log_basket: Formula | None = None
     """added to the log list value of a basket, within -log 4 and log 4"""
-    log_leaving: str | None = None
+    log_leaving: Formula | None = None
     """added to the log probability of leaving, within -10 and 10; a probability goes up to 1"""
-    log_redeeming: str | None = None
+    log_redeeming: Formula | None = None
     """added to the log odds of redeeming of a member who knows the programme, within -10 and 10"""
     parameters: dict[_NAME, OwnParameter] = {}
     """numbers that the formulas call by name"""
@@ -111,9 +128,9 @@ class OwnEffect(Part):
     def entry(self) -> Effect:
         """The effect as the registry would have it."""
         stated = [
-            Parameter(name, p.unit, p.mean, p.sd, p.low, p.high, p.mean, p.says or name) for name, p in self.parameters.items()
+            Parameter(name, p.unit, p.mean, p.sd, *p.bounds(), p.mean, p.says or name) for name, p in self.parameters.items()
         ]
-        words = "; ".join(f"{MOVED[key]} += {' '.join(text.split())}" for key, text in self.formulas().items())
+        words = "; ".join(f"{MOVED[key]} += {text}" for key, text in self.formulas().items())
         return Effect(self.name, self.says, words, self.source, tuple(stated))
 
     def check_names(self, tiers: Sequence[str], segments: Sequence[str]) -> None:
@@ -122,7 +139,7 @@ class OwnEffect(Part):
             try:
                 translated(text, {name: name for name in self.parameters}, {"tier": tiers, "segment": segments})
             except ValueError as error:
-                raise ValueError(f"behaviour.own_effects: {self.name}: {key}: {error}") from None
+                raise ValueError(f"behaviour.own_effects: {self.name} in {key}: {error}") from None
 
     @field_validator("parameters")
     @classmethod
@@ -161,16 +178,17 @@ class Behaviour(Part):
     own_effects: list[OwnEffect] = []
     """effects that the registry lacks, by formula"""
 
-    @field_validator("own_effects")
-    @classmethod
-    def _new(cls, effects: list[OwnEffect]) -> list[OwnEffect]:
-        names = [effect.name for effect in effects]
+    @model_validator(mode="after")
+    def _new(self) -> Behaviour:
+        names = [effect.name for effect in self.own_effects]
         for k, name in enumerate(names):
             if name in BY_NAME:
-                raise ValueError(f"{name} is an effect of the registry; set it under effects, or call your own something else")
+                raise ValueError(
+                    f"own_effects: {name} is an effect of the registry; set it under effects, or call your own something else"
+                )
             if name in names[:k]:
-                raise ValueError(f"two effects are called {name}")
-        return effects
+                raise ValueError(f"own_effects: {name} is there twice")
+        return self
 
     def known(self) -> tuple[Effect, ...]:
         """The registry's effects and the user's own."""

@@ -67,7 +67,7 @@ _NAMED = ("tier", "segment")
 def parsed(text: str) -> ast.expr:
     """The syntax of a formula; ValueError says in a sentence what cannot be read."""
     try:
-        return ast.parse(" ".join(text.split()), mode="eval").body
+        return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         where = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         raise ValueError(f"cannot be read as a formula{where}: {text!r}") from None

@@ -201,12 +201,12 @@ def test_what_does_not_go_together_is_told() -> None:
             scenario({**PLAIN, "programme": POINTS}, behaviour={"own_effects": list(effects)})
 
     told("has no formula; give one of log_rate, log_basket, log_leaving, log_redeeming", own())
-    told("two effects are called mine", own(log_rate="1"), own(log_rate="1"))
+    told("mine is there twice", own(log_rate="1"), own(log_rate="1"))
     told("retention is an effect of the registry", own("retention", log_rate="1"))
     told("balance is a word of the engine", own(log_rate="balance", parameters={"balance": {"mean": 1.0}}))
     k = {"k": {"mean": 3.0, "low": 0.0, "high": 1.0}}
     told("mean is 3; it must lie within low and high, 0 .. 1", own(log_rate="k", parameters=k))
-    told("mine: log_rate: found the tier 'gould'; the scenario has silver, gold, black", own(log_rate="tier >= 'gould'"))
+    told("mine in log_rate: found the tier 'gould'; the scenario has silver, gold, black", own(log_rate="tier >= 'gould'"))
     told("found the segment 'town'; the scenario has none", own(log_rate="segment == 'town'"))
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from scenarios.files import json_schema, library, load, load_many, resolved_yaml
 from scenarios.tree import plain, read
+from sim.behaviour import MOVED
 from sim.errors import InputError
+from sim.formula import READS
 
 BROKEN = Path(__file__).parent / "broken"
 
@@ -62,6 +64,18 @@ TABLE = {
     "mid-month.yaml": [(5, "horizon: start must be the first day of a month")],
     "tiers-upside-down.yaml": [(9, "programme.tiers: diamond requires less spend than gold")],
     "points-without-earning.yaml": [(5, "rewards and expiry need points: add earning")],
+    # effects of one's own
+    "formula-word.yaml": [(9, "behaviour.own_effects[0].log_rate: found 'teir'", "did you mean tier?")],
+    "formula-unreadable.yaml": [(9, "log_rate: cannot be read as a formula", "'0.2 * (tier'")],
+    "formula-code.yaml": [(9, "log_rate: found a call of 'open'; the functions are exp, log")],
+    "formula-tier.yaml": [(9, "payday in log_leaving: found the tier 'gold'; the scenario has member")],
+    "formula-none.yaml": [(6, "own_effects[0]: has no formula; give one of log_rate")],
+    "formula-number.yaml": [
+        (11, "parameters.strength.sd: found -1, allowed is a number of at least 0"),
+        (12, "found the name 'Fading', allowed is a word of small letters"),
+    ],
+    "effect-name.yaml": [(6, "own_effects[0].name: found 'pay day', allowed is a word of small letters")],
+    "effect-of-the-registry.yaml": [(6, "own_effects: messages is an effect of the registry")],
     # names
     "unknown-tier.yaml": [(15, "only.tiers[1]: found 'gould', allowed is one of silver, gold; did you mean gold?")],
     "unknown-category.yaml": [(9, "only.category: found 'toys', allowed is one of food")],
@@ -330,5 +344,7 @@ def test_the_examples_of_the_document_load(tmp_path):
     club = found["club.yaml"]
     assert club.market.refunds.share == 0.04 and club.programme.fee.amount == 15 and club.programme.earning.points_per_unit == 10
     assert club.programme.rewards[0].partner.recovered == 0.5 and club.programme.rewards[0].points == 600
-    for key in json_schema()["properties"]:
+    effects = found["payday.yaml"].behaviour
+    assert list(effects.acting()) == ["payday", "within_reach"] and effects.values()["payday.fading"] == 5
+    for key in [*json_schema()["properties"], *READS, *MOVED]:
         assert f"| `{key}` |" in document
