@@ -7,6 +7,7 @@ from scipy import stats
 
 from experiments.document_file import load_document
 from experiments.posterior_scenario import scenario_changes, scenario_text
+from experiments.prediction import parameter_draws
 from experiments.recalibration import launch_decision, recalibrate
 from experiments.recalibration_document import Recalibration
 from experiments.reweighting import (
@@ -175,6 +176,28 @@ def test_the_scenario_runs(made, tmp_path):
     assert (stated.mean, stated.sd) == pytest.approx((after.mean, after.sd), rel=1e-5)
     assert scenario.population.purchase_rate.mean < 0.05
     assert scenario.population.posterior.parameters == ["purchase_rate.mean"]
+
+
+def test_an_effect_of_ones_own_is_moved_where_it_stands(tmp_path):
+    """From the draws that a prediction freezes to a scenario that loads: by place, row and parameter."""
+    (tmp_path / "base.yaml").write_text(
+        "population: {purchase_rate: {mean: 0.05, shape: 2.0}, basket: {median: 40.0, sigma: 0.6}}\n"
+        "behaviour:\n  own_effects:\n    - {name: payday, says: more, source: tills, log_rate: strength,\n"
+        "       parameters: {strength: {mean: 0.3, sd: 0.1, unit: log lift}}}\n"
+    )
+    base = load(tmp_path / "base.yaml")
+    drawn = parameter_draws(base, 2000)
+    name = "behaviour.own_effects.payday.parameters.strength"
+    assert name in drawn.names
+    strength = np.array(drawn.values)[:, drawn.names.index(name)]
+    noise = np.random.default_rng(6).normal(0, 0.3, 2000)
+    frozen = prediction({"spend": 10 * strength + noise}, luck=[0.3], parameters={name: strength})
+    frozen = frozen.model_copy(update={"provenance": {**frozen.provenance, "base": "base.yaml"}}).sealed()
+    found = recalibrate(frozen, readout([row("spend", 2.0, 0.3)]))
+    (tmp_path / "recalibrated.yaml").write_text(scenario_text(found))
+    stated = load(tmp_path / "recalibrated.yaml").behaviour.stated("payday", "strength")
+    assert stated.mean == pytest.approx(0.21, abs=0.02) and stated.sd < 0.05
+    assert "payday.strength" in recalibration_report(found)
 
 
 def test_the_page_says_which_parameters_go_together(made):
