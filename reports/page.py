@@ -117,7 +117,7 @@ def _narrow(fig: Figure) -> None:
                     room = axes.get_window_extent().width / text.get_window_extent().width  # a title is bold, and larger
                     text.set_text(_broken(text.get_text(), min(letters, int(line * room))))
             ticks, locator = axes.get_xticklabels(), axes.xaxis.get_major_locator()
-            if sum(len(tick.get_text()) + 2 for tick in ticks) <= letters:
+            if len(ticks) * (1 + max((len(tick.get_text()) for tick in ticks), default=0)) <= letters:
                 continue
             if isinstance(locator, MaxNLocator):
                 locator.set_params(nbins=4)
