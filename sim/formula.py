@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -59,6 +58,8 @@ READS = {
 }  # fmt: skip
 FUNCTIONS = {"exp": "exponential", "log": "logarithm", "sqrt": "root", "min": "lesser", "max": "greater", "abs": "size"}
 """What a formula may call, and the rule that it is; min and max of two."""
+LONGEST = 1000
+"""characters of a formula"""
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _NAMED = ("tier", "segment")
@@ -66,6 +67,8 @@ _NAMED = ("tier", "segment")
 
 def parsed(text: str) -> ast.expr:
     """The syntax of a formula; ValueError says in a sentence what cannot be read."""
+    if len(text) > LONGEST:
+        raise ValueError(f"is {len(text)} characters long; a formula has at most {LONGEST}")
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
@@ -101,10 +104,11 @@ class _Writer:
         if isinstance(node, ast.BinOp):
             return self._reckoned(node)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not):
-            return f"({'-' if isinstance(node.op, ast.USub) else 'not '}{self.write(node.operand)})"
+            inner = self.write(node.operand)
+            return f"(-{inner})" if isinstance(node.op, ast.USub) else f"truth(not {inner})"
         if isinstance(node, ast.BoolOp):
             joint = " and " if isinstance(node.op, ast.And) else " or "
-            return "(" + joint.join(f"bool({self.write(part)})" for part in node.values) + ")"
+            return "truth(" + joint.join(f"bool({self.write(part)})" for part in node.values) + ")"
         if isinstance(node, ast.Compare):
             return self._compared(node)
         if isinstance(node, ast.IfExp):
@@ -118,8 +122,8 @@ class _Writer:
         value = node.value
         if isinstance(value, str):
             raise ValueError(f"found the name {value!r}; names stand only beside tier or segment: tier >= 'gold'")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"found {value!r}; a constant is a number")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
+            raise ValueError(f"found {ast.unparse(node)!r}; a constant is a number below 1e300")
         return repr(float(value))
 
     def _word(self, word: str) -> str:
@@ -152,7 +156,7 @@ class _Writer:
             if type(op) not in _COMPARISONS:
                 raise ValueError(f"found {ast.unparse(node)!r}; the comparisons are {' '.join(_COMPARISONS.values())}")
             out += f" {_COMPARISONS[type(op)]} {right}"
-        return f"({out})"
+        return f"truth({out})"
 
     def _name(self, subject: str, name: str) -> str:
         if self.names is None:

@@ -16,7 +16,7 @@ from sim.behaviour import Behaviour
 from sim.formula import translated
 from sim.memory import Bundle
 from sim.rules.ledger import lapse_at
-from sim.rules.own import FORMULAS, bounded, divided, exponential, greater, lesser, logarithm, root, size
+from sim.rules.own import FORMULAS, bounded, divided, exponential, greater, lesser, logarithm, root, size, truth
 from sim.rules.response import faded, to_next_reward
 from sim.tables import BOUND
 
@@ -28,7 +28,7 @@ LIMITS = {
 
 _WORDS: dict[str, Any] = {
     word.__name__: word
-    for word in (divided, exponential, logarithm, root, lesser, greater, size, bounded, faded, lapse_at, to_next_reward)
+    for word in (divided, exponential, logarithm, root, lesser, greater, size, truth, bounded, faded, lapse_at, to_next_reward)
 }
 
 

@@ -41,6 +41,14 @@ def in_two(s: Scenario, at: int, members: int, seed: int, cohorts: bool = False)
     return whole, first, simulate(rest, seed=seed, opening=first.state, keep=True, cohorts=cohorts, keep_state=True)
 
 
+LEVELS = "tier + balance + pending + reward_share + coupon + spend_in_window + messages + benefits + purchases + redemptions"
+SINCE = "days_since_joining + days_since_purchase + min(days_since_redemption, 999) + min(days_since_demotion, 999)"
+DATES = "day_of_month + weekday + month + 3 * birthday_month + min(days_to_lapse, 99)"
+OWN = {
+    "name": "all", "says": "a test", "source": "an assumption",
+    "log_rate": f"1e-4 * ({LEVELS}) - 1e-4 * ({SINCE}) + 5e-3 * ({DATES})", "log_basket": f"1e-3 * ({DATES})",
+    "log_leaving": f"1e-3 * ({SINCE}) - 5e-3 * ({DATES})", "log_redeeming": f"-1e-3 * ({SINCE})",
+}  # fmt: skip
 FORMS = {
     "rolling": {},
     "fixed date": {"programme__expiry": {"rule": "fixed_date", "months": 2, "month": 6}},
@@ -55,6 +63,7 @@ FORMS = {
             "grace_months": 2,
         }
     },
+    "own effects": {"behaviour__own_effects": [OWN]},
     "cumulative, capped": {
         "programme__qualification": {"window": "cumulative", "upgrade": "at_review", "review_every_months": 4},
         "programme__earning": {"points_per_unit": 1.5, "cap_per_month": 100},

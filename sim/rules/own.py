@@ -99,6 +99,12 @@ def size(s, x):
 
 
 @rule
+def truth(holds):
+    """1 for what holds, 0 for what does not."""
+    return 1.0 if holds else 0.0
+
+
+@rule
 def bounded(x, low, high):
     """x within the bounds; what is no number stays none."""
     return low if x < low else (high if x > high else x)
