@@ -111,7 +111,7 @@ def _summary(
     sheet.write((row, 0), "What is left out, and what to know", "label")
     for sentence in left_out(statement):
         row += 1
-        sheet.ws.set_row(row, 30)
+        sheet.ws.set_row(row, 15 * (1 + len(sentence) // 110))
         sheet.merge((row, 0), (row, 2), sentence, "wrap")
 
 

@@ -29,7 +29,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "count": {"num_format": '#,##0;[Red]-#,##0;"–"'},
     "share": {"num_format": "0.0%"},
     "factor": {"num_format": "0.00000"},
-    "check": {"bold": True, "align": "center", "num_format": '"TRUE";;"FALSE"'},  # not every programme shows =B4 as a truth
+    "check": {"bold": True, "align": "center"},
 }
 _TOTALS = ("text", "label", "money", "count", "share")
 
