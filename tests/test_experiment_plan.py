@@ -155,6 +155,15 @@ def test_the_size_asked_for_gives_the_power_asked_for():
     assert (np.abs(z) > 1.96).mean() == pytest.approx(0.8, abs=0.015)
 
 
+def test_a_size_is_told_in_the_unit_of_its_metric(tmp_path):
+    (tmp_path / "EXPERIMENT.yaml").write_text(PLAN.replace("    column: spend\n", "    column: spend\n    unit: EUR a member\n"))
+    found = plan_command(tmp_path / "EXPERIMENT.yaml")
+    assert "from 60 by 3 EUR a member with power" in found.power[0].sentences[0]
+    page = plan_files(found)["plan.html"]
+    assert page.count('<br><span class="note">EUR a member</span></th>') == 2 and "finding 3 EUR a member on spend" in page
+    assert found.units == {"spend": "EUR a member", "active": ""}
+
+
 def test_clusters_looks_and_covariates_enter_the_size(tmp_path):
     spend, active = plan_power(plan_of(tmp_path))
     plain = 2 * sample_size(mean_noise(80), 3)

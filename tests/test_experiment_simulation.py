@@ -13,7 +13,7 @@ from experiments.power import Noise, design_effect, detectable, plan_power, powe
 from experiments.prediction import differ_early
 from experiments.readout import read
 from experiments.sequential import boundary, crossing_probabilities, spending_bound
-from experiments.simulated_power import simulated_power
+from experiments.simulated_power import SimulatedPower, simulated_power
 from experiments.simulated_trial import arm_table, design, trial
 from sim.errors import InputError
 from sim.scenario import Scenario
@@ -74,6 +74,13 @@ def test_covariates_of_simulated_members_sharpen_the_same_experiment():
     assert with_them.explained > 0.05
     assert with_them.detectable == pytest.approx(without.detectable * np.sqrt(1 - with_them.explained), rel=0.02)
     assert with_them.power > without.power
+
+
+def test_all_of_200_simulated_experiments_are_not_sure_of_all():
+    """Two errors below 1 the chance of 200 of 200 is a few in a hundred."""
+    found = [SimulatedPower("spend", "trial", share, 200, 1.0, 100, 60.0, 80.0, 0.0, "means").error for share in (0.0, 0.5, 1.0)]
+    assert found[0] == pytest.approx(found[2]) and 0.01 < (1 - 2 * found[2]) ** 200 < 0.1
+    assert found[1] == pytest.approx(np.sqrt(0.25 / 204))
 
 
 def test_no_effect_is_found_as_often_as_alpha_says():
