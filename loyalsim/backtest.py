@@ -55,6 +55,7 @@ def backtest(
     design = load(scenario)
     target = Target(out, *NAMES)
     with Waiting("reading") as waiting:
+        waiting.compiling("reading")
         found = backtest_of(
             activity, columns, design, from_.date(), members=members, joining=new_members, replications=replications, seed=seed,
             say=waiting.say, progress=waiting.step,

@@ -204,6 +204,7 @@ def _comparison(
     from scenarios.comparison import compare as compare_designs
 
     with Waiting("simulating") as waiting:
+        waiting.compiling("simulating")
         found = compare_designs(
             designs,
             baseline=baseline,

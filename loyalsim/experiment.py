@@ -47,6 +47,8 @@ def plan(
 
     target = _target(out, "plan.json", "plan.html")
     with Waiting("simulating") as waiting:
+        if repeats:
+            waiting.compiling("simulating")
         found = plan_command(experiment, repeats, seed, lambda done, of: waiting.step(done, of, "power by simulation"))
         waiting.say("writing the page")
         files = plan_files(found) if out is not None else {}
@@ -84,7 +86,8 @@ def predict(
             f"{out}: already holds a prediction, which is frozen; give another folder, or remove this one yourself"
         )
     target = _target(out, "prediction.json", "prediction.html")
-    with Waiting("compiling the simulation") as waiting:
+    with Waiting("simulating") as waiting:
+        waiting.compiling("simulating")
         found = predict_command(
             experiment, draws, seed, members, record=record,
             progress=lambda done: waiting.step(done, draws, "simulating the experiment"),

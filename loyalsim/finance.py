@@ -115,7 +115,8 @@ def forecast(
         raise InputError(f"--deferred: found {deferred}, but the members of {from_} hold no points that could carry it")
     plan = None if budget is None else budget_of(budget, months_of(placed(designs[0], starts[0], months)))
     target = Target(out, *NAMES)
-    with Waiting("compiling the simulation") as waiting:
+    with Waiting("simulating") as waiting:
+        waiting.compiling("simulating")
 
         def told(design: Scenario, start: Snapshot | None, length: int, beyond: int, base: Statement | None) -> Statement:
             found = forecast_of(

@@ -48,6 +48,14 @@ class Waiting:
         """`what` is being done, for who knows how long."""
         self._tell((0, None, what))
 
+    def compiling(self, then: str) -> None:
+        """Have the engine ready before `then` is being done: the first run on a machine compiles it."""
+        from sim.production import prepare
+
+        self.say("compiling the engine, once on this machine")
+        prepare()
+        self.say(then)
+
     def _tell(self, state: tuple[int, int | None, str]) -> None:
         with self._lock:
             self._state = state

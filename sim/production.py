@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numba import float64, int64
 
 from sim import state, tables
 from sim.compiled import kernel, rule
@@ -72,6 +73,11 @@ def _live(chunk, rules, first, since, until):
 def _live_plainly(chunk, rules, first, since, until):
     """A run of which PLAIN holds: the same rules, without what cannot happen in it."""
     _lives(_chunk(chunk), _plain_tables(rules), first, since, until)
+
+
+def prepare() -> None:
+    """Load the kernel for any run; the first time on a machine, compile it, which a first run would wait for without a word."""
+    _live.compile((int64[::1], int64[::1], int64, float64, float64))  # type: ignore[attr-defined]
 
 
 BEFORE = -1.0

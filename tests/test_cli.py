@@ -18,7 +18,7 @@ from loyalsim import cli
 from loyalsim.progress import Waiting
 from loyalsim.tables import print_answer
 from scenarios.figure import Figure
-from scenarios.files import load_many
+from scenarios.files import load, load_many
 
 HEAVY = ("numba", "scipy", "pandas", "matplotlib", "numpy", "pydantic", "duckdb", "pyarrow", "jinja2")
 BROKEN = Path(__file__).parent / "broken"
@@ -219,7 +219,6 @@ def test_the_demo_reads_the_panel_as_baskets():
 
 
 def test_the_demo_keeps_thresholds_at_the_same_multiple_of_what_members_buy():
-    from scenarios.files import load
 
     p4 = load("p4")
     busy = p4.population.model_copy(
@@ -237,7 +236,6 @@ def test_the_demo_keeps_thresholds_at_the_same_multiple_of_what_members_buy():
 def test_the_demo_says_what_it_takes_a_dollar_for_and_how_it_scales_tiers():
     from reports.comparison import comparison_page
     from scenarios.comparison import compare
-    from scenarios.files import load
 
     population = load("p4").population
     busy = population.model_copy(update={"purchase_rate": population.purchase_rate.model_copy(update={"mean": 0.222})})
@@ -263,6 +261,18 @@ def test_progress_after_two_seconds_of_work_on_a_terminal(monkeypatch, capsys):
         waiting.step(1, 2, "half of it")
         assert waiting._bar.tasks[0].percentage == 50
     assert waiting._bar is None
+
+
+def test_the_engine_is_ready_before_the_work_is_named():
+    """What is compiled ahead is the very kernel that a run calls, so that no run waits for another."""
+    from sim import production
+    from sim.outcome import simulate
+
+    with Waiting("a") as waiting:
+        waiting.compiling("simulating")
+        assert waiting._state == (0, None, "simulating")
+    simulate(load("cash-back"), members=10)
+    assert len(production._live.overloads) == 1
 
 
 def test_the_console_script_is_this_command():
