@@ -76,6 +76,7 @@ MEANING = {
     "purchase_rate.shape": ("", "how alike members' rates are: small is very unequal"),
     "leaving.a": ("", "first parameter of the beta distribution of leaving after a purchase"),
     "leaving.b": ("", "second parameter of the beta distribution of leaving after a purchase"),
+    "leaving.return_rate": ("a day", "rate at which lapsed members return of their own accord"),
     "basket.median": ("currency units", "median value of a purchase of the median member"),
     "basket.sigma": ("log units", "spread of a member's own purchases"),
     "basket.sigma_between": ("log units", "spread between members"),

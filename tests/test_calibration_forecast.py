@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from panel_simulator import simulated_panel
+from test_calibration_model import cdnow_sample
 
 from scenarios.calibration import Calibration, calibrate
 from scenarios.calibration.choice import inner_origins
@@ -67,10 +68,7 @@ def groceries() -> Calibration:
 
 @pytest.fixture(scope="module")
 def music() -> Calibration:
-    path = DATA / "cdnow_transactions.parquet"
-    if not path.is_file():
-        pytest.skip("the CDNOW panel is not here")
-    return calibrate(path, member="customer_id", date="date", value="value", holdout_from="1997-10-01")
+    return calibrate(cdnow_sample(), member="member", date="date", value="value", holdout_from="1997-10-01")
 
 
 def covered(measure: dict[str, float]) -> bool:
@@ -130,12 +128,14 @@ def test_groceries_are_forecast_within_5_percent_and_covered(groceries: Calibrat
     ] < 0.12
 
 
-def test_music_is_covered_though_its_level_changes(music: Calibration) -> None:
+def test_music_is_forecast_with_returns_and_covered_though_its_level_changes(music: Calibration) -> None:
+    """The published sample, 39 weeks ahead: without returns 12 % too few purchases and 10 % too few active members."""
     held_out = music.report["holdout"]
     for measure in MEASURES:
         assert covered(held_out[measure]), measure
-    assert abs(error(held_out["purchases"])) < 0.2
-    assert ", leaving" in music.report["choice"]["model"]
+    assert abs(error(held_out["purchases"])) < 0.08
+    assert abs(error(held_out["active_members"])) < 0.098
+    assert ", leaving and returning" in music.report["choice"]["model"]
 
 
 def test_the_held_out_days_reach_no_number_of_the_fit() -> None:

@@ -10,6 +10,7 @@ who never bought are not seen, so that the likelihood is that of a history with 
 truncation). Where some were there before the data and others join while they run, each history is a mixture of
 the two: those who join buy as they join, at a pace by day that rises or falls exponentially, so that first
 purchases in excess of what waiting members bring, and members who buy often but came late, tell how many joined.
+Returns of lapsed members have no closed form; scenarios.calibration.returns has their likelihood.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from scipy.special import betaln, gammaln
 
 from scenarios.calibration.calendar import Clock
 from scenarios.calibration.panel import Panel
+from scenarios.calibration.returns import RETURN_RATE, Silences, silences
+from scenarios.calibration.returns import log_likelihood as log_likelihood_with_returns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,18 +35,22 @@ JOINED = ("joined.odds", "joined.fall")
 
 @dataclass(frozen=True)
 class Model:
-    """Which member of the family: where the clock starts, whether members leave, order of the gaps."""
+    """Which member of the family: where the clock starts, whether members leave, order of the gaps, whether lapsed members
+    return (only with leaving, random gaps and the clock from the first purchase).
+    """
 
     origin: Origin = "first purchase"
     leaving: bool = True
     order: int = 1
+    returning: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """Parameters, in the order of the vectors of their logs (the fall of joining itself, over the panel)."""
         leaving = ("leaving.a", "leaving.b") if self.leaving else ()
+        back = (RETURN_RATE,) if self.returning else ()
         joined = JOINED if self.origin == "either" else ()
-        return ("purchase_rate.mean", "purchase_rate.shape", *leaving, *joined)
+        return ("purchase_rate.mean", "purchase_rate.shape", *leaving, *back, *joined)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Histories:
     the last purchase; `age`: time to the end of the fit; `first_weight`: log day weight at the first purchase; `share`: of the
     panel's days before that; `count`: members with this history; `row`: the distinct history of each member; `log_gaps`: sum
     of log gaps over all members; `log_weights`: sum of log day weights at all purchases but the first ones (the change of
-    variable from days to operational days); `days`: of the panel.
+    variable from days to operational days); `days`: of the panel; `silences`: gap by gap, where lapsed members return.
     """
 
     gaps: Floats
@@ -69,12 +76,14 @@ class Histories:
     log_gaps: float
     log_weights: float
     days: int
+    silences: Silences | None = None
 
 
 @dataclass(frozen=True)
 class Records:
     """The distinct histories of a panel in days, whatever the clock: full gaps, first and last day, and how many members share
-    each; `row` as in Histories, `early` and `late` the days of all gaps, `later` how many purchases but first ones a day saw.
+    each; `row` as in Histories, `early` and `late` the days of all gaps, `whose` the member, `later` how many purchases but first
+    ones a day saw.
     """
 
     gaps: Ints
@@ -84,6 +93,7 @@ class Records:
     row: Ints
     early: Ints
     late: Ints
+    whose: Ints
     later: Ints
 
 
@@ -98,15 +108,15 @@ def records(panel: Panel) -> Records:
     late = np.flatnonzero(inner)
     later = np.bincount(panel.day[late], minlength=panel.days)
     gaps, first, final = unique.T
-    return Records(gaps, first, final, count, row.reshape(-1), panel.day[late - 1], panel.day[late], later)
+    return Records(gaps, first, final, count, row.reshape(-1), panel.day[late - 1], panel.day[late], panel.member[late], later)
 
 
-def histories(seen: Records, origin: Origin, clock: Clock) -> Histories:
+def histories(seen: Records, model: Model, clock: Clock) -> Histories:
     """`seen` on the operational time of `clock`."""
     days = len(seen.later)
     elapsed, log_weight = clock.elapsed(days - 1), np.log(clock.weights(0, days - 1))
-    zero = elapsed[seen.first] if origin == "first purchase" else np.zeros(len(seen.first))
-    return Histories(
+    zero = elapsed[seen.first] if model.origin == "first purchase" else np.zeros(len(seen.first))
+    plain = Histories(
         gaps=seen.gaps.astype(float),
         wait=elapsed[seen.first] - zero,
         recency=elapsed[seen.final] - zero,
@@ -119,6 +129,11 @@ def histories(seen: Records, origin: Origin, clock: Clock) -> Histories:
         log_weights=float(seen.later @ log_weight),
         days=days,
     )
+    if not model.returning:
+        return plain
+    row, later = seen.row, seen.early > seen.first[seen.row][seen.whose]
+    length = (elapsed[seen.late] - elapsed[seen.early])[later]
+    return replace(plain, silences=silences(plain.gaps[row], plain.recency[row], plain.age[row], length, seen.whose[later]))
 
 
 @dataclass(frozen=True)
@@ -230,6 +245,8 @@ def log_likelihood(model: Model, theta: Floats, data: Histories) -> float:
     For order 1 and the clock from the first purchase this is eq. (7) of Fader, Hardie, Lee (2005), up to
     the unit of time: with rates a week instead of a day it is larger by log 7 for each gap.
     """
+    if data.silences is not None:
+        return log_likelihood_with_returns(theta, data.silences) + data.log_weights
     log = parts(model, theta, data).log
     most = log.max(axis=1)
     rows = most + np.log(np.exp(log - most[:, None]).sum(axis=1))

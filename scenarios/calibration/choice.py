@@ -16,6 +16,7 @@ from scenarios.calibration.expectations import baskets_of, expectation
 from scenarios.calibration.forecast import MEASURES, ModelError, actual, draw_futures
 from scenarios.calibration.panel import Panel
 from scenarios.calibration.shocks import Shocks
+from scenarios.calibration.uneven import uneven_gain
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -24,6 +25,7 @@ ORIGINS = 3
 _INNER_DRAWS = 40
 _SAME_DEVIANCE = 0.005
 JOINING_GAIN = 3.0  # a likelihood ratio of 2 degrees of freedom, 95 %
+RETURNING_GAIN = 3.0  # a likelihood ratio of 1 degree of freedom at its bound, 99 %
 _LONGEST_INNER = 182
 
 
@@ -39,11 +41,29 @@ class Score:
     """Poisson deviance of members' purchases from what was expected of each, a member (lower is better)"""
     held: bool
     """whether season and growth of the whole fit were known to it: good to tell structures apart alone"""
+    thetas: tuple[Floats, ...]
+    """parameters found at each origin"""
 
     @property
     def miss(self) -> float:
         """Root mean square of the log errors of total purchases and active members."""
         return float(np.sqrt((self.errors[:, :2] ** 2).mean()))
+
+
+@dataclass(frozen=True)
+class Returning:
+    """Log-likelihood gained over BG/NBD: by lapsed members returning, and by what looks like it."""
+
+    returns: float
+    waiting: float
+    """by some having been there before the data, and waited"""
+    uneven: float
+    """by gaps that are uneven at members' own pace; 0 where the others decide"""
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether returns gain more than luck, over nothing and over either."""
+        return self.returns - max(self.waiting, self.uneven, 0.0) > RETURNING_GAIN
 
 
 @dataclass(frozen=True)
@@ -61,6 +81,8 @@ class Choice:
     season_reason: str
     joining_gain: float
     """log-likelihood gained by members joining while the data ran, over their all having been there"""
+    returning: Returning | None
+    """None where it was not asked: every member was there before, or may have been"""
 
 
 def inner_origins(days: int, horizon: int) -> tuple[tuple[int, ...], int]:
@@ -85,6 +107,10 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     it. Candidates that miss the totals by no more than half the luck of a total above the best are as good
     as it; of these the one is taken that says best what each member does, and of those alike in that (to
     0.5 %) the one that assumes least.
+
+    Whether lapsed members return is asked by likelihood too, of members counted from their first purchase: it must rise beyond
+    luck over BG/NBD, over some having waited, and over uneven gaps. Then the model with returns takes the place of the one
+    without.
     """
     origins, window = inner_origins(panel.days, horizon)
     splits = [(panel.before(o), panel.after(o, window)) for o in origins]
@@ -100,13 +126,22 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     come = fit_candidate(panel, Candidate(Model(order=order)), joining.theta[:4], held)
     waited = joining.log_likelihood - come.log_likelihood - _joining_days(come)
     scores: list[Score] = []
-    for origin in _origins(gain, waited, yearly):
+    tried = _origins(gain, waited, yearly)
+    returning = None
+    if "first purchase" in tried:
+        progress("trying: returns")
+        returning = _returning(panel, held, waited)
+    for origin in tried:
         for leaving in (False, True):
-            model = Model(origin, leaving)
-            for order in sorted({1, best_order(splits[0][0], model, held)}):
-                candidate = Candidate(Model(origin, leaving, order))
-                progress(f"trying: {candidate.label}")
-                scores.append(_score(candidate, splits, window, seed, held))
+            for order in sorted({1, best_order(splits[0][0], Model(origin, leaving), held)}):
+                model = Model(origin, leaving, order)
+                if returning and returning.asked_for and leaving and order == 1:
+                    if origin == "first purchase":
+                        model = Model(returning=True)
+                    elif origin == "either" and waited <= JOINING_GAIN:
+                        continue  # BG/NBD by another name
+                progress(f"trying: {Candidate(model).label}")
+                scores.append(_score(Candidate(model), splits, window, seed, held))
     chosen = _best(scores, luck / 2)
     own = next(s for s in scores if s.candidate == chosen)
     if held is None or origins[-1] >= SEASON_DAYS:
@@ -115,9 +150,9 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
         if held is not None:
             both = ((False, False), (False, True), (True, True))
             clocks += [Candidate(chosen.model, growth, season) for growth, season in both]
-        tried = [_score(c, splits, window, seed, None) for c in clocks]
-        scores += tried
-        own = min([own] * (held is None) + tried, key=lambda s: s.miss + luck * s.candidate.growth)
+        clocked = [_score(c, splits, window, seed, None) for c in clocks]
+        scores += clocked
+        own = min([own] * (held is None) + clocked, key=lambda s: s.miss + luck * s.candidate.growth)
         chosen = own.candidate
     if held is None:
         season_reason = (
@@ -133,8 +168,15 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
             else "nothing tells it from growth of members' own rates, which is taken to be none, and widens the interval"
         )
     progress("measuring the error of past forecasts")
-    error = _model_error(own.candidate, own.errors, splits, window, horizon, seed, held if own.held else None)
-    return Choice(chosen, own, tuple(scores), origins, window, luck / 2, error, season_reason, gain)
+    error = _model_error(own, splits, window, horizon, seed, held if own.held else None)
+    return Choice(chosen, own, tuple(scores), origins, window, luck / 2, error, season_reason, gain, returning)
+
+
+def _returning(panel: Panel, held: Clock | None, waited: float) -> Returning:
+    without, back = (fit_candidate(panel, Candidate(Model(returning=returns)), held=held) for returns in (False, True))
+    gain = back.log_likelihood - without.log_likelihood
+    decided = gain - max(waited, 0.0) <= RETURNING_GAIN
+    return Returning(gain, waited, 0.0 if decided else uneven_gain(without))
 
 
 def _origins(joined: float, waited: float, yearly: bool) -> tuple[Origin, ...]:
@@ -169,10 +211,10 @@ def _score(
     candidate: Candidate, splits: list[tuple[Panel, Panel]], window: int, seed: int, held: Clock | None
 ) -> Score:
     errors, deviance = [], 0.0
-    near: Floats | None = None
+    thetas: list[Floats] = []
     for before, after in splits:
-        fit = fit_candidate(before, candidate, near, held)
-        near = fit.theta
+        fit = fit_candidate(before, candidate, thetas[-1] if thetas else None, held)
+        thetas.append(fit.theta)
         bought, active, value = expectation(fit, before, window, np.random.default_rng([seed, 1]))
         truth = actual(after)
         forecast = (bought.sum(), active.sum(), value.sum())
@@ -183,17 +225,11 @@ def _score(
         mean = np.maximum(bought, 1e-6)
         gain = np.where(seen > 0, seen * np.log(np.maximum(seen, 1) / mean), 0.0)
         deviance += float(2 * (gain - (seen - mean)).sum()) / before.members
-    return Score(candidate, np.array(errors), deviance / len(splits), held is not None)
+    return Score(candidate, np.array(errors), deviance / len(splits), held is not None, tuple(thetas))
 
 
 def _model_error(
-    candidate: Candidate,
-    errors: Floats,
-    splits: list[tuple[Panel, Panel]],
-    window: int,
-    horizon: int,
-    seed: int,
-    held: Clock | None,
+    own: Score, splits: list[tuple[Panel, Panel]], window: int, horizon: int, seed: int, held: Clock | None
 ) -> ModelError:
     """Mean square of past log errors less what luck and parameters explain, grown with the square root of
     time.
@@ -201,12 +237,12 @@ def _model_error(
     A level that wanders like a random walk errs in proportion to the square root of the time ahead.
     """
     explained = []
-    for before, _ in splits:
+    for (before, _), theta in zip(splits, own.thetas, strict=True):
         rng = np.random.default_rng([seed, 2])
-        fit = with_posterior(fit_candidate(before, candidate, held=held))
+        fit = with_posterior(fit_candidate(before, own.candidate, theta, held))
         futures = draw_futures(fit, baskets_of(before, fit, rng), Shocks(0.0, 0.0), window, _INNER_DRAWS, rng)
         explained.append(np.log(np.maximum(futures.totals, 0.5)).var(axis=0))
-    beyond = np.maximum((errors**2).mean(axis=0) - np.mean(explained, axis=0), 0.0)
+    beyond = np.maximum((own.errors**2).mean(axis=0) - np.mean(explained, axis=0), 0.0)
     growth = np.sqrt(max(horizon / window, 1.0))
     return ModelError(
         {m: float(np.sqrt(b) * growth) for m, b in zip(MEASURES, beyond, strict=True)}, len(splits)

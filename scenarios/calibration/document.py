@@ -61,12 +61,12 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
     lines += [
         "",
         *_comment("chance of leaving after a purchase" + _leaving_note(data["leaving"])),
+        *_comment(choice["returning"]),
         "leaving:",
     ]
-    lines += [f"  {key}: {_n(value)}" for key, value in data["leaving"].items()]
-    lines += [
-        "  return_rate: 0.0   # a day; not estimated: who comes back counts as long away",
-    ]
+    leaving = {"return_rate": 0.0, **data["leaving"]}
+    lines += [f"  {key}: {_n(leaving[key])}" for key in leaving if key != "return_rate"]
+    lines += [f"  return_rate: {_n(leaving['return_rate'])}   # a day, of those who left"]
     b = report["baskets"]
     lines += [
         "",

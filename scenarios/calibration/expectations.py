@@ -36,7 +36,8 @@ def expectation(
     fit, by member.
 
     Averages over draws of each member's state; given the state, purchases are (1 - exp(-rate p t)) / p for
-    leaving probability p (Fader, Hardie, Lee 2005, eq. 9 before mixing).
+    leaving probability p (Fader, Hardie, Lee 2005, eq. 9 before mixing). With returns being
+    active is a Markov chain of two states.
     """
     k = fit.candidate.model.order
     t = float(elapsed_after(fit.clock, days)[-1])
@@ -45,15 +46,28 @@ def expectation(
     baskets = fit_baskets(panel, modelled(panel, fit), np.mean(scores, axis=0))
     bought, active, value = np.zeros((3, len(fit.data.row)))
     for state, score in zip(states, scores, strict=True):
-        p = np.maximum(state.leaving, 1e-9)
         lead = (state.phase - (k - 1) / 2) / k if k > 1 else 0.0
-        expected = state.alive * np.maximum(
-            -np.expm1(-p * state.rate * t) / p + lead * -np.expm1(-state.rate * t), 0.0
-        )
+        turn = np.maximum(state.leaving, 1e-9) * state.rate + state.back  # a day, between active and lapsed
+        settled = state.rate * state.back / turn
+        expected = settled * t + (state.alive * state.rate - settled) * -np.expm1(-turn * t) / turn
+        expected = np.maximum(expected + state.alive * lead * -np.expm1(-state.rate * t), 0.0)
         bought += expected
-        active += state.alive * (1 - gammaincc((k - state.phase).astype(float), k * state.rate * t))
+        active += np.where(
+            state.alive,
+            1 - gammaincc((k - state.phase).astype(float), k * state.rate * t),
+            returned_and_bought(state.rate, state.back, t),
+        )
         value += expected * baskets.expected(score)
     return bought / draws, active / draws, value / draws
+
+
+def returned_and_bought(rate: Floats, back: float, t: float) -> Floats:
+    """Probability that a lapsed member who returns at the rate `back`, then buys at `rate`, both a day, buys within `t` days."""
+    if not back:
+        return np.zeros(len(rate))
+    apart = np.where(np.abs(rate - back) < 1e-9, rate + 1e-9, rate)
+    bought: Floats = 1 - (apart * np.exp(-back * t) - back * np.exp(-apart * t)) / (apart - back)
+    return bought
 
 
 def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -> list[tuple[Ints, Ints]]:

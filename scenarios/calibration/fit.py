@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.calibration.baskets import Baskets
-from scenarios.calibration.candidates import GROWTH, PRIOR, Fit, fit_candidate, with_posterior
+from scenarios.calibration.candidates import GROWTH, PRIOR, RETURNS_BEFORE, Fit, fit_candidate, with_posterior
 from scenarios.calibration.checks import distributions
 from scenarios.calibration.choice import Choice, choose
 from scenarios.calibration.document import population_document
@@ -185,4 +185,5 @@ def _uncertainty(choice: Choice, shocks: Shocks, fit: Fit, horizon: int) -> dict
         "unseen_season_basket": round(ahead.basket, 4),
         "weakly_known": list(fit.weak),
         "drawn_to_none": {name: PRIOR[name] for name in fit.candidate.names if name in (GROWTH, *WAVES)},
+        "return_rate_before": RETURNS_BEFORE,
     }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.calibration.bgnbd import Histories, Model, parts, unseen
+from scenarios.calibration.returns import RETURN_RATE, drawn
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -17,7 +18,7 @@ Ints = NDArray[np.int64]
 @dataclass(frozen=True)
 class States:
     """Members at one moment: rate a day, leaving probability, stages of the open gap done, still active or
-    not, and whether their clock was started by their first purchase.
+    not, and whether their clock was started by their first purchase; `back` is the rate a day at which the lapsed return.
     """
 
     rate: Floats
@@ -25,6 +26,7 @@ class States:
     phase: Ints
     alive: NDArray[np.bool_]
     joined: NDArray[np.bool_]
+    back: float = 0.0
 
 
 def states_given(model: Model, theta: Floats, data: Histories, rng: np.random.Generator) -> States:
@@ -34,6 +36,10 @@ def states_given(model: Model, theta: Floats, data: Histories, rng: np.random.Ge
     2005, from eq. 3 and 6), with the ways in which the history can have come about weighed by their
     likelihoods.
     """
+    if data.silences is not None:
+        rate, leaving, alive = drawn(theta, data.silences, rng)
+        phase, joined = np.zeros(len(rate), dtype=np.int64), np.ones(len(rate), dtype=bool)
+        return States(rate, leaving, phase, alive, joined, _back(model, theta))
     ways = parts(model, theta, data)
     weight = np.exp(ways.log - ways.log.max(axis=1, keepdims=True))
     cumulative = np.cumsum(weight, axis=1)
@@ -58,7 +64,11 @@ def states_anew(
     rate = rng.standard_gamma(shape, members) * np.exp(theta[0]) / shape
     leaving = rng.beta(np.exp(theta[2]), np.exp(theta[3]), members) if model.leaving else np.zeros(members)
     phase = np.where(joined, 0, rng.integers(0, model.order, members))
-    return States(rate, leaving, phase, np.ones(members, dtype=bool), joined)
+    return States(rate, leaving, phase, np.ones(members, dtype=bool), joined, _back(model, theta))
+
+
+def _back(model: Model, theta: Floats) -> float:
+    return float(np.exp(theta[model.names.index(RETURN_RATE)])) if model.returning else 0.0
 
 
 def purchases(
@@ -67,13 +77,15 @@ def purchases(
     """The purchases between operational times `start` (one a member, or one for all) and `end`.
 
     Yields (index of member, time) for everyone's first purchase, then everyone's second, until nobody buys
-    before `end`.
+    before `end`. Who has lapsed waits for their return, or for ever.
     """
-    who = np.flatnonzero(states.alive)
+    who = np.arange(len(states.alive)) if states.back else np.flatnonzero(states.alive)
     rate = model.order * states.rate[who]
     time = np.broadcast_to(np.asarray(start, dtype=float), states.rate.shape)[who].copy()
     stages = (model.order - states.phase[who]).astype(float)
     leaving = states.leaving[who]
+    if states.back:
+        time[~states.alive] += rng.standard_exponential(int((~states.alive).sum())) / states.back
     while len(who):
         step = rng.standard_exponential(len(who)) if model.order == 1 else rng.standard_gamma(stages)
         with np.errstate(divide="ignore", over="ignore"):
@@ -82,6 +94,9 @@ def purchases(
         who, rate, time, leaving = who[buys], rate[buys], time[buys], leaving[buys]
         yield who, time
         stays = rng.random(len(who)) >= leaving if model.leaving else np.ones(len(who), dtype=bool)
+        if states.back:
+            time = np.where(stays, time, time + rng.standard_exponential(len(who)) / states.back)
+            stays = time < end
         who, rate, time, leaving = who[stays], rate[stays], time[stays], leaving[stays]
         stages = np.full(len(who), float(model.order))
 
@@ -90,6 +105,8 @@ def joiners(model: Model, theta: Floats, data: Histories) -> NDArray[np.bool_]:
     """Whether the first purchase of each member seen is taken to have started their clock: of as many as are
     expected, those of whom it is likeliest.
     """
+    if model.origin == "first purchase":
+        return np.ones(len(data.row), dtype=bool)
     ways = parts(model, theta, data)
     weight = np.exp(ways.log - ways.log.max(axis=1, keepdims=True))
     chance = (weight[:, ways.joined].sum(axis=1) / weight.sum(axis=1))[data.row]

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.calibration.baskets import Baskets
-from scenarios.calibration.bgnbd import JOINED, joining_before
+from scenarios.calibration.bgnbd import JOINED, Model, joining_before
 from scenarios.calibration.candidates import Fit
 from scenarios.calibration.lives import joiners, present_at_start
 from scenarios.calibration.panel import Floats, Panel
+from scenarios.calibration.returns import RETURN_RATE
 
 _DAYS_A_MONTH = 30.4375
 _CLOSED_SHARE = 0.5
@@ -34,7 +35,7 @@ def population_data(
         "members": members,
         "purchase_rate": {"mean": _round(theta[0]), "shape": _round(theta[1])},
         "regularity": model.order,
-        "leaving": {"a": _round(theta[2]), "b": _round(theta[3])} if model.leaving else {"probability": 0.0},
+        "leaving": _leaving(model, theta),
         "basket": {
             "median": _round(median),
             "sigma": _round(within),
@@ -54,6 +55,13 @@ def population_data(
         ),
     }
     return data
+
+
+def _leaving(model: Model, theta: Floats) -> dict[str, float]:
+    if not model.leaving:
+        return {"probability": 0.0}
+    back = {"return_rate": _round(theta[model.names.index(RETURN_RATE)])} if model.returning else {}
+    return {"a": _round(theta[2]), "b": _round(theta[3]), **back}
 
 
 def _round(value: float, digits: int = 6) -> float:

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from scenarios.calibration.bgnbd import JOINED, Model
 from scenarios.calibration.candidates import Candidate, Fit, fit_candidate
-from scenarios.calibration.choice import JOINING_GAIN, Choice
+from scenarios.calibration.choice import JOINING_GAIN, RETURNING_GAIN, Choice
 from scenarios.calibration.forecast import MEASURES
 from scenarios.calibration.panel import Panel
 from sim.population import MEANING
@@ -109,6 +109,7 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
         "reason": reason,
         "season": choice.season_reason,
         "joining": _joining(choice.joining_gain),
+        "returning": _returning(choice),
         "inner_fit_days": list(choice.origins),
         "inner_forecast_days": choice.window,
         "tolerance": round(choice.tolerance, 5),
@@ -122,6 +123,22 @@ def _joining(gain: float) -> str:
     if gain > JOINING_GAIN:
         return f"that some members joined while the data ran and the others were there before was tried: {asked}"
     return f"that some members joined while the data ran and the others were there before was not tried: {asked}"
+
+
+def _returning(choice: Choice) -> str:
+    """What came of the question whether lapsed members return."""
+    gains = choice.returning
+    if gains is None:
+        return "returns of lapsed members were not asked for: who was there before the data may have been away when they began"
+    asked = f"returns of lapsed members raise the log-likelihood by {max(gains.returns, 0.0):.1f}"
+    rival, gain = max(("members having been there before", gains.waiting), ("gaps uneven at members' own pace", gains.uneven),
+                      key=lambda other: other[1])  # fmt: skip
+    if min(gain, gains.returns) > RETURNING_GAIN:
+        asked += f", {rival} by {gain:.1f}"
+    asked += f"; {RETURNING_GAIN:g} more than by anything else is asked for: "
+    if not gains.asked_for:
+        return asked + "they are not in the model"
+    return asked + ("they are in the model" if choice.chosen.model.returning else "they were tried, and another model was better")
 
 
 def textbook_summary(panel: Panel) -> dict[str, float]:
