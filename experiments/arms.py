@@ -11,7 +11,7 @@ from scenarios.changes import load_changed
 from scenarios.composing import find
 from scenarios.files import load
 from sim.errors import InputError
-from sim.programme import Incentive
+from sim.incentive import Incentive
 from sim.scenario import Scenario
 from sim.setting import Horizon
 

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from sim.effects import EFFECTS
-from sim.programme import When
+from sim.incentive import When
 from sim.scenario import Scenario
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from sim.calendar import Calendar
+from sim.incentive import Give, Incentive, Partner
 from sim.member import NEVER
 from sim.opening import Opening
-from sim.programme import Give, Incentive, Partner
 from sim.scenario import Scenario
 from sim.tables import (
     BIRTHDAY,

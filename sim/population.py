@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Money = Annotated[float, Field(ge=0)]
+Base = Literal["list", "paid"]
+"""the value that counts: at list price, or as paid"""
 
 
 class Part(BaseModel):

@@ -15,8 +15,8 @@ from sim.memory import addresses, opener
 from sim.opening import Opening
 from sim.rules.birth import be_born, resume
 from sim.rules.life import cell_of, happen, next_event
+from sim.rules.moments import call
 from sim.rules.monthend import end_month
-from sim.rules.wallet import call
 from sim.state import Chunk, empty_chunk
 from sim.tables import Tables
 

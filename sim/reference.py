@@ -18,8 +18,8 @@ from sim.opening import Opening
 from sim.outcome import Outcome, _Sums, outcome_of
 from sim.rules.birth import be_born, resume
 from sim.rules.life import cell_of, happen, next_event
+from sim.rules.moments import call
 from sim.rules.monthend import account, campaign, lapse_points, review_tier
-from sim.rules.wallet import call
 from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
 from sim.tables import Tables

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from sim.population import Part, Share
-from sim.programme import Money
+from sim.population import Money, Part, Share
 
 
 class Category(Part):

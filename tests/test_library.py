@@ -5,8 +5,8 @@ import pickle
 import pytest
 
 from scenarios.files import library, load, resolved_yaml
+from sim.incentive import Give, Incentive, When
 from sim.outcome import simulate
-from sim.programme import Give, Incentive, When
 from sim.scenario import Scenario
 from sim.tally import COST_LINES
 

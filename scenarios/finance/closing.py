@@ -10,7 +10,7 @@ import pandas as pd
 
 from scenarios.finance.forecast_document import LINES, POINT_LEVELS, POINT_LINES, SPREAD, Forecast, spread_of, tidy
 from sim.errors import InputError
-from sim.programme import Incentive
+from sim.incentive import Incentive
 from sim.scenario import Scenario
 from sim.typing import Floats
 

@@ -8,10 +8,10 @@ from sim import tally
 from sim.compiled import rare, rule
 from sim.member import LONG_AGO, NEVER
 from sim.rules.life import cell_of
+from sim.rules.moments import begin
 from sim.rules.numbers import exp, log
 from sim.rules.response import comes_back
 from sim.rules.time import SHARE, base_gap, extra_gap, later
-from sim.rules.wallet import begin
 from sim.rules.words import (
     AHEAD,
     AWARE,

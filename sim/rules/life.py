@@ -9,6 +9,7 @@ from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.fees import pay_fee, renew
 from sim.rules.ledger import lapse_all, lapse_at, mature
+from sim.rules.moments import moments, plan, plan_from, sign_up
 from sim.rules.numbers import exp
 from sim.rules.own import own
 from sim.rules.purchase import purchase, whole
@@ -16,7 +17,6 @@ from sim.rules.refunds import give_back, refund_slot, wait
 from sim.rules.response import appeal, ceiling, comes_back, faded, leaves, response, too_low
 from sim.rules.tiers import forget
 from sim.rules.time import base_gap, later, next_extra, skip_to
-from sim.rules.wallet import moments, plan, plan_from, sign_up
 from sim.rules.words import BASE, BASKET, EXTRA, REDEEM, SECOND, normal, place, uniforms
 from sim.tables import BOUND, INACTIVE
 

@@ -6,10 +6,11 @@ from sim import tally
 from sim.compiled import rule
 from sim.rules.ledger import lapse_lots, lapse_month
 from sim.rules.life import cell_of
+from sim.rules.moments import plan, tasks
 from sim.rules.response import feels
 from sim.rules.tiers import review, roll
 from sim.rules.time import skip_to
-from sim.rules.wallet import lift, plan, tasks, watched
+from sim.rules.wallet import lift, watched
 from sim.state import W_COST
 
 

@@ -6,10 +6,11 @@ from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import burn, earn
+from sim.rules.moments import bought
 from sim.rules.refunds import hold
 from sim.rules.response import feels, has, open_to, reached_so_far, redeeming, running
 from sim.rules.tiers import qualify, qualify_points, reached
-from sim.rules.wallet import bought, grant, lift, see_coupons, watched
+from sim.rules.wallet import grant, lift, see_coupons, watched
 from sim.rules.words import uniforms
 from sim.state import C_REDEEMED, W_COST, W_LIST, W_PAID, W_POINTS, W_PURCHASES, W_REDEMPTIONS
 from sim.tables import (
