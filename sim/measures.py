@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from sim import tally
+from sim.errors import InputError
 from sim.outcome import Outcome
 from sim.programme import Programme
 from sim.tally import COST_LINES
@@ -102,10 +104,22 @@ def net_margin_by_month(o: Outcome) -> Floats:
     return np.asarray(gross + o.by_month("fees") / 100.0 - benefit_cost_by_month(o) - fixed_cost_by_month(o))
 
 
-def _discounted(o: Outcome, by_month: Floats) -> float:
-    """Present value at day 0; a month's amount counts at its end."""
-    years = o.tables.months["end"] / 365.0
-    return float((by_month / (1 + o.scenario.economics.discount_rate) ** years).sum())
+def _worth(o: Outcome) -> float:
+    """Present value of the net margin of all members, currency units."""
+    return float(present_value(_with_provision(o), o.scenario.economics.discount_rate))
+
+
+def present_value(flows: ArrayLike, annual_rate: float) -> Floats:
+    """Monthly amounts discounted to the start of the first month: flow / (1 + rate)^(months / 12).
+
+    flows: (..., months), in any unit of money, which the result (...) has too; a month's amount counts at its end. Raises
+    InputError for a rate of -1 or less.
+    """
+    if not annual_rate > -1:
+        raise InputError(f"the discount rate is {annual_rate:g} a year; more than -1 is allowed")
+    amounts = np.asarray(flows, np.float64)
+    months = np.arange(1.0, amounts.shape[-1] + 1)
+    return np.asarray(amounts @ (1 + annual_rate) ** (-months / 12))
 
 
 def _with_provision(o: Outcome) -> Floats:
@@ -172,9 +186,10 @@ MEASURES: tuple[Measure, ...] = (
             f"{PER}", 1,
             lambda o: (float(net_margin_by_month(o).sum()) - provision(o)) / members_ever(o)),
     Measure("lifetime_value", "Lifetime value over the horizon", "money/member",
-            "net margin by month, the provision for open points in the last, discounted to day 0 at economics.discount_rate; "
+            "net margin by month, the provision for open points in the last, discounted to day 0 at economics.discount_rate, "
+            "a month's amount from its end; "
             "nothing beyond the run; per member", 1,
-            lambda o: _discounted(o, _with_provision(o)) / members_ever(o)),
+            lambda o: _worth(o) / members_ever(o)),
     Measure("fee_income", "Membership fees", "money/member", f"fees paid on joining and at renewals; {PER}", 1,
             _per_member("fees", 0.01)),
     Measure("refund_share", "Purchases returned", "share", "purchases returned in the run / purchases; whole run", 0,

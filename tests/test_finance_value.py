@@ -12,10 +12,10 @@ from scipy import stats
 from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.forecast_document import spread_of
 from scenarios.finance.forecast_scores import crps, naive_forecasts, score_forecast
-from scenarios.finance.value import break_even_uplift, present_value
+from scenarios.finance.value import break_even_uplift
 from scenarios.finance.variance import PARTS, Activity, Variance, monthly_variance, variance
 from sim.errors import InputError
-from sim.measures import BY_NAME
+from sim.measures import BY_NAME, present_value
 from sim.outcome import simulate
 
 

@@ -18,8 +18,8 @@ from scenarios.finance.assumptions import assumptions_of, budget_assumption
 from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of, tidy
 from scenarios.finance.forecast_run import Run, lines_of, run_of
-from scenarios.finance.value import present_value
 from sim.errors import InputError
+from sim.measures import present_value
 from sim.opening import Opening
 from sim.outcome import Outcome, simulate
 from sim.scenario import Scenario

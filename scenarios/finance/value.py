@@ -1,15 +1,11 @@
-"""What money is worth: break-even of a discount, present value of a stream."""
+"""What a discount has to bring: its break-even."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from scenarios.finance.rounding import Number, exact
 from sim.errors import InputError
-from sim.typing import Floats
 
 
 def break_even_uplift(margin: Number, discount: Number) -> Fraction:
@@ -29,16 +25,3 @@ def break_even_uplift(margin: Number, discount: Number) -> Fraction:
             "a discount of 0 or more and less than the margin is allowed"
         )
     return earns / (earns - gives) - 1
-
-
-def present_value(flows: ArrayLike, annual_rate: float) -> Floats:
-    """Monthly amounts discounted to the start of the first month: flow / (1 + rate)^(months / 12).
-
-    flows: (..., months), in any unit of money, which the result (...) has too; a month's amount counts at its end. Raises
-    InputError for a rate of -1 or less.
-    """
-    if not annual_rate > -1:
-        raise InputError(f"the discount rate is {annual_rate:g} a year; more than -1 is allowed")
-    amounts = np.asarray(flows, np.float64)
-    months = np.arange(1.0, amounts.shape[-1] + 1)
-    return np.asarray(amounts @ (1 + annual_rate) ** (-months / 12))
