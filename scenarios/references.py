@@ -6,8 +6,10 @@ import re
 
 from scenarios.composing import ROWS, guess
 from scenarios.tree import Node, Path, Problem, dotted, plain, walk
+from sim.behaviour import MOVED
+from sim.formula import compared
 
-TOLD_HERE = re.compile(r" names the (tier|segment|category) |two (segments )?have the same name")
+TOLD_HERE = re.compile(r" names the (tier|segment|category) |: found the (tier|segment) '|two (segments )?have the same name")
 """How the model itself says what is told here: it stops at the first, here all are told."""
 
 _USES = (
@@ -23,11 +25,14 @@ def references(tree: Node, problems: list[Problem]) -> None:
     """Add a problem for every name that is used twice, and for every one that the scenario does not know."""
     for part, rows in ROWS:
         _twins(tree, (part, rows), problems)
-    table: Path = ("programme", "incentives")
-    incentives = _at(tree, table)
-    if tree.bad or incentives is None or not isinstance(incentives.value, list):
+    if tree.bad:
         return
     known = {rows: _names(tree, (part, rows)) for part, rows in ROWS}
+    _formulas(tree, known, problems)
+    table: Path = ("programme", "incentives")
+    incentives = _at(tree, table)
+    if incentives is None or not isinstance(incentives.value, list):
+        return
     for k in range(len(incentives.value)):
         for rows, where in _USES:
             path = (*table, k, *where)
@@ -37,9 +42,29 @@ def references(tree: Node, problems: list[Problem]) -> None:
             listed = [((*path, n), item) for n, item in enumerate(node.value)] if isinstance(node.value, list) else []
             for at, item in listed or [(path, node)]:
                 if isinstance(item.value, str) and item.value not in names:
-                    there = f"allowed is one of {', '.join(names)}" if names else f"but there are no {rows}"
-                    said = f"{dotted(tree, at)}: found {item.value!r}, {there}{guess(item.value, names)}"
-                    problems.append(Problem(item.place, said))
+                    problems.append(_unknown(tree, at, item.value, rows, names))
+
+
+def _unknown(tree: Node, path: Path, name: str, rows: str, names: list[str]) -> Problem:
+    there = f"allowed is one of {', '.join(names)}" if names else f"but there are no {rows}"
+    return Problem(walk(tree, path)[-1].place, f"{dotted(tree, path)}: found {name!r}, {there}{guess(name, names)}")
+
+
+def _formulas(tree: Node, known: dict[str, list[str] | None], problems: list[Problem]) -> None:
+    """Names of tiers and segments in the formulas of own effects."""
+    effects = _at(tree, ("behaviour", "own_effects"))
+    for k in range(len(effects.value) if effects is not None and isinstance(effects.value, list) else 0):
+        for key in MOVED:
+            path: Path = ("behaviour", "own_effects", k, key)
+            formula = _at(tree, path)
+            try:
+                named = compared(formula.value) if formula is not None and isinstance(formula.value, str) else []
+            except ValueError:  # told by the model
+                continue
+            for subject, name in named:
+                names = known[f"{subject}s"]
+                if names is not None and name not in names:
+                    problems.append(_unknown(tree, path, name, f"{subject}s", names))
 
 
 def _twins(tree: Node, path: Path, problems: list[Problem]) -> None:

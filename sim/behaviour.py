@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import zlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field_validator, model_validator
 
 from sim.effects import BY_NAME, EFFECTS, Effect, Parameter
 from sim.formula import FUNCTIONS, READS, check, translated
@@ -108,6 +109,8 @@ class OwnEffect(Part):
     """what it does, in a sentence for readers of reports"""
     source: Annotated[str, Field(min_length=1)]
     """where the formula and its numbers come from; `an assumption` if from nowhere"""
+    parameters: dict[_NAME, OwnParameter] = {}
+    """numbers that the formulas call by name"""
     log_rate: Formula | None = None
     """added to the log purchase rate, from -50 (no purchase) to at_most"""
     at_most: Annotated[float, Field(ge=0, le=MOST)] = MOST
@@ -118,8 +121,6 @@ class OwnEffect(Part):
     """added to the log probability of leaving, within -10 and 10; a probability goes up to 1"""
     log_redeeming: Formula | None = None
     """added to the log odds of redeeming of a member who knows the programme, within -10 and 10"""
-    parameters: dict[_NAME, OwnParameter] = {}
-    """numbers that the formulas call by name"""
 
     def formulas(self) -> dict[str, str]:
         """The formulas by the key they stand under."""
@@ -144,20 +145,22 @@ class OwnEffect(Part):
     @field_validator("parameters")
     @classmethod
     def _words(cls, parameters: dict[str, OwnParameter]) -> dict[str, OwnParameter]:
-        taken = [name for name in parameters if name in READS or name in FUNCTIONS]
+        taken = [name for name in parameters if name in READS or name in FUNCTIONS or keyword.iskeyword(name)]
         if taken:
-            raise ValueError(f"{taken[0]} is a word of the engine; call the parameter something else")
+            raise ValueError(f"{taken[0]} is a word of the formulas; call the parameter something else")
         return parameters
 
+    @field_validator(*MOVED)
+    @classmethod
+    def _readable(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is not None and "parameters" in info.data:  # else their own mistakes are told first
+            check(text, list(info.data["parameters"]))
+        return text
+
     @model_validator(mode="after")
-    def _readable(self) -> OwnEffect:
+    def _moves(self) -> OwnEffect:
         if not self.formulas():
             raise ValueError(f"has no formula; give one of {', '.join(MOVED)}")
-        for key, text in self.formulas().items():
-            try:
-                check(text, list(self.parameters))
-            except ValueError as error:
-                raise ValueError(f"{key}: {error}") from None
         return self
 
 

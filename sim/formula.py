@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import ast
 import difflib
+import io
+import tokenize
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -60,6 +63,8 @@ FUNCTIONS = {"exp": "exponential", "log": "logarithm", "sqrt": "root", "min": "l
 """What a formula may call, and the rule that it is; min and max of two."""
 LONGEST = 1000
 """characters of a formula"""
+DEEPEST = 60
+"""how deep a formula may be nested; every further term of a sum is one deeper"""
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _NAMED = ("tier", "segment")
@@ -70,10 +75,32 @@ def parsed(text: str) -> ast.expr:
     if len(text) > LONGEST:
         raise ValueError(f"is {len(text)} characters long; a formula has at most {LONGEST}")
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         where = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         raise ValueError(f"cannot be read as a formula{where}: {text!r}") from None
+    except (RecursionError, MemoryError):
+        raise ValueError(_DEEP) from None
+    if _depth(tree) > DEEPEST:
+        raise ValueError(_DEEP)
+    tokens = tokenize.generate_tokens(io.StringIO(text.strip()).readline)
+    noted = [token.string for token in tokens if token.type == tokenize.COMMENT]
+    if noted:  # lines of a file are joined, so that all that follows would go with it
+        raise ValueError(f"found the comment {noted[0]!r}; a formula has none, put it on a line above")
+    return tree
+
+
+_DEEP = f"is nested more than {DEEPEST} deep, or a sum or product of more terms; make two effects of it"
+
+
+def _depth(tree: ast.expr) -> int:
+    """Expressions within each other, without recursion."""
+    depth, level = 0, [tree]
+    while level:
+        depth += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    return depth
 
 
 def check(text: str, parameters: Sequence[str]) -> None:
@@ -88,6 +115,18 @@ def translated(text: str, parameters: Mapping[str, str], names: Mapping[str, Seq
     parameters: code by parameter; names: what `tier` and `segment` may be compared with, in order. ValueError as by `check`.
     """
     return _Writer(parameters, names).write(parsed(text))
+
+
+def compared(text: str) -> list[tuple[str, str]]:
+    """(`tier` or `segment`, name that a formula compares it with), in no order; ValueError as by `parsed`."""
+    comparisons = [(_subject(node), node) for node in ast.walk(parsed(text)) if isinstance(node, ast.Compare)]
+    sides = [(subject, side) for subject, node in comparisons if subject is not None for side in (node.left, *node.comparators)]
+    return [(subject, side.value) for subject, side in sides if isinstance(side, ast.Constant) and isinstance(side.value, str)]
+
+
+def _subject(node: ast.Compare) -> str | None:
+    """What the names in a comparison are names of."""
+    return next((side.id for side in (node.left, *node.comparators) if isinstance(side, ast.Name) and side.id in _NAMED), None)
 
 
 class _Writer:
@@ -130,7 +169,7 @@ class _Writer:
         if word in self.parameters:
             return self.parameters[word]
         if word in READS:
-            return f"({READS[word].code})"
+            return f"float({READS[word].code})"  # no whole numbers, which would run over
         known = [*self.parameters, *READS]
         near = difflib.get_close_matches(word, known, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -145,8 +184,7 @@ class _Writer:
         return f"({left} {_OPERATORS[type(node.op)]} {right})"
 
     def _compared(self, node: ast.Compare) -> str:
-        sides = [node.left, *node.comparators]
-        subject = next((side.id for side in sides if isinstance(side, ast.Name) and side.id in _NAMED), None)
+        sides, subject = [node.left, *node.comparators], _subject(node)
         code = []
         for side in sides:
             named = isinstance(side, ast.Constant) and isinstance(side.value, str) and subject is not None

@@ -193,6 +193,10 @@ REFUSED = {
     "(" * 300 + "1" + ")" * 300: "cannot be read as a formula",
     "1" + " + 1" * 400: "is 1601 characters long; a formula has at most 1000",
     "f'{tier}'": "a formula is made of",
+    "tier + 1 # one": "found the comment '# one'; a formula has none",
+    "+".join(["1"] * 62): "is nested more than 60 deep, or a sum or product of more terms",
+    "not " * 249 + "1": "is nested more than 60 deep",
+    "tier" + ".a" * 490: "is nested more than 60 deep",
     "(tier := 2)": "a formula is made of",
 }
 
@@ -201,6 +205,14 @@ REFUSED = {
 def test_what_is_not_reckoning_is_refused(formula: str) -> None:
     with pytest.raises(ValueError, match=REFUSED[formula]):
         check(formula, ["strength"])
+
+
+def test_a_formula_as_deep_as_allowed_runs_and_whole_numbers_do_not_run_over() -> None:
+    """Points to the 10th power are beyond whole numbers of 64 bits."""
+    deep = ["+".join(["0.001"] * 60), "-" * 58 + "0.06", "tier and (tier or (" * 14 + "1" + "))" * 14 + " + 0.06"]
+    large = " * ".join(["balance"] * 10)
+    for formula in (*deep, f"0.06 if {large} >= 0 else -3"):
+        assert run(own(log_rate=formula), members=300).total("purchases") > run(members=300).total("purchases"), formula
 
 
 def expressions() -> st.SearchStrategy[str]:
@@ -243,7 +255,7 @@ def test_what_does_not_go_together_is_told() -> None:
     told("has no formula; give one of log_rate, log_basket, log_leaving, log_redeeming", own())
     told("mine is there twice", own(log_rate="1"), own(log_rate="1"))
     told("retention is an effect of the registry", own("retention", log_rate="1"))
-    told("balance is a word of the engine", own(log_rate="balance", parameters={"balance": {"mean": 1.0}}))
+    told("balance is a word of the formulas", own(log_rate="balance", parameters={"balance": {"mean": 1.0}}))
     k = {"k": {"mean": 3.0, "low": 0.0, "high": 1.0}}
     told("mean is 3; it must lie within low and high, 0 .. 1", own(log_rate="k", parameters=k))
     told("mine in log_rate: found the tier 'gould'; the scenario has silver, gold, black", own(log_rate="tier >= 'gould'"))

@@ -68,7 +68,14 @@ TABLE = {
     "formula-word.yaml": [(9, "behaviour.own_effects[0].log_rate: found 'teir'", "did you mean tier?")],
     "formula-unreadable.yaml": [(9, "log_rate: cannot be read as a formula", "'0.2 * (tier'")],
     "formula-code.yaml": [(9, "log_rate: found a call of 'open'; the functions are exp, log")],
-    "formula-tier.yaml": [(9, "payday in log_leaving: found the tier 'gold'; the scenario has member")],
+    "formula-tier.yaml": [(9, "own_effects[0].log_leaving: found 'gold', allowed is one of member")],
+    "formula-several.yaml": [
+        (10, "behaviour.own_effects.payday.log_rate: found 'teir'"),
+        (11, "payday.log_basket: found the comment '# of those who know + 0.2'; a formula has none"),
+        (17, "second.log_leaving: found 'gold', allowed is one of member"),
+        (17, "second.log_leaving: found 'town', but there are no segments"),
+        (19, "second.parameters: if is a word of the formulas"),
+    ],
     "formula-none.yaml": [(6, "own_effects[0]: has no formula; give one of log_rate")],
     "formula-number.yaml": [
         (11, "parameters.strength.sd: found -1, allowed is a number of at least 0"),
