@@ -54,7 +54,7 @@ def _nearest_value(field: Field, value: Any) -> Any:
         if choice in (int, float) and not isinstance(value, bool) and isinstance(value, int | float | str):
             try:
                 return _inside(field, float(value), choice is int)
-            except ValueError:
+            except (ValueError, OverflowError):
                 return None
         if choice is bool and isinstance(value, str):
             return value.lower() in ("yes", "on", "y")

@@ -64,7 +64,7 @@ def _cleaned(schema: Any) -> Any:
             made[key] = " ".join(str(value).split())
         elif key != "title" and not (key == "default" and isinstance(value, dict | list)):
             made[key] = _cleaned(value)
-    return made
+    return {**made, "additionalProperties": False} if "patternProperties" in made else made
 
 
 def _change(definition: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _in_part(entry: dict[str, Any]) -> dict[str, Any]:
         pattern: {"anyOf": [{"$ref": inner["$ref"] + _CHANGE}, {"type": "null"}]}
         for pattern, inner in entry["patternProperties"].items()
     }
-    return {**entry, "patternProperties": named, "additionalProperties": False}
+    return {**entry, "patternProperties": named}
 
 
 def _target(entry: dict[str, Any]) -> str:

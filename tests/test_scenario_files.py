@@ -64,6 +64,7 @@ TABLE = {
     "mid-month.yaml": [(5, "horizon: start must be the first day of a month")],
     "tiers-upside-down.yaml": [(9, "programme.tiers: diamond requires less spend than gold")],
     "points-without-earning.yaml": [(5, "rewards and expiry need points: add earning")],
+    "number-too-long.yaml": [(4, "population.basket.median: found 1000", "allowed is a number greater than 0")],
     # effects of one's own
     "formula-word.yaml": [(9, "behaviour.own_effects[0].log_rate: found 'teir'", "did you mean tier?")],
     "formula-unreadable.yaml": [(9, "log_rate: cannot be read as a formula", "'0.2 * (tier'")],
@@ -324,6 +325,14 @@ def test_the_schema_takes_the_library_as_written(path, validator):
 )  # fmt: skip
 def test_the_schema_marks_mistakes(name, validator):
     assert not validator.is_valid(written(BROKEN / name))
+
+
+def test_the_schema_holds_the_names_of_an_own_effect_to_be_words(validator):
+    effect = {"name": "mine", "says": "a", "source": "b", "log_rate": "k", "parameters": {"k": {"mean": 1}}}
+    for parameter, fits in (("k", True), ("K", False)):
+        parameters = {"parameters": {parameter: {"mean": 1}}}
+        for rows in ([{**effect, **parameters}], {"mine": parameters}):
+            assert validator.is_valid({"extends": "p4", "behaviour": {"own_effects": rows}}) == fits
 
 
 def test_the_schema_explains_every_key():
