@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types as at
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from sim.behaviour import WORD
@@ -122,6 +122,8 @@ def _words(field: Field) -> str:
     if get_origin(kind) is dict:
         return f"a mapping from names to {allowed(_field(get_args(kind)[1], ()))}"
     if kind is str:
+        if any(isinstance(limit, BeforeValidator) for limit in limits):  # sim.behaviour.Formula
+            return "a formula such as 0.2 * (tier > 0)"
         if any(isinstance(limit, at.MinLen) for limit in limits):
             return "text that is not empty"
         pattern = next((p for limit in limits if (p := getattr(limit, "pattern", None)) is not None), None)

@@ -34,13 +34,13 @@ def check(tree: Node, problems: list[Problem]) -> Scenario | None:
             errors = [(_path(item, data), item) for item in error.errors(include_url=False)]
         data = copy.deepcopy(data)
         for path, item in errors:
-            # after a repair, a mapping that was mended is no longer what was written
+            # after a repair, a value or mapping that was mended is no longer what was written
             if path is not None and (turn == 0 or (_consistent(item) and path not in mended)):
                 _report(tree, path, item, problems)
         wrong = {path: str(item["type"]) for path, item in errors if path is not None and not _consistent(item)}
         if not wrong or not all(repair(data, path, kind, Scenario) for path, kind in wrong.items()):
             break
-        mended |= {path[:-1] for path in wrong}
+        mended |= {place for path in wrong for place in (path, path[:-1])}
     references(tree, problems)
     return scenario if not problems else None
 

@@ -36,10 +36,10 @@ READS = {
     "reward_share": Read("to_next_reward(m, t)", "share", "of the way to the next reward's points; 0 beyond the dearest"),
     "days_to_lapse": Read("lapse_at(m, t) - now", "days", "until points lapse next; very large where none do"),
     "coupon": Read("(m.pull if now < m.pull_until else 0.0)", "log price cut", "of open coupons on a usual basket"),
-    "spend_in_window": Read("m.spend_q * 0.01", "currency units", "that count towards a tier now"),
-    "points_in_window": Read("m.points_q", "points", "that count towards a tier now"),
-    "purchases_in_window": Read("m.count_q", "purchases", "that count towards a tier now"),
-    "purchases": Read("m.buys", "purchases", "in the run so far"),
+    "spend_in_window": Read("m.spend_q * 0.01", "currency units", "that counts towards a tier now; 0 with one tier"),
+    "points_in_window": Read("m.points_q", "points", "that count towards a tier now; 0 where no tier asks for points"),
+    "purchases_in_window": Read("m.count_q", "purchases", "that count towards a tier now; 0 with one tier"),
+    "purchases": Read("m.buys", "purchases", "in the run so far, returned ones too; those before a snapshot as well"),
     "redemptions": Read("m.redeemed", "redemptions", "in the run so far"),
     "messages": Read(
         "faded(m.sent, m.sent_at, now, t.b[0].messages_decay)", "messages", "of late, fading as effect messages says"
@@ -48,7 +48,7 @@ READS = {
         "faded(m.benefit, m.benefit_at, now, t.b[0].retention_decay) * 0.01", "currency units",
         "of late, fading as effect retention says",
     ),
-    "days_since_joining": Read("now - m.joined", "days", "since the member joined"),
+    "days_since_joining": Read("now - m.joined", "days", "since the member joined; of those there at the start, since the start"),
     "days_since_purchase": Read("now - m.last_buy", "days", "since the last purchase"),
     "days_since_redemption": Read("now - m.reward_at", "days", "since the last redemption; very large before the first"),
     "days_since_demotion": Read("now - m.demoted_at", "days", "since the last downgrade; very large before the first"),

@@ -76,6 +76,7 @@ TABLE = {
         (17, "second.log_leaving: found 'gold', allowed is one of member"),
         (17, "second.log_leaving: found 'town', but there are no segments"),
         (19, "second.parameters: if is a word of the formulas"),
+        (20, "third.log_rate: found true, allowed is a formula such as"),
     ],
     "formula-none.yaml": [(6, "own_effects[0]: has no formula; give one of log_rate")],
     "formula-number.yaml": [
@@ -362,5 +363,7 @@ def test_the_examples_of_the_document_load(tmp_path):
     assert club.programme.rewards[0].partner.recovered == 0.5 and club.programme.rewards[0].points == 600
     effects = found["payday.yaml"].behaviour
     assert list(effects.acting()) == ["payday", "within_reach"] and effects.values()["payday.fading"] == 5
-    for key in [*json_schema()["properties"], *READS, *MOVED]:
+    for key in [*json_schema()["properties"], *MOVED]:
         assert f"| `{key}` |" in document
+    for word, meant in READS.items():
+        assert f"| `{word}` | {meant.unit} | {meant.says} |" in document
