@@ -149,7 +149,7 @@ def outcome_of(scenario: Scenario, t: Tables, sums: _Sums) -> Outcome:
         names = ", ".join(scenario.behaviour.acting())
         raise InputError(
             f"scenario {scenario.name}: behaviour.own_effects: a formula of {names} gave no number at {undefined} moments: "
-            "it divides by 0 there, or takes the log of what is not above 0 or the root of what is below 0"
+            "it divides by 0 there, takes the log of what is not above 0 or the root of what is below 0, or reckons beyond 1e308"
         )
     kept = [sums.kept[first] for first in sorted(sums.kept)]
     watched = bool(kept) and t.p["watch_periods"][0] > 0
