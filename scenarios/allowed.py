@@ -15,7 +15,7 @@ from sim.behaviour import WORD
 
 _PATTERNS = {
     "^[A-Z]{3}$": "three capital letters such as EUR",
-    WORD: "a word of small letters, digits and _ such as pay_day",
+    WORD: "a word of small letters, digits and _, at most 24 of them, such as pay_day",
 }
 
 

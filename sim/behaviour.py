@@ -50,7 +50,7 @@ Effects: Any = create_model(
 )
 
 
-WORD = r"^[a-z][a-z0-9_]*$"
+WORD = r"^[a-z][a-z0-9_]{0,23}$"
 """Names of own effects and of their numbers, as formulas call them."""
 _NAME = Annotated[str, Field(pattern=WORD)]
 MOST = math.log(BOUND)

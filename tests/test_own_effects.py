@@ -254,6 +254,7 @@ def test_what_does_not_go_together_is_told() -> None:
             scenario({**PLAIN, "programme": POINTS}, behaviour={"own_effects": list(effects)})
 
     told("has no formula; give one of log_rate, log_basket, log_leaving, log_redeeming", own())
+    told("name\n.*should match pattern", own("a" * 25, log_rate="1"))  # a label of that length leaves no room for its bar
     told("mine is there twice", own(log_rate="1"), own(log_rate="1"))
     told("retention is an effect of the registry", own("retention", log_rate="1"))
     told("balance is a word of the formulas", own(log_rate="balance", parameters={"balance": {"mean": 1.0}}))
