@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field_validator, model_validator
 
 from sim.effects import BY_NAME, EFFECTS, Effect, Parameter
-from sim.formula import FUNCTIONS, READS, check, translated
+from sim.formula import FUNCTIONS, READS, check, translated, words_of
 from sim.population import Part, Share
 from sim.tables import BOUND
 
@@ -161,6 +161,12 @@ class OwnEffect(Part):
     def _moves(self) -> OwnEffect:
         if not self.formulas():
             raise ValueError(f"has no formula; give one of {', '.join(MOVED)}")
+        called = {word for text in self.formulas().values() for word in words_of(text)}
+        idle = [name for name in self.parameters if name not in called]
+        if idle:
+            raise ValueError(f"no formula calls its parameter {idle[0]}; use it, or take it away")
+        if self.at_most != MOST and self.log_rate is None:
+            raise ValueError("at_most bounds log_rate, which is not given")
         return self
 
 

@@ -103,6 +103,11 @@ def _depth(tree: ast.expr) -> int:
     return depth
 
 
+def words_of(text: str) -> set[str]:
+    """Every word of a formula that can be read."""
+    return {node.id for node in ast.walk(parsed(text)) if isinstance(node, ast.Name)}
+
+
 def check(text: str, parameters: Sequence[str]) -> None:
     """ValueError where a formula reads or does what it may not, whatever the scenario; names of tiers and segments are checked by
     `translated`."""

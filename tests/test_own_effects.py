@@ -259,6 +259,8 @@ def test_what_does_not_go_together_is_told() -> None:
     told("retention is an effect of the registry", own("retention", log_rate="1"))
     told("balance is a word of the formulas", own(log_rate="balance", parameters={"balance": {"mean": 1.0}}))
     k = {"k": {"mean": 3.0, "low": 0.0, "high": 1.0}}
+    told("no formula calls its parameter idle", own(log_rate="0.1", parameters={"idle": {"mean": 1.0}}))
+    told("at_most bounds log_rate, which is not given", own(log_leaving="0.1", at_most=0.3))
     told("mean is 3; it must lie within low and high, 0 .. 1", own(log_rate="k", parameters=k))
     told("mine in log_rate: found the tier 'gould'; the scenario has silver, gold, black", own(log_rate="tier >= 'gould'"))
     told("found the segment 'town'; the scenario has none", own(log_rate="segment == 'town'"))
