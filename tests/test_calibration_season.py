@@ -15,7 +15,6 @@ from scenarios.calibration.choice import choose
 from scenarios.calibration.expectations import expectation
 from scenarios.calibration.lives import joiners
 from scenarios.calibration.panel import Panel, clean
-from scenarios.calibration.summary import choice_summary
 
 WEEKS = (np.arange(53) + 0.5) * 7 / 365.25
 MEMBER = {"rate": 0.06, "shape": 1.2, "leaving": (1.0, 15.0)}
@@ -77,28 +76,3 @@ def test_joining_is_asked_of_the_likelihood() -> None:
     found = choose(growing(5, 200), 60, 0, lambda text: None)
     assert found.joining_gain > 20
     assert found.chosen.model.origin == "either"
-
-
-def test_below_a_year_what_no_season_explains_is_joining() -> None:
-    """Slow buyers who joined in the first weeks; by the inner forecasts alone all would have been there before."""
-    rng = np.random.default_rng(6)
-    cohort = simulated_panel(rng, members=900, days=273, rate=1 / 63, shape=1.0, leaving=(1.0, 8.0), joining_days=84)
-    panel = clean(cohort, member="member", date="date", value="value")
-    found = choose(panel, 90, 0, lambda text: None)
-    assert found.joining_unlike_season is not None and found.joining_unlike_season > 3
-    assert found.chosen.model.origin != "panel start"
-    told = choice_summary(found, fit_candidate(panel, found.chosen))["joining"]
-    assert f"not tried: with any season it stays {found.joining_unlike_season:.1f} below joining" in told
-
-
-def test_a_season_that_looks_like_joining_leaves_the_choice_to_the_inner_forecasts() -> None:
-    """All were there before, and the data begin as the season is about to rise."""
-    rng = np.random.default_rng(7)
-    rows = simulated_panel(rng, members=600, days=250 + 200, rate=0.05, shape=1.2, present=True, season=0.6)
-    rising = rows[rows["date"] >= rows["date"].min() + pd.Timedelta(days=250)]
-    panel = clean(rising, member="member", date="date", value="value")
-    found = choose(panel, 60, 0, lambda text: None)
-    assert found.joining_gain > 20
-    assert found.joining_unlike_season is not None and found.joining_unlike_season < 0
-    assert "panel start" in {score.candidate.model.origin for score in found.scores}
-    assert "tried too" in choice_summary(found, fit_candidate(panel, found.chosen))["joining"]

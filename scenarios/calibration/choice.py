@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +81,6 @@ class Choice:
     season_reason: str
     joining_gain: float
     """log-likelihood gained by members joining while the data ran, over their all having been there"""
-    joining_unlike_season: float | None
-    """the same over their all having been there in any season; None from a year of data on, and where nothing was gained"""
     returning: Returning | None
     """None where it was not asked: every member was there before, or may have been"""
 
@@ -103,7 +101,6 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     ends.
 
     Whether members joined while the data ran or had only waited is asked first, by likelihood, for one is a case of the other.
-    Below a year that all had waited is tried unless joining without a season is likelier than waiting with any.
     Then every structure is tried, and growth and season on the best of them. From a year of data on, season and growth of the
     whole fit are held while structures are tried, so that neither passes for leaving or joining. Growth must lower the
     miss by more than the luck of a total, because it is carried on into the future; a season must lower
@@ -129,8 +126,7 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     come = fit_candidate(panel, Candidate(Model(order=order)), joining.theta[:4], held)
     waited = joining.log_likelihood - come.log_likelihood - _joining_days(come)
     scores: list[Score] = []
-    unlike_season = None if yearly or gain <= JOINING_GAIN else _unlike_season(panel, joining)
-    tried = _origins(gain, waited, unlike_season, yearly)
+    tried = _origins(gain, waited, yearly)
     returning = None
     if "first purchase" in tried:
         progress("trying: returns")
@@ -173,7 +169,7 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
         )
     progress("measuring the error of past forecasts")
     error = _model_error(own, splits, window, horizon, seed, held if own.held else None)
-    return Choice(chosen, own, tuple(scores), origins, window, luck / 2, error, season_reason, gain, unlike_season, returning)
+    return Choice(chosen, own, tuple(scores), origins, window, luck / 2, error, season_reason, gain, returning)
 
 
 def _returning(panel: Panel, held: Clock | None, waited: float) -> Returning:
@@ -183,25 +179,15 @@ def _returning(panel: Panel, held: Clock | None, waited: float) -> Returning:
     return Returning(gain, waited, 0.0 if decided else uneven_gain(without))
 
 
-def _origins(joined: float, waited: float, unlike_season: float | None, yearly: bool) -> tuple[Origin, ...]:
-    """Clocks to try, from the log-likelihood gained by some having joined, over none and over none in any season, and by some
-    having waited, over none.
+def _origins(joined: float, waited: float, yearly: bool) -> tuple[Origin, ...]:
+    """Clocks to try, from the log-likelihood gained by some having joined, over none, and by some having waited, over none.
 
-    Below a year a season not yet seen can look like joining or waiting: there the inner forecasts have the last word, but for
-    what no season explains.
+    Below a year a season not yet seen can look like joining or waiting: there the inner forecasts have the last word.
     """
+    if not yearly:
+        return ("first purchase", "panel start", "either") if joined > JOINING_GAIN else ("first purchase", "panel start")
     there: Origin = "either" if joined > JOINING_GAIN else "panel start"
-    if yearly:
-        return (there,) if waited > JOINING_GAIN else ("first purchase", there)
-    if unlike_season is None or unlike_season > JOINING_GAIN:
-        return "first purchase", there
-    return "first purchase", "panel start", there
-
-
-def _unlike_season(panel: Panel, joining: Fit) -> float:
-    """Log-likelihood of `joining`, which has no season, less that of all having been there in the season that fits them best."""
-    waiting = replace(joining.candidate.model, origin="panel start")
-    return joining.log_likelihood - fit_candidate(panel, Candidate(waiting, season=True)).log_likelihood
+    return (there,) if waited > JOINING_GAIN else ("first purchase", there)
 
 
 def _joining_days(fit: Fit) -> float:

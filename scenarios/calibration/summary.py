@@ -108,7 +108,7 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
         "model": choice.chosen.label,
         "reason": reason,
         "season": choice.season_reason,
-        "joining": _joining(choice),
+        "joining": _joining(choice.joining_gain),
         "returning": _returning(choice),
         "inner_fit_days": list(choice.origins),
         "inner_forecast_days": choice.window,
@@ -118,17 +118,11 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
     }
 
 
-def _joining(choice: Choice) -> str:
-    """What came of the question whether members joined while the data ran."""
-    gain, unlike_season = choice.joining_gain, choice.joining_unlike_season
+def _joining(gain: float) -> str:
     asked = f"joining raises the log-likelihood by {max(gain, 0.0):.1f}, and {JOINING_GAIN:g} is asked for"
-    if gain <= JOINING_GAIN:
-        return f"that some members joined while the data ran and the others were there before was not tried: {asked}"
-    if unlike_season is not None and unlike_season > JOINING_GAIN:
-        asked += f"; that all had been there was not tried: with any season it stays {unlike_season:.1f} below joining"
-    elif unlike_season is not None:
-        asked += f"; that all had been there was tried too: with a season it comes within {JOINING_GAIN:g} of joining or above"
-    return f"that some members joined while the data ran and the others were there before was tried: {asked}"
+    if gain > JOINING_GAIN:
+        return f"that some members joined while the data ran and the others were there before was tried: {asked}"
+    return f"that some members joined while the data ran and the others were there before was not tried: {asked}"
 
 
 def _returning(choice: Choice) -> str:
