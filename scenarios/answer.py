@@ -86,21 +86,17 @@ def notes(designs: Sequence[Scenario]) -> list[str]:
         pairs = [("redeeming.probability", first.behaviour.redeeming.probability, other.behaviour.redeeming.probability)]
         mine, theirs = first.behaviour.values(), other.behaviour.values()
         pairs += [(name, mine[name], theirs[name]) for name in mine if name.partition(".")[0] in BY_NAME]
-        for name, one, two in pairs:
-            if one != two:
-                found.append(
-                    f"{other.name} and {first.name} differ in behaviour, not only in the programme: {name} is {as_stated(two)} "
-                    f"against {as_stated(one)}; part of what lies between them is this assumption"
-                )
+        apart = [f"{name} is {as_stated(two)} against {as_stated(one)}" for name, one, two in pairs if one != two]
         stated, own = first.behaviour.acting(), other.behaviour.acting()
         for name in dict.fromkeys([*stated, *own]):
             if stated.get(name) != own.get(name):
                 lacking = first.name if name not in stated else other.name if name not in own else None
-                said = f"is not in {lacking}" if lacking else "is stated in two ways"
-                found.append(
-                    f"{other.name} and {first.name} differ in behaviour, not only in the programme: the effect {name} {said}; "
-                    "part of what lies between them is this assumption"
-                )
+                apart.append(f"the effect {name} " + (f"is not in {lacking}" if lacking else "is stated in two ways"))
+        found += [
+            f"{other.name} and {first.name} differ in behaviour, not only in the programme: {what}; "
+            "part of what lies between them is this assumption"
+            for what in apart
+        ]
     return found
 
 

@@ -123,10 +123,7 @@ def _consistency(node: Node, words: str, said: str) -> tuple[Place, str]:
     head, colon, rest = said.partition(": ")
     if colon and re.fullmatch(r"[a-z_.]+", head):
         inner = walk(node, tuple(head.split(".")))[-1]
-        row = _row(inner, rest)
-        key = re.match(r".* in (\w+): ", rest)
-        at = row.value[key[1]] if key and isinstance(row.value, dict) and key[1] in row.value else row
-        return at.place, f"{words}.{said}" if words else said
+        return _row(inner, rest).place, f"{words}.{said}" if words else said
     text = f"{words}: {said}" if words else said
     named = re.search(r"the key (\w+)$", said)
     for word in ([named[1]] if named else []) + re.findall(r"\w+", said):

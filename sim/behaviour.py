@@ -54,6 +54,7 @@ WORD = r"^[a-z][a-z0-9_]{0,23}$"
 """Names of own effects and of their numbers, as formulas call them."""
 _NAME = Annotated[str, Field(pattern=WORD)]
 MOST = math.log(BOUND)
+"""What responses may add to a log at most."""
 
 
 def _as_text(formula: Any) -> Any:

@@ -20,7 +20,7 @@ class Read(NamedTuple):
     """A word that stands for something the engine knows when the formula is asked."""
 
     code: str
-    """in the terms of a rule: member m in place i, chunk s, tables t, moment now, its day and month"""
+    """in the terms of a rule: member m in place i, chunk s, tables t, moment now, its month"""
     unit: str
     says: str
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,17 +11,15 @@ from numba import cfunc, int64
 from numba.core import types
 
 from sim import state, tables
-from sim.behaviour import Behaviour
+from sim.behaviour import MOST, Behaviour
 from sim.formula import translated
 from sim.memory import Bundle
 from sim.rules.ledger import lapse_at
 from sim.rules.own import FORMULAS, bounded, divided, exponential, greater, lesser, logarithm, root, size, truth
 from sim.rules.response import faded, to_next_reward
-from sim.tables import BOUND
 
 LIMITS = {
-    "rate": (-50.0, math.log(BOUND)), "basket": (-math.log(BOUND), math.log(BOUND)),
-    "leaving": (-10.0, 10.0), "redeeming": (-10.0, 10.0),
+    "rate": (-50.0, MOST), "basket": (-MOST, MOST), "leaving": (-10.0, 10.0), "redeeming": (-10.0, 10.0),
 }  # fmt: skip
 """How far a formula may move a log, down and up; a log rate up to the effect's own at_most."""
 
@@ -47,7 +44,7 @@ def own_tables(behaviour: Behaviour, values: dict[str, float], tiers: Sequence[s
             if text is not None:
                 high = effect.at_most if moved == "rate" else limit
                 code = translated(text, places, names)
-                parts[moved].append(f"bounded(float({code}), {low!r}, {high!r})")
+                parts[moved].append(f"bounded({code}, {low!r}, {high!r})")
     found: dict[str, Any] = {f"own_{moved}": _address(" + ".join(code)) if code else 0 for moved, code in parts.items()}
     found["own_most"] = sum(effect.at_most for effect in acting if effect.log_rate is not None)
     found["own"] = np.array(numbers or [0.0])

@@ -46,7 +46,7 @@ def own(address, m, i, s, t, now):
     return found if found == found else missing(s)
 
 
-# ---- what formulas call (sim.formula); what has no value is counted where it is asked for, even if a comparison would hide it
+# ---- what formulas call (sim.formula), with floats. What has no value is counted where it is asked: a comparison could hide it
 
 
 @rule
@@ -65,13 +65,13 @@ def divided(s, x, y):
 @rule
 def exponential(s, x):
     """e^x, at most e^700."""
-    return exp(min(float(x), 700.0))
+    return exp(min(x, 700.0))
 
 
 @rule
 def logarithm(s, x):
     """log x for x > 0."""
-    return log(float(x)) if x > 0 else missing(s)
+    return log(x) if x > 0 else missing(s)
 
 
 @rule
