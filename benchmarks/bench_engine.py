@@ -2,10 +2,12 @@
 
 Run: python benchmarks/bench_engine.py [--quick]. Prints a table: what was measured, its value, the aim, and whether it was met.
 How to read it. Times depend on the machine and on what else runs; ratios hardly do: both sides are timed in one run, the least
-of several times counts. CPU time (both threads added) stands beside wall time: where it is well below twice the wall time, the
+of several times counts, and both sides have the same members: a peer whose events or arrays fit the cache is up to twice as fast
+as at a million members. CPU time (both threads added) stands beside wall time: where it is well below twice the wall time, the
 cores were busy with something else, and only the CPU time says something; half of it is the wall time on 2 free cores.
+The peers use one thread, as they are written. A whole run takes about five minutes, three of them for SimPy.
 
-Every workload is checked as well as timed: the engine, the SimPy model (one process a member) and the NumPy model (daily
+Every workload is checked as well as timed: the engine, the SimPy model (one process a member) and the NumPy models (daily
 steps) must all give the known figures of LOY-365: 14.2 purchases, revenue 681, 0.319 redemptions a member, 28.4 % gone.
 """
 
@@ -40,8 +42,11 @@ import time; began = time.perf_counter()
 import resource, sys
 from scenarios.files import load
 from sim.outcome import simulate
-simulate(load(sys.argv[1]), members=int(sys.argv[2]), seed=1, threads=2)
-print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+scenario = load(sys.argv[1])
+simulate(scenario, members=100, seed=1, threads=2)
+first = time.perf_counter()
+simulate(scenario, members=int(sys.argv[2]), seed=1, threads=2)
+print(first - began, time.perf_counter() - first, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
 """
 
 
@@ -100,8 +105,34 @@ def one_process_a_member(members: int) -> Figures:
     return sums[0] / members, sums[1] / members, sums[2] / members, sums[3] / members
 
 
-def daily_steps(members: int) -> Figures:
-    """LOY-365 as one writes it in NumPy."""
+def daily_masks(members: int) -> Figures:
+    """LOY-365 as one writes it in NumPy: every day, masks over all members."""
+    luck = np.random.default_rng(1)
+    rate = luck.gamma(2.0, 0.025, members)
+    alive = np.ones(members, bool)
+    spend, points = np.zeros(members), np.zeros(members, np.int64)
+    purchases = redemptions = 0
+    revenue = 0.0
+    for _ in range(DAYS):
+        buys = alive & (luck.random(members) < rate)
+        n = int(buys.sum())
+        value = luck.lognormal(np.log(40.0), 0.6, n)
+        spend[buys] += value
+        spent = spend[buys]
+        earning = np.where(spent >= 2000.0, 1.5, np.where(spent >= 500.0, 1.25, 1.0))
+        points[buys] += np.rint(value * earning).astype(np.int64)
+        uses = buys & (points >= 1000)
+        uses[uses] = luck.random(int(uses.sum())) < 0.5
+        points[uses] -= 1000
+        alive[buys] = luck.random(n) >= 0.02
+        purchases += n
+        revenue += float(value.sum())
+        redemptions += int(uses.sum())
+    return purchases / members, revenue / members, redemptions / members, 1.0 - float(alive.mean())
+
+
+def daily_lists(members: int) -> Figures:
+    """The same with lists of who buys in place of masks: the quickest daily loop in NumPy that we know."""
     luck = np.random.default_rng(1)
     rate = luck.gamma(2.0, 0.025, members)
     alive = np.ones(members, bool)
@@ -143,59 +174,56 @@ def least(work: Callable[[], Any], repeats: int) -> tuple[float, float, Any]:
     return best
 
 
-def own_process(scenario: str, members: int, cache: str | None = None) -> tuple[float, float]:
-    """(seconds from the first import to the result, peak GB) of a run in a process of its own."""
+def own_process(scenario: str, members: int, cache: str | None = None) -> tuple[float, float, float]:
+    """In a process of its own: (seconds from the first import to the first members' end, seconds of a run, peak GB)."""
     environment = dict(os.environ, **({"NUMBA_CACHE_DIR": cache} if cache else {}))
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, scenario, str(members)], env=environment, capture_output=True, text=True, check=True
     )
-    seconds, peak = done.stdout.split()
-    return float(seconds), float(peak)
+    first, run, peak = (float(said) for said in done.stdout.split())
+    return first, run, peak
 
 
 def main() -> None:
     """Measure and print; exit 1 where an aim is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the members, no run of 1e7")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the members, no run of 1e7; the aims are for whole runs")
     scale = 10 if parser.parse_args().quick else 1
-    million, hundred_thousand, some, repeats = 1_000_000 // scale, 100_000 // scale, 20_000 // scale, 3
-    simulate(load("p4"), members=100)
-    rows = []
+    million, hundred_thousand, repeats = 1_000_000 // scale, 100_000 // scale, 3
+    # first: a process is told the peak memory of the one that started it, if that is more
+    with tempfile.TemporaryDirectory() as cache:
+        cold = own_process("p4", 100, cache)[0]
+        warm = min(own_process("p4", 100, cache)[0] for _ in range(repeats))
+    alone = [Row("first event, warm cache", warm, "s", 1.5), Row("compiling, cold cache", cold - warm, "s", 10)]
+    small = min(own_process("loy-365", hundred_thousand)[1] for _ in range(repeats))
+    _, large, peak = own_process("loy-365", 10_000_000 // scale**2)
+    alone.append(Row("peak memory, 1e7 members" if scale == 1 else "peak memory, 1e5 members", peak, "GB", 2))
+    if scale == 1:
+        alone.append(Row("  a member, 1e7 / 1e5", large / 1e7 / (small / 1e5), "x", 1.3))
 
+    rows = []
     wall, cpu, figures = least(lambda: engine(million), repeats)
     check("the engine", figures, million)
     mine = wall / million * 1e6
     rows.append(Row("loy-365, 2 threads", mine, "us a member-year", 0.5, note=f"CPU {cpu / million * 1e6:.2f}"))
-    wall, _, figures = least(lambda: one_process_a_member(some), 1)
-    check("the SimPy model", figures, some)
-    rows.append(Row("  SimPy / engine", wall / some * 1e6 / mine, "x", 250, True, f"{wall / some * 1e6:.0f} us"))
-    wall, _, figures = least(lambda: daily_steps(million), 1)
-    check("the NumPy model", figures, million)
-    numpy_us = wall / million * 1e6
-    rows.append(Row("  NumPy / engine", numpy_us / mine, "x", 8, True, f"{numpy_us:.1f} us"))
+    wall, _, figures = least(lambda: one_process_a_member(million), 1)
+    check("the SimPy model", figures, million)
+    rows.append(Row("  SimPy / engine", wall / million * 1e6 / mine, "x", 250, True, f"{wall / million * 1e6:.0f} us"))
+    for name, peer in (("masks", daily_masks), ("lists", daily_lists)):
+        wall, _, figures = least(lambda peer=peer: peer(million), 1)  # type: ignore[misc]
+        check(f"the NumPy model with {name}", figures, million)
+        rows.append(Row(f"  NumPy, {name} / engine", wall / million * 1e6 / mine, "x", 8, True, f"{wall / million * 1e6:.1f} us"))
 
     p4 = load("p4")
     wall, cpu, out = least(lambda: simulate(p4, members=hundred_thousand, seed=1, threads=2), repeats)
     n = out.total("purchases")
     rows.append(Row("p4, all effects, 2 threads", wall / n * 1e9, "ns a purchase", 200, note=f"CPU {cpu / n * 1e9:.0f}"))
 
-    with tempfile.TemporaryDirectory() as cache:
-        cold, _ = own_process("p4", 100, cache)
-        warm = min(own_process("p4", 100, cache)[0] for _ in range(repeats))
-    rows.append(Row("first event, warm cache", warm, "s", 1.5))
-    rows.append(Row("compiling, cold cache", cold - warm, "s", 10))
-
-    small, _ = own_process("loy-365", hundred_thousand)
-    large, peak = own_process("loy-365", 10_000_000 // scale**2)
-    rows.append(Row("peak memory, 1e7 members" if scale == 1 else "peak memory, 1e5 members", peak, "GB", 2))
-    if scale == 1:
-        rows.append(Row("  a member, 1e7 / 1e5", (large - warm) / 1e7 / ((small - warm) / 1e5), "x", 1.3))
-
-    for row in rows:
+    for row in rows + alone:
         sign = ">=" if row.at_least else "<="
         verdict = "met" if row.met else "MISSED"
         print(f"{row.name:28} {row.value:8.2f} {row.unit:16} aim {sign} {row.aim:<5g} {verdict:7} {row.note}")
-    sys.exit(0 if all(row.met for row in rows) else 1)
+    sys.exit(0 if all(row.met for row in rows + alone) else 1)
 
 
 if __name__ == "__main__":
