@@ -101,7 +101,8 @@ def _summary(
     for held_by in books:  # in both the last row of months is of the end, and its column 7 what is owed then
         name = OWED_TITLES["due_to_third_party" if held_by.name == THIRD else "deferred_revenue"]
         rows.append((name, f"={held_by.ref((last, 7))}", held_by.number((last, 7)), "money", held_by.name))
-    rows.append(("All checks hold", f"={checked.ref((3, 1))}", held, "check", "Checks"))
+    reads = f'=IF({checked.ref((3, 1))},"TRUE","FALSE")'  # a truth itself is printed as 1 here by LibreOffice
+    rows.append(("All checks hold", reads, str(held).upper(), "check", "Checks"))
     sheet.row(5, ["Figure", f"Value ({f.currency})", "Sheet"], "head")
     for k, (name, formula, value, look, where) in enumerate(rows):
         sheet.write((6 + k, 0), name, "label")
