@@ -17,8 +17,9 @@ _HEADS = (
 def cost_view_sheet(book: Book, statement: Statement, cost: CostView, checks: Checks) -> None:
     """Posted entries by month; opening, closing and the cost of the points still to come are formulas."""
     f, lines = statement.forecast, cost.total()
-    sheet = book.sheet("Incremental cost", f"{f.currency}, accrued cost of the points still expected to be redeemed, measured as a "
-                       "provision (IAS 37): another measure of the points of the roll-forward, never to be added to it.")  # fmt: skip
+    note = "accrued cost of the points still expected to be redeemed, measured as a provision (IAS 37)"
+    also = "another measure of the points of the roll-forward, never to be added to it."
+    sheet = book.sheet("Incremental cost", f"{f.currency}, {note}: {also}")
     sheet.head(_FIRST - 1, _HEADS, [13, *[16] * (len(_HEADS) - 1)])
     sheet.ws.set_row(_FIRST - 1, 42)
     last, spread = _FIRST + len(f.months) - 1, statement.accrued_spread()

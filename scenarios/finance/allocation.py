@@ -1,13 +1,13 @@
 """What a sale defers for the points it earns, and when that becomes revenue.
 
-IFRS 15 par. 74, 76-80 (allocation), B39-B42 (options that give a material right), B44-B46 (breakage) and example 52 (IE267-IE270);
-ASC 606-10-32-29, 32-31 to 32-34, 55-41 to 55-44 and 55-46 to 55-48, which say the same.
+IFRS 15 par. 74, 76-80 (allocation), B39-B42 (options that give a material right), B44-B46 (breakage) and example 52
+(IE267-IE270); ASC 606-10-32-29, 32-31 to 32-34, 55-41 to 55-44 and 55-46 to 55-48, which say the same.
 The transaction price is split between goods and points once, at inception, by stand-alone selling price. What the points got is
 earned in proportion to the points redeemed of those expected ever to be redeemed, so that breakage is earned in the same
 proportion. A changed expectation changes what has been earned so far, by a cumulative catch-up, and never the split.
 
-Beside it stand the incremental-cost view (`cost_view`), which defers nothing, and points of a third party (`third_party`), as agent
-or as principal.
+Beside it stand the incremental-cost view (`cost_view`), which defers nothing, and points of a third party (`third_party`), as
+agent or as principal.
 """
 
 from __future__ import annotations

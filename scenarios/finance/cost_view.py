@@ -2,8 +2,8 @@
 
     closing = opening + accrued - used + change_of_estimate - clawed_back
 
-Measured as a provision is (IAS 37): the best estimate of what settling it costs, reviewed at each close. It is for management: where
-points give a material right revenue is deferred (IFRS 15 B40), and an offer that gives none is booked only when it is used (B41).
+Measured as a provision is (IAS 37): the best estimate of what settling it costs, reviewed at each close. It is for management:
+where points give a material right revenue is deferred (IFRS 15 B40), and an offer that gives none is booked when used (B41).
 """
 
 from __future__ import annotations

@@ -126,14 +126,14 @@ def roll_forward(
     expected: points expected ever to be redeemed, those redeemed included, as seen at each month end; (cohorts, months) or
     (cohorts, months, tiers), whole numbers or fractions, from redeemed to redeemed + outstanding; read from the month of earning
     on (scenarios.finance.points.expected_points makes it from rates). breakage: "proportional" earns it with redemption; "remote"
-    earns it only when points expire, for a company that does not expect to be entitled to it (IFRS 15 B46); `expected` is not read.
+    earns it when points expire, for a company that does not expect to be entitled to it (IFRS 15 B46); `expected` is not read.
     opening: books at the end of the month before month 0; needed where a cohort was earned before it.
 
     Within a month: points are earned, then clawed back, then redeemed, then the expectation is revised. A claw-back takes the
     carrying amount per outstanding point; what has been earned stays. Raises InputError where the estimates do not fit the
     ledger, or amounts are not whole minor units.
-    Source: scenarios.finance.allocation; the catch-up as in KPMG (2019), Revenue - IFRS 15 handbook, examples 10A and 10B; the order
-    and the claw-back are this module's rule.
+    Source: as scenarios.finance.allocation; for the catch-up KPMG (2019), Revenue - IFRS 15 handbook, examples 10A and 10B. The
+    order and the claw-back are this module's rule.
     """
     cohorts, months, tiers = points.redeemed.shape
     cell = (cohorts, tiers)
