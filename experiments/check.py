@@ -90,6 +90,12 @@ def planned_margins(prediction: Prediction) -> dict[str, float]:
     }
 
 
+def planned_level(prediction: Prediction) -> float:
+    """The error level of the plan that was frozen with the prediction, .05 where none was."""
+    level = prediction.provenance.get("alpha")
+    return float(level) if isinstance(level, float) and 0 < level < 1 else 0.05
+
+
 def row_spread(prediction: Prediction, row: int, sd: float, live: Estimate) -> Spread:
     """Standard error of the discrepancy of one row, see `discrepancy.spread`."""
     luck = None if prediction.luck_sd is None else prediction.luck_sd[row]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.arms import arm_scenarios
-from experiments.check import check, planned_margins
+from experiments.check import check, planned_level, planned_margins
 from experiments.check_document import Check
 from experiments.document_file import AnyDocument, load_document
 from experiments.documents import Prediction, Readout
@@ -104,9 +104,7 @@ def _planned(
     prediction: Prediction, name: Path | str, plan: Path | str | None
 ) -> tuple[dict[str, float], float]:
     """Margins and level: those frozen with the prediction, else the plan's."""
-    level = prediction.provenance.get("alpha")
-    alpha = float(level) if isinstance(level, float) and 0 < level < 1 else 0.05
-    frozen = planned_margins(prediction)
+    alpha, frozen = planned_level(prediction), planned_margins(prediction)
     if plan is None:
         return frozen, alpha
     stated = load_plan(plan)

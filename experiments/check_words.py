@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from experiments.check_document import Comparison, JointComparison
-from experiments.discrepancy import Discrepancy, MembersNeeded
+from experiments.discrepancy import POWER, Discrepancy, MembersNeeded
 from experiments.documents import Estimate, Prediction, Readout
 from experiments.effect_words import effect_text, p_text, size_text, stated_text
 from experiments.joint import Joint
@@ -36,7 +36,8 @@ def comparison_sentence(
         case "confirmed":
             says = f"Confirmed: the simulation is off by less than {allowed}."
         case "refuted":
-            says = f"Refuted: the simulation is off by {off}, more than chance allows."
+            says = f"Refuted: the simulation is off by {off}, more than chance allows"
+            says += "." if abs(found.difference) >= margin else f"; that it is right within {allowed} is not shown."
         case "different but trivial":
             says = f"Different but trivial: off by {off}, beyond chance, but within {allowed}."
         case _:
@@ -140,16 +141,16 @@ def _members(live: Estimate, found: Discrepancy, members: int, needed: MembersNe
     if needed.to_confirm is not None:
         return (
             f"If the difference stays as it is, about {_count(needed.to_confirm)} members in both arms "
-            f"({_count(needed.to_confirm - members)} more) would confirm it with probability {percent(0.8, 0)}."
+            f"({_count(needed.to_confirm - members)} more) would confirm it with probability {percent(POWER, 0)}."
         )
     if needed.to_refute is not None:
         return (
             f"If the difference stays as it is, about {_count(needed.to_refute)} members in both arms "
-            f"({_count(needed.to_refute - members)} more) would refute it with probability {percent(0.8, 0)}."
+            f"({_count(needed.to_refute - members)} more) would refute it with probability {percent(POWER, 0)}."
         )
     return (
-        "If the difference stays as it is, no number of members would settle it: the simulation's own uncertainty "
-        f"({size_text(found.spread.parameters, live.scale)}) is too large for this margin."
+        f"If the difference stays as it is, no number of members would settle it with probability {percent(POWER, 0)}: the "
+        f"simulation's own uncertainty ({size_text(found.spread.parameters, live.scale)}) is too large for this margin."
     )
 
 

@@ -120,7 +120,6 @@ def discrepancy(
     d, sd, df = observed - predicted, spread.total, spread.df
     p_difference = float(2 * stats.t.sf(abs(d) / sd, df))
     p_equivalence = float(stats.t.cdf((abs(d) - margin) / sd, df))
-    reach = float(stats.t.isf(alpha / 2, df)) * sd
     return Discrepancy(
         observed=observed,
         predicted=predicted,
@@ -128,13 +127,23 @@ def discrepancy(
         spread=spread,
         p_difference=p_difference,
         p_equivalence=p_equivalence,
-        interval=(predicted - reach, predicted + reach),
+        interval=expected_interval(predicted, spread, alpha),
         margin=margin,
         alpha=alpha,
         verdict=_VERDICTS[p_difference < alpha, p_equivalence < alpha],
         smallest_margin=abs(d) + float(stats.t.isf(alpha, df)) * sd,
         detectable_bias=detectable_bias(spread, alpha),
     )
+
+
+def expected_interval(predicted: float, spread: Spread, alpha: float = 0.05) -> tuple[float, float]:
+    """Where an experiment like this one falls with probability 1 - alpha if the simulation is right, by Student's t.
+
+    The one interval of a predicted effect: that of a prediction takes the simulated noise for the live one,
+    which nobody knows yet, that of a check the live one.
+    """
+    reach = float(stats.t.isf(alpha / 2, spread.df)) * spread.total
+    return predicted - reach, predicted + reach
 
 
 _VERDICTS: dict[tuple[bool, bool], Verdict] = {

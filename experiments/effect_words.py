@@ -33,4 +33,4 @@ def p_value(p: float) -> str:
 def probability_text(value: float) -> str:
     """A probability that a number of draws tells: never 0 or 100 %."""
     shown = percent(min(max(value, 0.01), 0.99), 0)
-    return f"above {shown}" if value > 0.99 else f"below {shown}" if value < 0.01 else shown
+    return f"over {shown}" if value > 0.99 else f"under {shown}" if value < 0.01 else shown

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.discrepancy import expected_interval, spread
 from experiments.documents import Estimate, Fact, ParameterDraws, Prediction, Readout
 from experiments.estimands import estimand
 from experiments.plan_file import Plan
@@ -62,7 +63,8 @@ def predict(
     effects = np.array([[rows[key].effect for key in keys] for rows in map(_by_key, found)])
     errors = np.array([[rows[key].se for key in keys] for rows in map(_by_key, found)])
     first = _by_key(found[0])
-    rows = [_row(first[key], effects[:, k]) for k, key in enumerate(keys)]
+    noise = [float(value) for value in np.sqrt((errors**2).mean(axis=0))]
+    rows = [_row(first[key], effects[:, k], noise[k], plan.alpha) for k, key in enumerate(keys)]
     metrics = dict.fromkeys(key[0] for key in keys)
     return Prediction(
         experiment=plan.experiment,
@@ -77,10 +79,23 @@ def predict(
         rows=rows,
         draws=effects.tolist(),
         includes_live_noise=True,
-        luck_sd=[float(value) for value in np.sqrt((errors**2).mean(axis=0))],
+        luck_sd=noise,
         parameter_draws=parameter_draws(scenarios[plan.control], draws),
         provenance=_provenance(plan, of, found, scenarios) | _corrections(record, rows, frozen),
     ).sealed()
+
+
+def foreseen(
+    effects: Floats, luck_sd: float | None, alpha: float = 0.05, noise_included: bool = True
+) -> tuple[float, float]:
+    """Where the live effect will fall with probability 1 - alpha if the simulation is right.
+
+    effects: (M,), simulated; luck_sd: the sampling noise in them, where it is known. `discrepancy.expected_interval`,
+    with the simulated noise for the live one.
+    """
+    sd = float(effects.std(ddof=1))
+    both = spread(luck_sd or 0.0, sd, len(effects), noise_included=noise_included, luck_sd=luck_sd)
+    return expected_interval(float(effects.mean()), both, alpha)
 
 
 def parameter_draws(scenario: Scenario, draws: int) -> ParameterDraws | None:
@@ -127,7 +142,8 @@ def _common(found: list[Readout]) -> list[Any]:
     return keys
 
 
-def _row(first: Estimate, effects: Floats) -> Estimate:
+def _row(first: Estimate, effects: Floats, luck_sd: float, alpha: float) -> Estimate:
+    low, high = foreseen(effects, luck_sd, alpha)
     return Estimate(
         metric=first.metric,
         arm=first.arm,
@@ -139,8 +155,8 @@ def _row(first: Estimate, effects: Floats) -> Estimate:
         n=first.n,
         scale=first.scale,
         unit=first.unit,
-        low=float(np.quantile(effects, 0.025)),
-        high=float(np.quantile(effects, 0.975)),
+        low=low,
+        high=high,
     )
 
 

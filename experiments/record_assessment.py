@@ -23,7 +23,7 @@ LEAST_EXPERIMENTS = 5
 
 @dataclass(frozen=True)
 class Coverage:
-    """How often the central interval of a level held the result."""
+    """How often the interval of a level held the result."""
 
     level: float
     hits: int
@@ -129,13 +129,15 @@ def assess(record: TrackRecord) -> Assessment:
 
 
 def coverage(entries: list[Entry]) -> tuple[Coverage, ...]:
-    """Share of results inside the central 50, 80 and 95 % of their forecasts; empty without entries."""
+    """Share of results inside the 50, 80 and 95 % intervals of their forecasts, as a check has them; empty without entries."""
     if not entries:
         return ()
-    distance = np.abs(np.array([entry.pit for entry in entries]) - 0.5)
+    predicted, observed, sd = columns(entries)
+    df = np.array([np.inf if entry.df is None else entry.df for entry in entries])
+    further = 2 * stats.t.sf(np.abs(observed - predicted) / sd, df)
     out = []
     for level in LEVELS:
-        hits = int((distance <= level / 2).sum())
+        hits = int(np.count_nonzero(further >= 1 - level))
         bounds = stats.binomtest(hits, len(entries)).proportion_ci(0.95, method="exact")
         out.append(Coverage(level, hits, len(entries), float(bounds.low), float(bounds.high)))
     return tuple(out)

@@ -26,6 +26,7 @@ def check_report(found: Check) -> str:
             "read-out": found.readout_digest,
         },
         found=found,
+        level=percent(1 - found.alpha, 0),
         table=[_line(row) for row in overall],
         sentences=[row.sentence for row in overall],
         forests=[forest(list(rows), found.alpha) for _, rows in _by_metric(overall)],

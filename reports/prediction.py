@@ -8,9 +8,10 @@ import numpy as np
 from markupsafe import Markup
 from scipy import stats
 
-from experiments.check import planned_margins
+from experiments.check import planned_level, planned_margins
 from experiments.documents import Estimate, Prediction
-from experiments.effect_words import effect_text, stated_text
+from experiments.effect_words import effect_text, probability_text, stated_text
+from experiments.prediction import foreseen
 from experiments.track_record import primary_metric
 from reports.page import COLOURS, figure, figure_svg, legend_above, render
 from scenarios.numerals import NONE, integer, percent
@@ -48,6 +49,7 @@ def prediction_report(found: Prediction) -> str:
         },
         found=found,
         count=len(draws),
+        level=_level(found),
         table=[_line(found, k, draws[:, k]) for k in overall],
         corrected=[text for k in overall if (text := _corrected(found, found.rows[k]))],
         estimands=found.estimands,
@@ -73,9 +75,9 @@ def summary(found: Prediction) -> list[str]:
         line = _line(found, k, draws[:, k])
         unit = f" {line['unit']}" if line["unit"] else ""
         verb = "the guardrail is held" if line["guardrail"] else "found"
-        power = "" if line["power"] is None else f"; {verb} in {percent(line['power'], 0)} of the simulated experiments"
+        power = "" if line["power"] is None else f"; {verb} in {line['power']} of the simulated experiments"
         out.append(
-            f"{line['metric']}, {line['who']}: {line['mean']}{unit} expected, nineteen read-outs in twenty between {line['low']} "
+            f"{line['metric']}, {line['who']}: {line['mean']}{unit} expected, {_level(found)} of read-outs between {line['low']} "
             f"and {line['high']}{power}."
         )
     return decisions(found) + out + eligible(found) + caveats(found)
@@ -98,7 +100,7 @@ def decisions(found: Prediction) -> list[str]:
     for arm in found.scenarios:
         start = f"decision.{arm}."
         shares = {key.removeprefix(start): share for key, share in found.provenance.items() if key.startswith(start)}
-        parts = [f"{verdict} in {percent(float(share or 0), 0)}" for verdict, share in shares.items()]
+        parts = [f"{verdict} in {probability_text(float(share or 0))}" for verdict, share in shares.items()]
         if parts:
             out.append(f"{arm}: by the rules of the plan, {', '.join(parts)} of the simulated experiments.")
     return out
@@ -142,12 +144,12 @@ def effect_figure(rows: list[Estimate], draws: list[np.ndarray]) -> Markup:
 
 
 def fan_figure(found: Prediction, draws: np.ndarray, places: list[int]) -> Markup:
-    """One metric of one arm by week: mean, 80 and 95 % of the simulated read-outs."""
+    """One metric of one arm by week: mean, and where 80 % and the plan's level of read-outs are expected."""
     ordered = sorted(places, key=lambda k: found.rows[k].week or 0)
     weeks = [found.rows[k].week or 0 for k in ordered]
     fig, ax = figure(7.2, 3.2)
-    for level, shade in ((0.95, 0.18), (0.8, 0.3)):
-        low, high = np.quantile(draws[:, ordered], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    for level, shade in ((1 - planned_level(found), 0.18), (0.8, 0.3)):
+        low, high = np.transpose([_foreseen(found, k, draws[:, k], 1 - level) for k in ordered])
         ax.fill_between(weeks, low, high, color=COLOURS[0], alpha=shade, linewidth=0)
     ax.plot(weeks, draws[:, ordered].mean(axis=0), "o-", color=COLOURS[0])
     ax.axhline(0, color="#555555", linewidth=0.8)
@@ -166,16 +168,26 @@ def _corrected(found: Prediction, row: Estimate) -> str | None:
     if any(fact is None for fact in facts):
         return None
     mean, scale, df, count = (float(fact or 0.0) for fact in facts)
-    middle, low, high = (effect_text(float(x), row.scale) for x in (mean, *stats.t.interval(0.95, df, mean, scale)))
+    ends = stats.t.interval(1 - planned_level(found), df, mean, scale)
+    middle, low, high = (effect_text(float(x), row.scale) for x in (mean, *ends))
     return (
-        f"{row.metric}, {row.arm}: {middle}, and nineteen read-outs in twenty between {low} and {high}, "
+        f"{row.metric}, {row.arm}: {middle}, and {_level(found)} of read-outs between {low} and {high}, "
         f"going by {integer(count)} earlier experiments."
     )
 
 
+def _level(found: Prediction) -> str:
+    return percent(1 - planned_level(found), 0)
+
+
+def _foreseen(found: Prediction, place: int, x: np.ndarray, alpha: float) -> tuple[float, float]:
+    luck = None if found.luck_sd is None else found.luck_sd[place]
+    return foreseen(x, luck, alpha, found.includes_live_noise)
+
+
 def _line(found: Prediction, place: int, x: np.ndarray) -> dict[str, Any]:
     row = found.rows[place]
-    low, high = np.quantile(x, [0.025, 0.975])
+    low, high = _foreseen(found, place, x, planned_level(found))
     luck = None if found.luck_sd is None else found.luck_sd[place]
     total = float(x.std(ddof=1))
     power = found.provenance.get(f"power.{row.metric}.{row.arm}") if row.overall else None
@@ -188,11 +200,11 @@ def _line(found: Prediction, place: int, x: np.ndarray) -> dict[str, Any]:
         "unit": row.unit,
         "who": row.arm if row.segment is None else f"{row.arm}, {row.segment}",
         "mean": effect_text(float(x.mean()), row.scale),
-        "low": effect_text(float(low), row.scale),
-        "high": effect_text(float(high), row.scale),
-        "above": float((x > 0).mean()),
+        "low": effect_text(low, row.scale),
+        "high": effect_text(high, row.scale),
+        "above": probability_text(float((x > 0).mean())),
         "parameters": share,
         "guardrail": f"guardrail.{row.metric}" in found.provenance,
-        "power": power if isinstance(power, float) else None,
+        "power": probability_text(power) if isinstance(power, float) else None,
         "margin": NONE if margin is None else stated_text(margin, row.scale),
     }

@@ -41,6 +41,15 @@ def test_the_outcome_in_words_names_each_metric():
     assert "outside the bands for all at once: redemption" in found.joint[0].sentence
 
 
+def test_refuted_within_the_margin_does_not_say_that_the_margin_is_passed():
+    made = prediction({"spend": normal(1.0, 0.5)}, noise=False, margins={"spend": 3.0})
+    within, beyond = (check(made, readout([row("spend", live, 0.5)])).overall[0] for live in (3.0, 4.5))
+    assert [within.verdict, beyond.verdict] == ["refuted", "refuted"]
+    said = "off by 2.00, more than chance allows; that it is right within the margin of 3 is not shown."
+    assert within.sentence.endswith(said)
+    assert beyond.sentence.endswith("Refuted: the simulation is off by 3.50, more than chance allows.")
+
+
 def test_inconclusive_says_what_would_settle_it():
     made = prediction({"spend": normal(1.0, 0.2)}, noise=False, margins={"spend": 1.0})
     found = check(made, readout([row("spend", 1.3, 0.9)])).overall[0]
@@ -50,7 +59,8 @@ def test_inconclusive_says_what_would_settle_it():
     assert "smallest margin that would pass is" in found.sentence
     assert "more) would confirm it" in found.sentence
     vague = prediction({"spend": normal(1.0, 3.0)}, noise=False, margins={"spend": 1.0})
-    assert "no number of members" in check(vague, readout([row("spend", 1.3, 0.9)])).overall[0].sentence
+    never = "no number of members would settle it with probability 80\u00a0%"
+    assert never in check(vague, readout([row("spend", 1.3, 0.9)])).overall[0].sentence
 
 
 def test_with_noise_in_the_draws_the_live_error_is_not_added_again():

@@ -10,15 +10,17 @@ from experiments.check import check
 from experiments.check_commands import predict_command
 from experiments.document_file import load_document
 from experiments.documents import Prediction
+from experiments.effect_words import effect_text
 from experiments.plan_file import Plan, load_plan
 from experiments.prediction import parameter_draws, predict
 from experiments.readout import read
 from experiments.recalibration import recalibrate
 from experiments.simulated_trial import design, trial
 from experiments.track_record import TrackRecord
-from reports.prediction import prediction_files
+from reports.prediction import prediction_files, summary
 from sim.errors import InputError
 from sim.scenario import Scenario
+from tests.check_helpers import readout
 from tests.test_track_record import _honest
 
 BEFORE = dt.datetime(2026, 2, 20, 12, tzinfo=dt.UTC)
@@ -102,6 +104,30 @@ def test_it_holds_metrics_segments_and_weeks_jointly(frozen):
     assert frozen.rows[0].effect > 0.1  # a lower price brings members more often
     assert frozen.provenance["margin.purchases"] == 0.2
     assert 0 < frozen.provenance["power.purchases.offer"] <= 1
+
+
+def test_prediction_and_check_state_one_interval(frozen):
+    rows = [row.model_copy(update={"se": luck, "df": None}) for row, luck in zip(frozen.rows, frozen.luck_sd, strict=True)]
+    checked = check(frozen, readout(rows, estimands=frozen.estimands))  # a live result as noisy as the simulated ones
+    stated = {row.key: (row.low, row.high) for row in frozen.rows}
+    assert len(checked.rows) == len(rows)
+    for row in checked.rows:
+        assert row.interval == pytest.approx(stated[row.metric, row.arm, row.control, row.segment, row.week])
+    text = summary(frozen)
+    for row in checked.overall:
+        low, high = (effect_text(end) for end in row.interval)
+        assert f"95 % of read-outs between {low} and {high};" in " ".join(text).replace("\u00a0", " ")
+        assert f"a live result between {low} and {high} was to be expected" in row.sentence
+        assert f"{low}&nbsp;to {high}" in prediction_files(frozen)["prediction.html"]
+    assert "90\u00a0% of read-outs" in summary(predict(plan(alpha=0.1), ARMS, draws=20, seed=1, now=BEFORE, threads=1))[1]
+
+
+def test_a_share_of_the_simulated_experiments_is_never_none_or_all(frozen):
+    facts = {key: 0.002 for key in frozen.provenance if key.startswith("power.")}
+    rare = frozen.model_copy(update={"provenance": {**frozen.provenance, **facts, "decision.offer.launch": 0.002}})
+    text = " ".join(summary(rare)).replace("\u00a0", " ")
+    assert "launch in under 1 %" in text and "found in under 1 % of the simulated experiments" in text
+    assert " in 0 %" not in text
 
 
 def test_luck_and_parameters_are_told_apart(frozen):

@@ -173,6 +173,17 @@ def test_an_overconfident_forecaster_is_found():
     assert histogram(narrow).counts[0] > histogram(narrow).high
 
 
+def test_the_record_counts_the_intervals_that_the_checks_stated():
+    skewed = np.random.default_rng(4).exponential(1.0, 400)
+    for live in (-1.1, -0.5, 2.8, 3.2, 4.0):
+        made = prediction({"spend": skewed})
+        read_out = readout([row("spend", live, 0.1)])
+        checked = check(made, read_out)
+        ((*_, ninety_five),) = [coverage(add(TrackRecord(), checked, made, read_out).entries)]
+        low, high = checked.overall[0].interval
+        assert ninety_five.hits == (low <= live <= high)
+
+
 def test_a_biased_forecaster_is_corrected_only_by_what_was_known_before():
     biased = _honest(40, a=0.5, b=0.5)
     found = assess(TrackRecord(entries=biased)).metrics[0]
