@@ -13,7 +13,7 @@ from experiments.arms import arm_scenarios
 from experiments.plan_file import load_plan
 from experiments.simulated_trial import arm_table, design
 
-TRUTH = 1  # number of the parameter draw that is the truth here
+TRUTH = 1000  # number of the parameter draw that is the truth here; a prediction has those from 0 to 399
 
 
 def members() -> None:
