@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from sim.population import Base, Money, Part, Positive, Share
+from sim.population import MOST, Amount, Base, Count, Money, Part, Share
 
 
 class Partner(Part):
@@ -29,7 +29,7 @@ class Partner(Part):
 class Coupon(Part):
     """Money off one later purchase."""
 
-    value: Positive
+    value: Amount
     """currency units"""
     min_spend: Money = 0.0
     """amount after tier and campaign prices that the purchase must reach"""
@@ -83,7 +83,7 @@ class When(Part):
     days without a purchase, lapsed or not (who is past them at the launch, or when the row becomes valid, is reached then)"""
     window: Literal["month", "quarter", "year", "programme"] = "month"
     """window of spend_in_window and count_in_window, by calendar"""
-    reach: Annotated[float, Field(gt=0)] | None = None
+    reach: Amount | None = None
     """spend (currency units) or number of purchases to reach inside the window"""
     base: Base = "paid"
     """what counts for spend_in_window"""
@@ -136,7 +136,7 @@ class Only(Part):
 class Give(Part):
     """What an incentive gives each time it is triggered."""
 
-    points: Annotated[int, Field(ge=0)] = 0
+    points: Count = 0
     """points credited at once"""
     coupon: Coupon | None = None
     """a coupon; a second of the same incentive replaces the first"""
@@ -166,11 +166,11 @@ class Incentive(Part):
     message: bool = False
     """what is given comes with a message, at each moment of the trigger (not with purchases and tasks); a member who has opted
     out of messages gets neither"""
-    budget: Positive | None = None
+    budget: Amount | None = None
     """currency units for the whole run, shared by all members: coupons count at face value when issued, gifts at cost
     net of what partners charge and pay back, points at economics.cost_per_point; the first grant that does not fit closes the
     incentive for good"""
-    limit: Annotated[int, Field(ge=1)] | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST)] | None = None
     """grants a member may have in the run; budget and limit bound what is given, not what holds during a time"""
     group: str | None = None
     """of the incentives in one group a purchase has only the best multiplier, price and coupon; of different groups, all"""

@@ -7,9 +7,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+MOST = 10**12
+"""The most of one amount of money (currency units) or of points: far beyond any programme, and well inside 64 bits."""
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Money = Annotated[float, Field(ge=0)]
+Money = Annotated[float, Field(ge=0, le=MOST)]
+Amount = Annotated[float, Field(gt=0, le=MOST)]
+"""money that is not nothing"""
+Count = Annotated[int, Field(ge=0, le=MOST)]
 Base = Literal["list", "paid"]
 """the value that counts: at list price, or as paid"""
 
@@ -23,7 +28,7 @@ class Part(BaseModel):
 class PurchaseRate(Part):
     """Purchases a day of an active member: Gamma(shape, mean / shape) over members (NBD; Ehrenberg 1959)."""
 
-    mean: Positive
+    mean: Annotated[float, Field(gt=0, le=100)]
     """mean purchases per member and day while active, at season factor 1"""
     shape: Positive
     """Gamma shape; small = very unequal members"""
@@ -53,7 +58,7 @@ class Leaving(Part):
 class Basket(Part):
     """List value of one purchase: lognormal within a member, medians lognormal over members."""
 
-    median: Positive
+    median: Annotated[float, Field(gt=0, le=1e9)]
     """median list value of a purchase of the median member, in currency units"""
     sigma: Annotated[float, Field(ge=0, le=5)]
     """standard deviation of log value within a member"""
@@ -68,9 +73,9 @@ class Segment(Part):
 
     name: str
     share: Share
-    rate: Positive = 1.0
+    rate: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """multiplies the purchase rate"""
-    basket: Positive = 1.0
+    basket: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """multiplies the basket median"""
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sim.incentive import Incentive, Partner
-from sim.population import Base, Money, Part, Positive
+from sim.population import MOST, Amount, Base, Count, Money, Part
 
 Months = Annotated[int, Field(ge=1, le=120)]
 
@@ -24,7 +24,7 @@ class Earning(Part):
     voucher are a way of paying and earn too)"""
     pending_days: Annotated[int, Field(ge=0, le=60)] = 0
     """whole days until points can be spent; their validity runs from then on"""
-    cap_per_month: Annotated[int, Field(ge=1)] | None = None
+    cap_per_month: Annotated[int, Field(ge=1, le=MOST)] | None = None
     """most points that purchases can earn a member in one calendar month; points of incentives are not counted"""
     clawback: Literal["negative", "to_zero", "none"] = "negative"
     """points of a purchase that is returned (market.refunds): taken back, and what is no longer there is owed and repaid by later
@@ -36,9 +36,9 @@ class Requires(Part):
 
     spend: Money | None = None
     """currency units, on the base that qualification names"""
-    points: Annotated[int, Field(ge=0)] | None = None
+    points: Count | None = None
     """points earned by purchases, multipliers included"""
-    purchases: Annotated[int, Field(ge=0)] | None = None
+    purchases: Count | None = None
     """number of purchases"""
 
 
@@ -88,7 +88,7 @@ class Qualification(Part):
 class Fee(Part):
     """What membership costs the member. Who would join at that price is not modelled: everybody does."""
 
-    amount: Positive
+    amount: Amount
     """currency units, paid on joining and at each renewal by members who are active customers then; who has lapsed pays again at
     the first purchase after coming back, and so do members of a programme that had no fee"""
     every_months: Months = 12
@@ -99,7 +99,7 @@ class Reward(Part):
     """Something that points buy."""
 
     name: str
-    points: Annotated[int, Field(ge=1)]
+    points: Annotated[int, Field(ge=1, le=MOST)]
     """price in points"""
     kind: Literal["goods", "service", "voucher", "tier_upgrade", "longer_validity"] = "goods"
     """voucher = money off the purchase at which it is redeemed, as many as fit into points and price; tier_upgrade = next tier at
