@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.dates import AutoDateLocator
+from matplotlib.dates import DAILY, MONTHLY, AutoDateLocator
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
@@ -123,6 +123,8 @@ def _narrow(fig: Figure) -> None:
                 locator.set_params(nbins=4)
             elif isinstance(locator, AutoDateLocator):
                 locator.maxticks.update(dict.fromkeys(locator.maxticks, 5))
+                for step, further in ((DAILY, [42]), (MONTHLY, [12, 24])):  # firsts of months, of years
+                    locator.intervald[step] = [*locator.intervald[step], *further]
             else:
                 axes.tick_params(axis="x", labelrotation=45)
                 for tick in ticks:

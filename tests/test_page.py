@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import warnings
 from xml.etree import ElementTree
 
 import jinja2
@@ -152,6 +154,8 @@ def test_missing_name_is_an_error_not_an_empty_place() -> None:
         (numerals.percent(0.1234), "12.3\u00a0%"),
         (numerals.significant(0.0012345), "0.00123"),
         (numerals.significant(4413.5), "4,414"),
+        (numerals.significant(0.99999), "1.00"),
+        (numerals.significant(-0.0099999, 2), "−0.010"),
         (numerals.number(float("nan")), "–"),
         (numerals.number(-17.11, -1), "−20"),
         (numerals.signed(numerals.percent(0.034)), "+3.4\u00a0%"),
@@ -193,3 +197,14 @@ def test_names_under_an_axis_are_turned_where_a_phone_has_no_room_for_them() -> 
     axes.bar(["a", "b"], [1, 2])
     page.figure_svg(short, "x")
     assert {tick.get_rotation() for tick in axes.get_xticklabels()} == {0.0}
+
+
+@pytest.mark.parametrize("days", [20, 100, 149, 400, 900, 1090, 1400, 1800, 4000])
+def test_dates_along_an_axis_have_a_tick_on_a_phone_whatever_they_span(days: int) -> None:
+    """Matplotlib has no step that gives five ticks to some spans, and warns on the terminal."""
+    fig, axes = page.figure()
+    axes.plot([dt.date(2022, 1, 3), dt.date(2022, 1, 3) + dt.timedelta(days)], [0.0, 1.0])  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "<svg" in str(page.figure_svg(fig, "time"))
+    assert 2 <= len(axes.get_xticks()) <= 8
