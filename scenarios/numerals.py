@@ -24,7 +24,8 @@ def significant(value: float, digits: int = 3) -> str:
     missing = _missing(value)
     if missing or value == 0:
         return missing or "0"
-    return number(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
+    exponent = int(f"{abs(value):.{digits - 1}e}".partition("e")[2])  # of the rounded value: 0.9999 is 1.00
+    return number(value, max(0, digits - 1 - exponent))
 
 
 def as_stated(value: float) -> str:
