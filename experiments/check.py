@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from experiments.check_document import Check, Comparison, JointComparison
 from experiments.check_words import answer, caveats, comparison_sentence, joint_sentence, plain_direction
-from experiments.discrepancy import Spread, direction, discrepancy, members_needed, spread
+from experiments.discrepancy import Spread, direction, discrepancy, expected_interval, members_needed, spread
 from experiments.documents import Estimate, Prediction, Readout
 from experiments.joint import joint_test
-from experiments.parity import Matched, label, match
+from experiments.parity import Matched, match
 from experiments.scores import crps_ensemble, crps_gaussian, monte_carlo_p, pit
 from scenarios.digest import digest_of
 from sim.errors import InputError
@@ -132,31 +132,29 @@ def _compare(
     alpha: float,
 ) -> Comparison:
     both = row_spread(prediction, row, float(x.std(ddof=1)), live)
-    if not both.total > 0:
-        raise InputError(f"{label(live)}: neither the prediction nor the read-out has any uncertainty")
     margin = margins.get(live.metric) if live.week is None else None
     found = discrepancy(live.effect, float(x.mean()), both, margin or np.inf, alpha)
-    wide = discrepancy(live.effect, float(x.mean()), both, np.inf, 0.2).interval
     measured, noise = forecast(prediction, x, both)
     score = float(crps_ensemble(measured, live.effect, fair=True, noise_sd=noise))
     past = np.asarray(history.get(live.metric, ()), dtype=float) if live.overall else np.empty(0)
     base = float(crps_ensemble(past, live.effect, fair=True)) if len(past) >= LEAST_HISTORY else 0.0
     members = sum(live.n.values())
+    unit = live.unit or prediction.rows[row].unit
     needed = members_needed(found, members) if found.verdict == "inconclusive" and margin else None
-    nothing = float(crps_gaussian(live.effect, 0.0, live.se if live.se > 0 else both.total))
+    nothing = float(crps_gaussian(live.effect, 0.0, live.se))
     return Comparison(
         metric=live.metric,
         arm=live.arm,
         control=live.control,
         segment=live.segment,
         week=live.week,
-        unit=live.unit or prediction.rows[row].unit,
+        unit=unit,
         scale=live.scale,
         observed=live.effect,
         observed_se=live.se,
         predicted=found.predicted,
         predicted_sd=float(x.std(ddof=1)),
-        predicted_80=wide,
+        predicted_80=expected_interval(found.predicted, both, 0.2),
         interval=found.interval,
         difference=found.difference,
         difference_se=both.total,
@@ -177,7 +175,7 @@ def _compare(
         members=members,
         members_to_confirm=needed.to_confirm if needed else None,
         members_to_refute=needed.to_refute if needed else None,
-        sentence=comparison_sentence(live, found, margin, members, needed),
+        sentence=comparison_sentence(live, unit, found, margin, members, needed),
     )
 
 

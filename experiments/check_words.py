@@ -16,10 +16,10 @@ from scenarios.numerals import integer, number, percent
 
 
 def comparison_sentence(
-    live: Estimate, found: Discrepancy, margin: float | None, members: int, needed: MembersNeeded | None
+    live: Estimate, unit: str, found: Discrepancy, margin: float | None, members: int, needed: MembersNeeded | None
 ) -> str:
-    """One row: what was predicted, what was seen, and what follows."""
-    unit = f" {live.unit}" if live.unit else ""
+    """One row: what was predicted, what was seen, and what follows; unit: of the effects, in words."""
+    unit = f" {unit}" if unit else ""
     low, high, predicted, observed = (
         effect_text(value, live.scale) for value in (*found.interval, found.predicted, found.observed)
     )
@@ -94,6 +94,9 @@ def caveats(prediction: Prediction, readout: Readout, matched: Matched, margins:
         out.append("The prediction is hand-made: it carries no digest that shows it was not changed since.")
     if prediction.experiment != readout.experiment:
         out.append(f"The prediction is about {prediction.experiment!r}, the read-out about {readout.experiment!r}.")
+    plans = [document.provenance.get("plan_digest") for document in (prediction, readout)]
+    if all(plans) and plans[0] != plans[1]:
+        out.append("The plan was changed between prediction and read-out; what a metric's words do not tell may differ.")
     out += [f"{sentence}." for sentence in matched.unverified]
     early = prediction.provenance.get("days_arms_differ_before_window")
     if isinstance(early, int) and early > 0:

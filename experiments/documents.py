@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from typing import Annotated, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiments.hand_made import UNSTATED as UNSTATED
@@ -13,6 +14,7 @@ from scenarios.digest import digest_of
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_LARGEST = 1e50  # of an effect and its error: their fourth powers are still numbers
 Scale = Literal["absolute", "relative"]
 Fact = str | int | float | bool | None
 
@@ -33,11 +35,11 @@ class Estimate(Record):
     """as `variable=value`; none = everybody"""
     week: Annotated[int, Field(ge=1)] | None = None
     """week of the window, from 1; none = the whole window"""
-    effect: Finite
+    effect: Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
     """in `unit`: a difference (absolute), or difference / |level of the control| (relative; .05 = +5 %)"""
-    se: NotNegative
+    se: Annotated[float, Field(ge=0, le=_LARGEST)]
     """standard error of `effect`, same unit"""
-    n: dict[str, Annotated[int, Field(ge=0)]]
+    n: dict[str, Annotated[int, Field(ge=1)]]
     """members behind the row, by arm"""
     scale: Scale = "absolute"
     unit: str = ""
@@ -46,7 +48,7 @@ class Estimate(Record):
     """lower end of the interval at the plan's level (repeated or anytime-valid where it is sequential)"""
     high: Finite | None = None
     """upper end of the same interval"""
-    df: NotNegative | None = None
+    df: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """degrees of freedom of the t reference; none = normal"""
     p: Annotated[float, Field(ge=0, le=1)] | None = None
     """two-sided p-value of no effect, before any multiplicity adjustment"""
@@ -174,8 +176,9 @@ class Readout(Document):
     def _consistent(self) -> Readout:
         _check_keys(self.rows, self.estimands, self.arms, self.control)
         if self.covariance is not None:
-            overall = sum(row.overall for row in self.rows)
-            _check_rows(self.covariance, overall, "covariance", "overall rows", square=True)
+            overall = [row for row in self.rows if row.overall]
+            _check_rows(self.covariance, len(overall), "covariance", "overall rows", square=True)
+            _check_covariance(self.covariance, overall)
         return self
 
     @property
@@ -254,6 +257,23 @@ def _check_rows(matrix: list[list[float]], width: int, name: str, of: str, squar
             )
 
 
+def _check_covariance(covariance: list[list[float]], rows: list[Estimate]) -> None:
+    """It must be the covariance of these rows: as much as two rounded digits allow."""
+    matrix, se = np.array(covariance), np.array([row.se for row in rows])
+    for k, (row, variance) in enumerate(zip(rows, np.diag(matrix).tolist(), strict=True)):
+        if not 0.9 * row.se**2 <= variance <= 1.1 * row.se**2:
+            raise ValueError(
+                f"covariance[{k}][{k}] is {variance:g}; it must be the square of the standard error of "
+                f"{row.metric}, {row.arm}: {row.se**2:g}"
+            )
+    scale = np.where(se > 0, se, 1.0)
+    correlation = matrix / np.outer(scale, scale)
+    if np.abs(correlation - correlation.T).max() > 0.01:
+        raise ValueError("covariance is not symmetric")
+    if np.linalg.eigvalsh((correlation + correlation.T) / 2).min() < -0.1:
+        raise ValueError("covariance is none: a combination of the effects would have a variance below 0")
+
+
 def _check_keys(rows: list[Estimate], estimands: list[Estimand], arms: list[str], control: str) -> None:
     if control not in arms:
         raise ValueError(f"control is {control!r}; it must be one of {', '.join(arms)}")
@@ -269,8 +289,11 @@ def _check_keys(rows: list[Estimate], estimands: list[Estimand], arms: list[str]
                 raise ValueError(f"rows[{number}].{role} is {arm!r}; the arms are {', '.join(arms)}")
             if arm not in row.n:
                 raise ValueError(f"rows[{number}].n has no count for {arm!r}")
+        if row.arm == row.control:
+            raise ValueError(f"rows[{number}].arm is {row.arm!r}, which it is compared with; name the other arm")
         if row.key in seen:
-            raise ValueError(f"rows[{number}] is about the same as an earlier row: {row.key}")
+            same = ", ".join(str(part) for part in row.key if part is not None)
+            raise ValueError(f"rows[{number}] is about the same as an earlier row: {same}")
         seen.add(row.key)
 
 

@@ -15,16 +15,22 @@ UNSTATED = "unstated"
 def spelled_out(raw: dict[str, Any], file: Path) -> dict[str, Any]:
     """A short hand-made read-out with arms, control and estimands filled in; anything else as it is."""
     rows = raw.get("rows")
-    if "estimands" in raw or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if "estimands" in raw:
         return raw
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        found = f"found {shown(rows)}" if "rows" in raw else "is missing"
+        raise InputError(f"{file}: rows: {found}; must be a list of effects, each with metric, effect, se and n")
+    for number, row in enumerate(rows):
+        if not isinstance(row.get("n"), dict):
+            found = f"found {shown(row['n'])}" if "n" in row else "is missing"
+            raise InputError(f"{file}: rows[{number}].n: {found}; must give the members of each arm by name")
     out = {
         key: value
         for key, value in raw.items()
         if key not in ("population", "window", "capping", "estimator")
     }
     out.setdefault("experiment", file.stem)
-    counts = [row["n"] for row in rows if isinstance(row.get("n"), dict)]
-    names = list(dict.fromkeys(name for n in counts for name in n))
+    names = list(dict.fromkeys(name for row in rows for name in row["n"]))
     out.setdefault("arms", names)
     if "control" not in out:
         if "control" not in out["arms"]:
@@ -32,6 +38,8 @@ def spelled_out(raw: dict[str, Any], file: Path) -> dict[str, Any]:
                 f"{file}: control: is missing; name the control arm, one of {', '.join(out['arms'])}"
             )
         out["control"] = "control"
+    if not isinstance(out["control"], str):
+        raise InputError(f"{file}: control: found {shown(out['control'])}; must be the name of an arm")
     window = raw.get("window")
     if not isinstance(window, list) or len(window) != 2:
         raise InputError(f"{file}: window: found {shown(window)}; must be [first day, last day]")
@@ -43,7 +51,7 @@ def spelled_out(raw: dict[str, Any], file: Path) -> dict[str, Any]:
     for number, row in enumerate(rows):
         row = {"control": out["control"], **row}
         if "arm" not in row:
-            others = [name for name in row.get("n", {}) if name != row["control"]]
+            others = [name for name in row["n"] if name != row["control"]]
             if len(others) != 1:
                 raise InputError(
                     f"{file}: rows[{number}].arm: is missing; name the arm that the effect is of"

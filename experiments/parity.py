@@ -34,7 +34,7 @@ class Matched:
 def match(prediction: Prediction, readout: Readout) -> Matched:
     """Pair the rows of two documents by metric, arms, segment and week, after their estimands were compared.
 
-    Population, window, capping, estimator and scale must be the same, or the metric is refused. What a
+    Population, window, capping, estimator, scale and unit must be the same, or the metric is refused. What a
     hand-made document leaves unstated cannot be compared and is reported as unverified.
     Raises InputError where a blocking gate of the read-out failed, the controls differ, or nothing is left.
     """
@@ -48,6 +48,7 @@ def match(prediction: Prediction, readout: Readout) -> Matched:
         )
     refused, unverified, comparable, dropped = [], [], set(), set()
     theirs = {estimand.metric: estimand for estimand in readout.estimands}
+    units = [{row.metric for row in rows if row.unit} for rows in (prediction.rows, readout.rows)]
     for estimand in prediction.estimands:
         if estimand.metric in theirs:
             different, unstated = _compare(estimand, theirs[estimand.metric])
@@ -56,6 +57,8 @@ def match(prediction: Prediction, readout: Readout) -> Matched:
                 dropped.add(estimand.metric)
                 continue
             comparable.add(estimand.metric)
+            if estimand.metric in units[0] ^ units[1]:
+                unstated.append("unit")
             if unstated:
                 unverified.append(f"{estimand.metric}: {' and '.join(unstated)} not stated, so not verified")
     ours = {row.key: number for number, row in enumerate(prediction.rows)}
@@ -63,7 +66,7 @@ def match(prediction: Prediction, readout: Readout) -> Matched:
     for number, row in enumerate(readout.rows):
         if row.metric in comparable and row.key in ours:
             predicted = prediction.rows[ours[row.key]]
-            problem = _units(predicted, row)
+            problem = _apart(predicted, row)
             if problem:
                 refused.append(problem)
                 dropped.add(row.metric)
@@ -106,7 +109,10 @@ def _compare(predicted: Estimand, live: Estimand) -> tuple[list[str], list[str]]
     return different, unstated
 
 
-def _units(predicted: Estimate, live: Estimate) -> str | None:
+def _apart(predicted: Estimate, live: Estimate) -> str | None:
+    """Why two rows of one name are not about the same, in words; none = they are."""
+    if not live.se > 0:
+        return f"{label(live)} is not compared: its standard error is 0 in the read-out"
     if predicted.scale != live.scale:
         return (
             f"{label(live)} is not compared: {predicted.scale} in the prediction, "

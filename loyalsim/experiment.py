@@ -191,7 +191,7 @@ def check(
     _say(found.answer)
     for row in found.overall:
         _say(f"- {row.sentence}")
-    for sentence in [*found.refused, *found.caveats]:
+    for sentence in [*(f"{refusal}." for refusal in found.refused), *found.caveats]:
         _say(f"Note: {sentence}")
     _written(target, check_files(found) if out is not None else {}, "check.html")
 

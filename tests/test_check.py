@@ -142,6 +142,25 @@ def test_what_a_hand_made_read_out_leaves_unstated_is_reported():
     assert "spend: capping and estimator not stated, so not verified." in check(made, live).caveats
 
 
+def test_a_unit_that_one_side_does_not_state_is_reported_and_another_refused():
+    made = prediction({"spend": normal(1, 0.2), "visits": normal(2, 0.3, seed=1)}, keys={"spend": {"unit": "EUR"}})
+    silent = check(made, readout([row("spend", 1.0, 0.2), row("visits", 2.0, 0.2)]))
+    assert "spend: unit not stated, so not verified." in silent.caveats
+    assert not any("visits" in caveat and "unit" in caveat for caveat in silent.caveats)  # neither states one
+    assert silent.overall[0].sentence.startswith("spend, offer: predicted +1.00 EUR")
+    cents = check(made, readout([row("spend", 100.0, 20.0, unit="cent"), row("visits", 2.0, 0.2)]))
+    assert cents.refused == ["spend, offer is not compared: unit 'EUR' in the prediction, 'cent' in the read-out"]
+    assert [one.metric for one in cents.overall] == ["visits"]
+
+
+def test_a_plan_changed_between_the_two_is_told():
+    made = prediction({"spend": normal(1, 0.2)})
+    frozen = made.model_copy(update={"provenance": {"plan_digest": "a"}})
+    same, other = (check(frozen, readout([row("spend", 1.0, 0.2)], provenance={"plan_digest": d})) for d in "ab")
+    said = "The plan was changed between prediction and read-out; what a metric's words do not tell may differ."
+    assert said not in same.caveats and said in other.caveats
+
+
 def test_failed_gate_blocks_and_late_prediction_is_marked():
     made = prediction({"spend": normal(1, 0.2)}, margins={"spend": 1.0}, made_after_start=True)
     gate = Gate(name="sample ratio", passed=False, sentence="52 % instead of 50 % are in the offer arm")
@@ -163,8 +182,8 @@ def test_refusals_are_one_clear_sentence():
         check(made, readout([row("visits", 1.0, 0.2)]))
     with pytest.raises(InputError, match="compares with 'control', the read-out with 'offer'"):
         check(made, readout([row("spend", 1.0, 0.2)], control="offer"))
-    with pytest.raises(InputError, match="any uncertainty"):
-        check(prediction({"spend": np.ones(30)}, margins={"spend": 1.0}), readout([row("spend", 1.0, 0.0)]))
+    with pytest.raises(InputError, match="spend, offer is not compared: its standard error is 0 in the read-out"):
+        check(made, readout([row("spend", 1.0, 0.0)]))
 
 
 def test_more_metrics_than_draws_are_not_tested_together_and_it_says_so():

@@ -110,6 +110,7 @@ def _with(**changes):
         ("P.json", _with(kind="readout"), "kind: found 'readout'; this step needs a 'prediction'"),
         ("R.json", _with(rows=[]), "rows"),
         ("R.json", _with(covariance=[[1.0, 2.0]]), r"covariance\[0\] has 2 numbers"),
+        ("R.json", _with(covariance=[[0.3]]), r"covariance\[0\]\[0\] is 0.3; it must be the square of .* spend, offer: 0.09"),
         ("R.json", _with(control="nobody"), "control is 'nobody'; it must be one of control, offer"),
         ("R.json", _with(colour="blue"), "colour: unknown key"),
     ],

@@ -87,6 +87,36 @@ def test_a_short_hand_made_readout(tmp_path):
     assert found.estimand("spend").estimator == UNSTATED
 
 
+HAND = {"metric": "spend", "effect": 2, "se": 0.5, "n": {"control": 100, "trial": 101}}
+OTHER = {**HAND, "metric": "visits"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"rows": []}, "rows: found []; must be a list of effects, each with metric, effect, se and n"),
+        ({"rows": {"spend": HAND}}, "must be a list of effects, each with metric, effect, se and n"),
+        ({"rows": [{**HAND, "n": [100, 101]}]}, "rows[0].n: found [100, 101]; must give the members of each arm by name"),
+        ({"rows": [{**HAND, "n": {"control": 0, "trial": 9}}]}, "rows[0].n.control: found 0; must be greater than or equal to 1"),
+        ({"rows": [HAND, HAND]}, "rows[1] is about the same as an earlier row: spend, trial, control"),
+        ({"rows": [{**HAND, "arm": "control"}]}, "rows[0].arm is 'control', which it is compared with; name the other arm"),
+        ({"rows": [{**HAND, "df": 0}]}, "rows[0].df: found 0; must be greater than 0"),
+        ({"rows": [{**HAND, "effect": 1e308, "se": 1e308}]}, "rows[0].effect: found 1e+308; must be less than or equal to"),
+        ({"control": 3}, "control: found 3; must be the name of an arm"),
+        ({"covariance": [[2.5, 0.1], [0.1, 0.25]]}, "covariance[0][0] is 2.5; it must be the square of the standard error of"),
+        ({"covariance": [[0.25, 0.1], [-0.1, 0.25]]}, "covariance is not symmetric"),
+        ({"covariance": [[0.25, 0.5], [0.5, 0.25]]}, "covariance is none: a combination of the effects would have a variance"),
+    ],
+)
+def test_what_other_platforms_leave_is_checked(changes, sentence, tmp_path):
+    path = tmp_path / "r.json"
+    stated = {"window": ["2026-01-01", "2026-01-31"], "population": "members", "rows": [HAND, OTHER]}
+    path.write_text(json.dumps({**stated, **changes}))
+    with pytest.raises(InputError) as caught:
+        load_document(path, Readout)
+    assert all(str(path) in problem for problem in caught.value.problems) and sentence in caught.value.problems[0]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

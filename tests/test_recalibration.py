@@ -259,12 +259,11 @@ def test_refusals_name_what_is_missing(made):
         InputError, match="the decision rests on 'profit'; both documents have effects on spend"
     ):
         recalibrate(made, live, decision="profit")
-    exact = readout([row("spend", 3.0, 0.0)])
-    noiseless = prediction(
-        {"spend": np.linspace(1, 5, 500)}, noise=False, parameters={STRENGTH: np.linspace(1, 5, 500)}
-    )
+    twice = readout([row("spend", 3.0, 0.3), row("the same", 3.0, 0.3)], covariance=[[0.09, 0.09], [0.09, 0.09]])
+    x = np.linspace(1, 5, 500)
+    noiseless = prediction({"spend": x, "the same": x}, noise=False, parameters={STRENGTH: x})
     with pytest.raises(InputError, match="covariance of the live effects is not positive definite"):
-        recalibrate(noiseless, exact)
+        recalibrate(noiseless, twice)
 
 
 def test_a_recalibration_is_a_document_that_survives_the_disk(made, tmp_path):
