@@ -166,7 +166,8 @@ def rests_on(comparison: Comparison, leader: str | None) -> list[str]:
     shared = "" if len(comparison.scenarios) == 1 else ", the same for every design"
     sentences.append(f"{n} replications, each with its own luck and its own draw of the uncertain parameters{shared}.")
     if n < ENOUGH:
-        sentences.append(f"So few give rough intervals (Student t, cut where no figure can be); take {ENOUGH} or more to decide.")
+        rough = "Student t, drawn in where no figure can be"
+        sentences.append(f"So few give rough intervals ({rough}); take {ENOUGH} or more to decide.")
     if leader is not None and (text := dominates(comparison, leader)):
         sentences.append(text)
     return sentences

@@ -10,7 +10,7 @@ from reports.redemption import methods
 from reports.statement import OWED_TITLES, THIRD_TITLES, TITLES, Statement, by_line, month_name
 from scenarios.finance.closing import spread_by_cause
 from scenarios.finance.cost_view import LINES as COST
-from scenarios.finance.forecast_document import DEFINITIONS, LINES, spread_of
+from scenarios.finance.forecast_document import DEFINITIONS, LINES
 from scenarios.finance.roll_forward import LINES as ROLL
 from scenarios.numerals import NONE, integer, money, percent
 from sim.tally import TALLIES
@@ -142,13 +142,12 @@ def rate_rows(statement: Statement) -> list[dict[str, str]]:
 def scenario_rows(statements: Sequence[Statement]) -> list[dict[str, Any]]:
     """Totals side by side: mean, and P10 to P90."""
     rows = []
+    totals = [by_line(s.forecast.totals) for s in statements]
     for line in LINES:
         cells = []
-        for s in statements:
-            values = s.forecast.of(line).sum(axis=1)
-            low, _, high, mean, *_ = spread_of(values, values[:0])
-            band = f"{money(float(low))} to {money(float(high))}" if math.isfinite(low) else ""
-            cells.append((money(float(mean)), band) if values.any() else (NONE, ""))
+        for s, found in zip(statements, (total[line] for total in totals), strict=True):
+            band = f"{money(found['p10'])} to {money(found['p90'])}" if math.isfinite(found["p10"]) else ""
+            cells.append((money(found["mean"]), band) if s.forecast.of(line).any() else (NONE, ""))
         if any(s.forecast.of(line).any() for s in statements):
             rows.append({"title": TITLES[line], "cells": cells})
     owed = []

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from reports.statement import Statement, month_name, months_long
 from scenarios.numerals import integer, money, percent
+from scenarios.quantiles import least_replications
 from sim.typing import Floats
+
+FEW = (
+    f"Of fewer than {least_replications(0.1)} replications P10 and P90 are the ends of a Student t interval for one further run. "
+    "Where an amount cannot be below 0, P10 is no further down than where the chance to fall below the lowest replication, "
+    "spread evenly between it and 0, comes to one in ten."
+)
 
 
 def answer(statement: Statement) -> str:
@@ -93,6 +100,8 @@ def left_out(statement: Statement) -> list[str]:
     books = None if statement.as_agent else statement.liability
     both = [*statement.forecast.notes, *(books.notes if books is not None else [])]
     said = list(dict.fromkeys(both))
+    if 1 < len(statement.forecast.values) < least_replications(0.1):
+        said.append(FEW)
     if statement.roll is None:
         said.append("No points are issued, so there is no points liability here.")
     else:

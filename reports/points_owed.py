@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from reports.statement import Statement, month_name
 from scenarios.finance.forecast_document import POINT_LINES, spread_of
 from scenarios.numerals import integer, money
@@ -21,7 +19,7 @@ WHERE = (
 def owed_spread(statement: Statement) -> Floats | None:
     """(months, 4) P10, P50, P90 and mean of the points owed at month ends; None where none ever are."""
     values = statement.forecast.point_values[:, :, POINT_LINES.index("points_owed")].astype(float)
-    return np.maximum(spread_of(values, values[:0])[..., :4], 0.0) if values.any() else None
+    return spread_of(values, values[:0], low=0.0)[..., :4] if values.any() else None
 
 
 def owed_sentence(statement: Statement) -> str | None:

@@ -113,12 +113,12 @@ class Statement:
         """(months, 6) scenarios.finance.forecast_document.SPREAD of the cost of each month, or from the start to its end."""
         lucky = self._lucky_cost()
         if cumulative:
-            return spread_of(self.cost_values.cumsum(axis=1), lucky.cumsum(axis=1))
-        return spread_of(self.cost_values, lucky)
+            return spread_of(self.cost_values.cumsum(axis=1), lucky.cumsum(axis=1), low=0.0)
+        return spread_of(self.cost_values, lucky, low=0.0)
 
     def whole_cost(self) -> Floats:
         """(6,) the same of the whole period."""
-        return spread_of(self.cost_values.sum(axis=1), self._lucky_cost().sum(axis=1))
+        return spread_of(self.cost_values.sum(axis=1), self._lucky_cost().sum(axis=1), low=0.0)
 
     def budget_so_far(self) -> Floats:
         """(months,) budget from the start to each month end; nothing where none was given."""
@@ -162,7 +162,7 @@ class Statement:
         return None if self.accrued is None else self._spread(self.accrued / self.unit)
 
     def _spread(self, values: Floats) -> Floats:
-        return spread_of(values, values[:0])[..., :4]
+        return spread_of(values, values[:0], low=0.0)[..., :4]
 
     @property
     def basis(self) -> str:

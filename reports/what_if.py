@@ -175,7 +175,7 @@ def _more(amount: float) -> str:
 
 
 def _spread(values: Floats) -> Floats:
-    return spread_of(values, values[:0])
+    return spread_of(values, values[:0], low=0.0)
 
 
 def _band(low: float, high: float, show: Any) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.statement import OWED_TITLES, TITLES, Statement
+from reports.statement import OWED_TITLES, TITLES, Statement, by_line
 from reports.workbook_sheet import Book, Sheet, near
 from scenarios.finance.closing import spread_by_cause
-from scenarios.finance.forecast_document import LINES, spread_of
+from scenarios.finance.forecast_document import LINES
 
 _FIRST = 4
 
@@ -24,14 +24,12 @@ def scenarios_sheet(book: Book, statements: Sequence[Statement]) -> None:
     widths += [17.0] * (len(heads) - 1)
     sheet.head(_FIRST - 1, heads, widths)
     sheet.ws.set_row(_FIRST - 1, 42)
+    totals = [by_line(s.forecast.totals) for s in statements]
     for r, line in enumerate(LINES):
         row, col = _FIRST + r, 1
         sheet.write((row, 0), TITLES[line], "label")
-        for k, s in enumerate(statements):
-            values = s.forecast.of(line).sum(axis=1)
-            p10, _, p90, mean, *_ = spread_of(values, values[:0])
-            shown = [float(mean), float(p10), float(p90)]
-            sheet.row(row, shown, "money", col)
+        for k, total in enumerate(totals):
+            sheet.row(row, [total[line][name] for name in ("mean", "p10", "p90")], "money", col)
             if k:
                 gap = sheet.number((row, col)) - sheet.number((row, 1))
                 sheet.formula((row, col + 3), f"={near((row, col))}-{near((row, 1))}", gap)

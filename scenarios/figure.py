@@ -52,8 +52,7 @@ def figure(
     """Mean and 90 % interval for one further run (scenarios.quantiles).
 
     values: (replications,), luck and parameters together; luck: (replications,) with the parameters at their means; bounds:
-    what the figure cannot lie beyond, where its interval is cut, which takes no run away from it. Replications in which the
-    figure is not defined (0 / 0) are left out.
+    what the figure cannot lie beyond. Replications in which the figure is not defined (0 / 0) are left out.
     """
     if luck is not None:
         luck = luck[np.isfinite(luck)]
@@ -63,7 +62,7 @@ def figure(
         return Figure(mean, None, None, unit, None, None)
     sd = float(np.std(values, ddof=1))
     tail = (1 - LEVEL) / 2
-    low, high = (float(np.clip(prediction_quantile(values, level), *bounds)) for level in (tail, 1 - tail))
+    low, high = (float(prediction_quantile(values, level, *bounds)) for level in (tail, 1 - tail))
     luck_sd = float(np.std(luck, ddof=1)) if luck is not None and len(luck) > 1 else None
     parameter_sd = None if luck_sd is None else float(np.sqrt(max(0.0, sd**2 - luck_sd**2)))
     return Figure(mean, low, high, unit, luck_sd, parameter_sd)

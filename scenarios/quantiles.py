@@ -9,14 +9,20 @@ from scipy import stats
 
 from sim.typing import Floats
 
+Bound = float | Floats
 
-def prediction_quantile(values: Floats, level: float) -> Floats:
+
+def prediction_quantile(values: Floats, level: float, low: Bound = -math.inf, high: Bound = math.inf) -> Floats:
     """(...) what a further replication stays below with a chance of `level`, of (replications, ...).
 
     From least_replications(level) on, the order statistic at level x (replications + 1), which is right for any distribution
     (Weibull 1939; Hyndman, Fan 1996, no. 6). Of fewer, whose extremes fall short of the level, the end of a Student t prediction
     interval (Hahn 1969), or the extreme where that lies further out: so a wider interval holds a narrower one, whatever their
     rules. Of one, that one.
+
+    low, high: what the values cannot lie beyond, (...) or one for all. A further replication lies beyond the extreme of n with a
+    chance of 1 / (n + 1); between extreme and bound that chance is spread evenly, and where t reaches further than this, this is
+    the end. A bound that a replication lies beyond is none.
     """
     n = len(values)
     if n >= least_replications(level):
@@ -24,7 +30,17 @@ def prediction_quantile(values: Floats, level: float) -> Floats:
     if n < 2:
         return np.asarray(values[0], np.float64)
     end = values.mean(axis=0) + float(stats.t.ppf(level, n - 1)) * np.sqrt(1 + 1 / n) * values.std(axis=0, ddof=1)
-    return np.asarray(np.maximum(end, values.max(axis=0)) if level > 0.5 else np.minimum(end, values.min(axis=0)))
+    above, below = values.max(axis=0), values.min(axis=0)
+    if level > 0.5:
+        return -_inner(-above, -np.maximum(end, above), -np.asarray(high), (1 - level) * (n + 1))
+    return _inner(below, np.minimum(end, below), np.asarray(low), level * (n + 1))
+
+
+def _inner(extreme: Floats, end: Floats, bound: Floats, share: float) -> Floats:
+    """The end of an interval below, or the point at `share` of the way from the bound to the extreme where that is higher."""
+    real = np.isfinite(bound) & (extreme >= bound)
+    safe = np.where(real, bound, extreme)
+    return np.asarray(np.where(real, np.maximum(end, safe + share * (extreme - safe)), end))
 
 
 def least_replications(level: float) -> int:

@@ -88,13 +88,14 @@ def test_a_baseline_with_a_programme_is_compared_with_in_the_answer() -> None:
 
 
 def test_money_that_cannot_be_below_0_has_no_interval_below_it() -> None:
-    """Of few replications a Student t interval would reach beyond; cutting it there takes no possible run away."""
+    """Of few replications a Student t interval would reach beyond: of 3, one in four lies below the lowest, one in twenty below a
+    fifth of it."""
     values = np.array([1.0, 2.0, 12.0])
     assert figure(values, None, "money/member").low < -10  # type: ignore[operator]
-    assert figure(values, None, "money/member", bounds_of("benefit_cost", "money/member")).low == 0.0
+    assert figure(values, None, "money/member", bounds_of("benefit_cost", "money/member")).low == pytest.approx(0.2)
     gain = figure(values, None, "money/member", bounds_of("incremental_net_margin", "money/member"))
     assert gain.low == figure(values, None, "money/member").low
-    assert figure(np.array([0.2, 0.9, 0.95]), None, "share", bounds_of("retention", "share")).high == 1.0
+    assert figure(np.array([0.2, 0.9, 0.95]), None, "share", bounds_of("retention", "share")).high == pytest.approx(0.99)
 
 
 def test_luck_and_parameters_apart() -> None:

@@ -135,6 +135,21 @@ def test_intervals_cover_four_in_five_of_what_comes():
         assert share == pytest.approx(0.8, abs=0.015), n
 
 
+def test_no_amount_of_few_replications_reaches_where_it_cannot_be():
+    """Student t alone puts P10 of the rewards, of refunds and of points below 0 in the first months."""
+    f = forecast(SHOP, months=6, members=15, replications=4, seed=2)
+    table = f.lines.set_index("line")
+    free = ["net_margin", "incremental_margin", "partner_recoveries"]
+    least = table[~table.index.isin(free)]
+    assert (least["p10"] >= 0).all() and (f.points["p10"] >= 0).all()
+    assert (table.loc["partner_recoveries", "p90"] <= 0).all()
+    np.testing.assert_array_equal(table.loc["net_margin", "p10"], prediction_quantile(f.of("net_margin"), 0.1))
+    assert all((prediction_quantile(f.of(line), 0.1) < 0).any() for line in ("reward_cost", "refunds", "fee_income"))
+    books = liability(f, value=2, months=6)
+    bound = books.lines[books.lines["line"] != "change_of_estimate"]
+    assert (bound["p10"] >= 0).all() and books.rates[["p10", "p90"]].stack().between(0, 1).all()
+
+
 def test_coverage_when_the_data_come_from_the_simulator():
     """50 worlds with parameters drawn as the forecast draws them: P10 .. P90 of half a year covers about 80 % of them."""
     f = forecast(SHOP, months=6, members=300, replications=40, seed=1)

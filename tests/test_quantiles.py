@@ -46,14 +46,43 @@ def test_least_replications_are_those_whose_extremes_reach_the_level() -> None:
     assert [least_replications(level) for level in (0.05, 0.95, 0.1, 0.9, 0.025, 0.5)] == [19, 19, 9, 9, 39, 1]
 
 
+@pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (0.0, 1.0), (-0.5, 1.1)])
 @pytest.mark.parametrize("n", [1, 2, 5, 9, 10, 18, 19, 40])
-def test_a_wider_interval_holds_a_narrower_one(n: int) -> None:
+def test_a_wider_interval_holds_a_narrower_one(n: int, bounds: tuple[float, float]) -> None:
     """Also where one end is an order statistic and the other Student t's, of a dozen with one outlier."""
     values = np.r_[np.zeros(n - 1), 1.0]
-    ends = [float(prediction_quantile(values, at)) for at in (0.01, 0.05, 0.1, 0.5, 0.9, 0.95, 0.99)]
+    ends = [float(prediction_quantile(values, at, *bounds)) for at in (0.01, 0.05, 0.1, 0.5, 0.9, 0.95, 0.99)]
     assert ends == sorted(ends)
 
 
 def test_levels_of_many_replications_are_their_quantiles() -> None:
     values = np.arange(101.0)
     assert [float(prediction_quantile(values, at)) for at in (0.05, 0.5, 0.95)] == pytest.approx([4.1, 50.0, 95.9])
+
+
+@pytest.mark.parametrize("n", [3, 5, 8])
+@pytest.mark.parametrize("kind", ["exponential", "lognormal"])
+def test_what_cannot_be_below_0_has_no_end_below_it_and_is_covered(n: int, kind: str) -> None:
+    """Student t alone has four of five lower ends below 0, and covers 95 to 99 % for the 90 that it says."""
+    rng = np.random.default_rng(n)
+    values, further = DRAW[kind](rng, (n, 40_000)), DRAW[kind](rng, 40_000)
+    low = prediction_quantile(values, 0.1, 0.0)
+    assert (prediction_quantile(values, 0.1) < 0).mean() > 0.7 and low.min() > 0
+    assert 0.86 < (further >= low).mean() < 0.925
+    np.testing.assert_allclose(prediction_quantile(-values, 0.9, high=0.0), -low)
+
+
+def test_a_bound_far_away_or_passed_by_a_replication_changes_nothing() -> None:
+    rng = np.random.default_rng(4)
+    far, passed = 10 + rng.standard_normal((5, 200)), rng.standard_normal((5, 200))
+    passed[0] = -0.1
+    for values in (far, passed):
+        for level in (0.1, 0.9):
+            np.testing.assert_array_equal(prediction_quantile(values, level, 0.0), prediction_quantile(values, level))
+
+
+def test_few_replications_meet_the_order_statistics_at_a_bound() -> None:
+    """The lowest of 8 is at nine tenths of the way that the lowest of 9 is at."""
+    values = np.array([1.0, 50.0, 50.0, 50.0, 50.0, 50.0, 50.0, 200.0])
+    assert float(prediction_quantile(values, 0.1, 0.0)) == pytest.approx(0.9)
+    assert float(prediction_quantile(np.r_[values, 50.0], 0.1, 0.0)) == pytest.approx(1.0)

@@ -16,7 +16,17 @@ import pandas as pd
 from scenarios.comparison import run_seed
 from scenarios.finance.assumptions import assumptions_of, budget_assumption
 from scenarios.finance.budget import budget_at_risk
-from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, Cohorts, Forecast, TierPoints, spread_of, tidy
+from scenarios.finance.forecast_document import (
+    LINES,
+    POINT_LINES,
+    SPREAD,
+    Cohorts,
+    Forecast,
+    TierPoints,
+    limits,
+    spread_of,
+    tidy,
+)
 from scenarios.finance.forecast_run import Run, lines_of, run_of
 from sim.errors import InputError
 from sim.measures import present_value
@@ -160,11 +170,11 @@ def _assembled(
         currency=scenario.market.currency,
         members=runs[0].members,
         months=months,
-        lines=tidy(spread_of(values, lucky), months, LINES),
+        lines=tidy(spread_of(values, lucky, *limits(LINES)), months, LINES),
         totals=_totals(values, lucky),
         cost_share=_shares(values, lucky, months),
-        present_value=_table(spread_of(*(_worth(v, scenario) for v in (values, lucky))), list(LINES)),
-        points=tidy(spread_of(points.astype(float), points[:0].astype(float)), months, POINT_LINES),
+        present_value=_table(spread_of(_worth(values, scenario), _worth(lucky, scenario), *limits(LINES)), list(LINES)),
+        points=tidy(spread_of(points.astype(float), points[:0].astype(float), low=0.0), months, POINT_LINES),
         values=values,
         luck_values=lucky,
         point_values=points,
@@ -201,14 +211,14 @@ def _share(values: Floats) -> Floats:
 
 def _share_spread(values: Floats, luck: Floats) -> Floats:
     """SPREAD of the share; its mean is mean cost / mean sales, as in every sum of money on the page."""
-    found = spread_of(_share(values), _share(luck))
+    found = spread_of(_share(values), _share(luck), low=0.0)
     found[..., SPREAD.index("mean")] = _share(values.mean(axis=0))
     return found
 
 
 def _totals(values: Floats, luck: Floats) -> pd.DataFrame:
     whole, lucky = values.sum(axis=1), luck.sum(axis=1)
-    found = np.concatenate([spread_of(whole, lucky), _share_spread(whole, lucky)[None]])
+    found = np.concatenate([spread_of(whole, lucky, *limits(LINES)), _share_spread(whole, lucky)[None]])
     return _table(found, [*LINES, "cost_share"])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.finance.budget import BudgetAtRisk
-from scenarios.quantiles import prediction_quantile
+from scenarios.quantiles import Bound, prediction_quantile
 from sim.tally import COST_LINES
 from sim.typing import Floats, Ints
 
@@ -51,6 +51,10 @@ POINT_LEVELS = ("points_outstanding", "points_pending", "points_owed")
 POINT_LINES: tuple[str, ...] = (*POINT_FLOWS, *POINT_LEVELS)
 """Lines of Forecast.point_values, in whole points; POINT_LEVELS are at month end, outstanding with the pending ones. What a
 member owes after a return is not taken off what others hold; it counts as clawed back when it is repaid."""
+
+EITHER_SIGN = ("net_margin", "incremental_margin")
+"""Lines that can be below 0 as well as above; partner recoveries are never above it, and all others never below, but for a month
+in which more is returned than bought"""
 
 SPREAD = ("p10", "p50", "p90", "mean", "luck_sd", "parameter_sd")
 """Columns that describe the replications: quantiles and mean over luck and parameters together; standard deviation from
@@ -186,12 +190,19 @@ class Forecast:
         return np.asarray(self.values[:, :, LINES.index(line)])
 
 
-def spread_of(values: Floats, luck: Floats) -> Floats:
+def limits(lines: Sequence[str]) -> tuple[Floats, Floats]:
+    """(lines,) the least and the most that each of LINES or POINT_LINES can be; infinite where there is no such bound."""
+    least = [-np.inf if line in (*EITHER_SIGN, "partner_recoveries") else 0.0 for line in lines]
+    most = [0.0 if line == "partner_recoveries" else np.inf for line in lines]
+    return np.array(least), np.array(most)
+
+
+def spread_of(values: Floats, luck: Floats, low: Bound = -np.inf, high: Bound = np.inf) -> Floats:
     """(..., 6) SPREAD of replications.
 
     values: (replications, ...) luck and parameters together; luck: (replications, ...) with the parameters at their means.
-    P10 and P90 are set so that a further replication falls between them with a chance of 80 %: see
-    scenarios.quantiles; NaN of one.
+    low, high: what they cannot lie beyond. P10 and P90 are set so that a further replication falls between them with a chance
+    of 80 %: see scenarios.quantiles; NaN of one.
     """
     n = len(values)
     p50, mean = np.median(values, axis=0), values.mean(axis=0)
@@ -199,7 +210,7 @@ def spread_of(values: Floats, luck: Floats) -> Floats:
     if n < 2:
         return np.stack([nothing, p50, nothing, mean, nothing, nothing], axis=-1)
     sd = values.std(axis=0, ddof=1)
-    p10, p90 = (prediction_quantile(values, level) for level in (0.1, 0.9))
+    p10, p90 = (prediction_quantile(values, level, low, high) for level in (0.1, 0.9))
     lucky = luck.std(axis=0, ddof=1) if len(luck) > 1 else nothing
     unknown = np.sqrt(np.maximum(0.0, sd**2 - lucky**2))
     return np.stack([p10, p50, p90, mean, lucky, unknown], axis=-1)

@@ -64,12 +64,13 @@ def naive_forecasts(history: ArrayLike, months: int) -> dict[str, Floats]:
 
 def score_forecast(
     draws: ArrayLike, actual: ArrayLike, history: ArrayLike | None = None, *, band: tuple[float, float] = (0.1, 0.9),
-    others: dict[str, ArrayLike] | None = None,
+    others: dict[str, ArrayLike] | None = None, least: float = -np.inf,
 ) -> ForecastScore:  # fmt: skip
     """Score simulated months against what happened.
 
     draws: (replications, months), 2 replications or more; actual: (months,); history: (past months,) for the naive forecasts;
-    band: quantiles of its ends; others: more point forecasts (months,) to measure skill against, such as chain ladder's.
+    band: quantiles of its ends; others: more point forecasts (months,) to measure skill against, such as chain ladder's; least:
+    what no month can lie below.
     A point forecast's CRPS is its absolute error, so `skill` also credits a forecast for stating its spread; `skill_of_middle`
     does not. Ends and middle are prediction quantiles (scenarios.quantiles), as the forecast's own P10 and P90.
     Raises InputError for shapes that do not fit and numbers that are not finite.
@@ -83,7 +84,7 @@ def score_forecast(
     low_at, high_at = band
     if not 0 < low_at < 0.5 < high_at < 1:
         raise InputError(f"the band runs from quantile {low_at:g} to {high_at:g}; its ends must lie on either side of the median")
-    low, middle, high = (prediction_quantile(x, at) for at in (low_at, 0.5, high_at))
+    low, middle, high = (prediction_quantile(x, at, least) for at in (low_at, 0.5, high_at))
     inside = int(((low <= y) & (y <= high)).sum())
     size = float(np.abs(y).mean())
     error = np.abs(middle - y)
@@ -105,7 +106,7 @@ def score_forecast(
         coverage_interval=_clopper_pearson(inside, len(y)),
         nominal=high_at - low_at,
         width=float((high - low).mean()),
-        width_interval=_width_interval(x, low_at, high_at),
+        width_interval=_width_interval(x, low_at, high_at, least),
         relative_width=_ratio(float((high - low).mean()), size),
         pinball=float(np.mean(losses)),
         crps=score,
@@ -137,10 +138,10 @@ def _clopper_pearson(inside: int, of: int) -> tuple[float, float]:
     return low, high
 
 
-def _width_interval(draws: Floats, low: float, high: float, times: int = 200) -> tuple[float, float]:
+def _width_interval(draws: Floats, low: float, high: float, least: float, times: int = 200) -> tuple[float, float]:
     rng = np.random.default_rng(len(draws))
     again = draws[rng.integers(0, len(draws), (len(draws), times))]
-    ends = [prediction_quantile(again, at) for at in (low, high)]
+    ends = [prediction_quantile(again, at, least) for at in (low, high)]
     found = np.quantile((ends[1] - ends[0]).mean(axis=1), [0.025, 0.975])
     return float(found[0]), float(found[1])
 

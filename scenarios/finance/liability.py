@@ -191,21 +191,22 @@ def _lines(rolls: list[RollForward], months: list[dt.date]) -> pd.DataFrame:
     totals = [roll.total() for roll in rolls]
     parts = []
     for name in LINES:
-        found = _columns(np.stack([total[name] for total in totals]) / 100.0)
+        low = -np.inf if name == "change_of_estimate" else 0.0
+        found = _columns(np.stack([total[name] for total in totals]) / 100.0, low)
         frame = pd.DataFrame(found, columns=list(COLUMNS))
         parts.append(pd.concat([pd.DataFrame({"month": months, "line": name}), frame], axis=1))
     return pd.concat(parts).sort_values("month", kind="stable", ignore_index=True)
 
 
-def _columns(values: Floats) -> Floats:
-    """(..., 4) COLUMNS of (replications, ...)."""
-    return spread_of(values, values[:0])[..., :4]
+def _columns(values: Floats, low: float, high: float = np.inf) -> Floats:
+    """(..., 4) COLUMNS of (replications, ...) that cannot lie beyond low and high."""
+    return spread_of(values, values[:0], low, high)[..., :4]
 
 
 def _rate_table(
     cohorts: Cohorts, everything: list[PointsLedger], rates: Rates, kept: Array
 ) -> pd.DataFrame:
-    found = pd.DataFrame(_columns(rates.by_run + rates.completed), columns=list(COLUMNS))
+    found = pd.DataFrame(_columns(rates.by_run + rates.completed, 0.0, 1.0), columns=list(COLUMNS))
     points = np.mean([p.issued.sum(axis=1) for p in everything], axis=0)
     left = pd.DataFrame({"earned": cohorts.earned, "before": everything[0].earned < 0, "points": points})
     table = pd.concat([left, found], axis=1).assign(completed=rates.completed)

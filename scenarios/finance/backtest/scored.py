@@ -95,12 +95,12 @@ def measure(line: Line, draws: Floats, actual: Floats, past: Floats, others: dic
     return Measure(
         line=line,
         actual=actual,
-        band=spread_of(draws, draws[:0]),
+        band=spread_of(draws, draws[:0], low=0.0),
         simple=simple,
         past=past,
-        score=score_forecast(draws, actual, past, others=dict(others)),
+        score=score_forecast(draws, actual, past, others=dict(others), least=0.0),
         whole_actual=float(_total(line, actual[None])[0]),
-        whole=spread_of(total, total[:0]),
+        whole=spread_of(total, total[:0], low=0.0),
         whole_simple={name: float(_total(line, values[None])[0]) for name, values in simple.items()},
     )
 
