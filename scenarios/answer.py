@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from scenarios.figure import LEVEL, NOTHING, Figure, cell
 from scenarios.numerals import as_stated, percent
@@ -15,13 +16,14 @@ DECIDES = "incremental_net_margin"
 """The measure by which designs are ranked."""
 COST = ("benefit_cost", "fixed_cost", "provision")
 """Measures that add up to everything a programme costs."""
-SURE = 0.8
-"""share of the replications from which on an answer is given without `on balance`"""
+Verdict = Literal["launch", "none", "open"]
+"""launch: the interval of what the leader gains lies above 0; none: those of all designs lie below; open: neither, or there is
+none because there is one replication only."""
 
 
 @dataclass(frozen=True)
 class Leader:
-    """The design that gains most, or loses least."""
+    """The design that gains most, of those that surely gain where there are any; or loses least."""
 
     name: str
     figures: Mapping[str, Figure]
@@ -33,6 +35,10 @@ class Leader:
     """share of the replications in which it gains anything"""
     against: tuple[str, Figure] | None
     """another design that is the baseline, and the difference of net margin from it"""
+    gains: Mapping[str, Figure] = field(default_factory=dict)
+    """what each of the other designs gains"""
+    apart: Mapping[str, Figure] = field(default_factory=dict)
+    """how much more than each of them it gains, replication by replication"""
 
     @property
     def gain(self) -> Figure:
@@ -40,11 +46,17 @@ class Leader:
         return self.figures[DECIDES]
 
     @property
-    def sure(self) -> float | None:
-        """Share of the replications that agree with their mean on whether it gains; None of one replication."""
-        if self.gain.low is None:
-            return None
-        return self.positive if self.gain.value > 0 else 1 - self.positive
+    def verdict(self) -> Verdict:
+        """What the intervals say of launching."""
+        every = (self.gain, *self.gains.values())
+        if above(self.gain):
+            return "launch"
+        return "none" if all(f.high is not None and f.high < 0 for f in every) else "open"
+
+    @property
+    def equals(self) -> list[str]:
+        """Designs that gain as surely, and cannot be told apart from it: the interval of the difference holds 0."""
+        return [name for name, f in self.apart.items() if above(self.gains[name]) and not above(f)]
 
 
 def answer(scenarios: Sequence[Scenario], leader: Leader | None) -> str:
@@ -61,11 +73,15 @@ def answer(scenarios: Sequence[Scenario], leader: Leader | None) -> str:
     said += f" ({percent(LEVEL, 0)} interval {shown.interval})" if shown.interval else ""
     said += f" {over}, after a cost of {cell(leader.cost).value}"
     said += f"; ROI {roi.value}." if roi != NOTHING else "."
-    if leader.sure is not None:
+    if gain.low is not None:
         said += f" It gains in {_share(leader.positive)} of the replications"
         several = gain.value > 0 and len(designs) > 1
         top = "better of the two" if len(designs) == 2 else "best of the designs"
         said += f" and is the {top} in {_share(leader.best)}." if several else "."
+    for name, other in leader.gains.items():
+        if other.value > gain.value and leader.verdict == "launch":
+            more = cell(other, gain=True)
+            said += f" On average {name} brings more, {more.value} ({more.interval}), but it may lose."
     if leader.against is not None:
         name, than = leader.against[0], cell(leader.against[1], difference=True)
         said += f" Against {name}, the baseline, its net margin is {than.value} {currency} a member"
@@ -104,15 +120,24 @@ def _opening(leader: Leader, designs: list[str], alone: bool) -> str:
     """What to do, as far as the verb whose object is the gain."""
     if alone:
         return f"{leader.name} brings"
-    doubt = "" if leader.sure is None or leader.sure >= SURE else "On balance "
-    if leader.gain.value > 0:
-        does = f"launch {leader.name}: it brings"
-    elif len(designs) == 1:
-        does = f"do not launch {leader.name}: it brings"
-    else:
-        top = "better of the two" if len(designs) == 2 else "best of them"
-        does = f"launch none of the designs: the {top}, {leader.name}, brings"
-    return doubt + (does if doubt else does[0].upper() + does[1:])
+    if leader.verdict == "launch":
+        if not leader.equals:
+            return f"Launch {leader.name}: it brings"
+        *names, last = leader.name, *leader.equals
+        return f"Launch {', '.join(names)} or {last}, which cannot be told apart: {leader.name} brings"
+    one = len(designs) == 1
+    does = "it brings" if one else f"the {'better of the two' if len(designs) == 2 else 'best of them'}, {leader.name}, brings"
+    if leader.verdict == "none":
+        return f"Do not launch {leader.name}: {does}" if one else f"Launch none of the designs: {does}"
+    what = leader.name if one else "any of the designs"
+    if leader.gain.low is None:
+        return f"One replication does not tell whether to launch {what}: {does}"
+    return f"Whether to launch {what} is open: on balance {does}"
+
+
+def above(figure: Figure) -> bool:
+    """Whether the interval lies above 0."""
+    return figure.low is not None and figure.low > 0
 
 
 def _share(share: float) -> str:

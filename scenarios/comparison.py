@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from scenarios.answer import COST, DECIDES, Leader, answer, notes
+from scenarios.answer import COST, DECIDES, Leader, Verdict, above, answer, notes
 from scenarios.drivers import Driver, drivers
 from scenarios.figure import LEVEL, Figure, bounds_of, figure
 from scenarios.numerals import percent
@@ -44,13 +44,17 @@ class Comparison:
     costs: dict[str, Figure]
     """design -> everything it costs, currency units a member"""
     best_share: dict[str, float]
-    """share of the replications in which a design has the highest net margin gained"""
+    """share of the replications in which a design has the highest net margin gained; of equals, each has its part"""
     positive_share: dict[str, float]
     """share of the replications in which a design gains anything at all after its cost"""
     leader: str | None
-    """the design that gains most, or loses least"""
+    """the design that gains most, of those that surely gain where there are any; or loses least"""
+    verdict: Verdict | None
+    """whether to launch; None where no design gives anything, or there is nothing to choose between"""
     winner: str | None
-    """the design to launch; None = none of them"""
+    """the design to launch; None = none of them, or open"""
+    equals: list[str]
+    """designs to launch as well as the winner: what lies between them and it may be nothing"""
     drivers: list[Driver]
     """what moves the leader's gain most"""
     answer: str
@@ -64,7 +68,9 @@ class Comparison:
         return {
             "answer": self.answer,
             "notes": self.notes,
+            "verdict": self.verdict,
             "launch": self.winner,
+            "launch_as_well": self.equals,
             "interval": f"{percent(LEVEL, 0)} of what one run could bring, luck and parameters together",
             "scenarios": {
                 name: {"measures": {m: f.as_dict() for m, f in figures.items()}} for name, figures in self.measures.items()
@@ -120,13 +126,17 @@ def compare(
     designs = [s for s in chosen if is_programme(s.programme)]
     best, positive = _odds(table, designs)
     costs = {s.name: figure(table[s.name][list(COST)].sum(axis=1).to_numpy(), None, "money/member", (0.0, inf)) for s in designs}
-    first = max(designs, key=lambda s: measures[s.name][DECIDES].value) if designs else None
+    first = _first(designs, measures)
     found = drivers(first, members=min(n, 20_000), seed=run_seed(seed, 0), progress=progress) if first else []
     leader = None
     if first is not None:
         name = first.name
         other = (str(reference), differences[name]["margin_per_member"]) if name in differences and reference in best else None
-        leader = Leader(name, measures[name], costs[name], best[name], positive[name], other)
+        rest = [s.name for s in designs if s.name != name]
+        apart = {r: figure((table[name][DECIDES] - table[r][DECIDES]).to_numpy(), None, "money/member") for r in rest}
+        gains = {r: measures[r][DECIDES] for r in rest}
+        leader = Leader(name, measures[name], costs[name], best[name], positive[name], other, gains, apart)
+    verdict = leader.verdict if leader is not None and len(chosen) > 1 else None
     return Comparison(
         scenarios=chosen,
         baseline=reference,
@@ -141,7 +151,9 @@ def compare(
         best_share=best,
         positive_share=positive,
         leader=None if leader is None else leader.name,
-        winner=leader.name if leader and leader.gain.value > 0 and len(chosen) > 1 else None,
+        verdict=verdict,
+        winner=leader.name if leader and verdict == "launch" else None,
+        equals=leader.equals if leader and verdict == "launch" else [],
         drivers=found,
         answer=answer(chosen, leader),
         notes=notes(designs),
@@ -241,11 +253,18 @@ def _odds(table: dict[str, pd.DataFrame], designs: list[Scenario]) -> tuple[dict
     if not designs:
         return {}, {}
     gains = pd.DataFrame({s.name: table[s.name][DECIDES] for s in designs})
-    top = gains.idxmax(axis=1)
+    top = gains.eq(gains.max(axis=1), axis=0)
+    parts = top.div(top.sum(axis=1), axis=0)
     return (
-        {s.name: float((top == s.name).mean()) for s in designs},
+        {s.name: float(parts[s.name].mean()) for s in designs},
         {s.name: float((gains[s.name] > 0).mean()) for s in designs},
     )
+
+
+def _first(designs: list[Scenario], measures: dict[str, dict[str, Figure]]) -> Scenario | None:
+    """The design to speak of: of those that surely gain, else of all, the one that gains most on average."""
+    gains = {s.name: measures[s.name][DECIDES] for s in designs}
+    return max(designs, key=lambda s: (above(gains[s.name]), gains[s.name].value), default=None)
 
 
 def _provenance(scenarios: list[Scenario], members: int, replications: int, seed: int) -> dict[str, Any]:
