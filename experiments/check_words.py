@@ -151,6 +151,11 @@ def _members(live: Estimate, found: Discrepancy, members: int, needed: MembersNe
             f"If the difference stays as it is, about {_count(needed.to_refute)} members in both arms "
             f"({_count(needed.to_refute - members)} more) would refute it with probability {percent(POWER, 0)}."
         )
+    if found.spread.vague:
+        return (
+            "How many members would settle it cannot be said: the simulated experiments are too few to tell the simulation's own "
+            "uncertainty from their luck. Simulate more of them, or larger ones."
+        )
     return (
         f"If the difference stays as it is, no number of members would settle it with probability {percent(POWER, 0)}: the "
         f"simulation's own uncertainty ({size_text(found.spread.parameters, live.scale)}) is too large for this margin."

@@ -40,6 +40,8 @@ class Spread:
     """degrees of freedom of `total`"""
     live_exceeds_simulated: bool
     """the live noise is larger than all noise that the simulation allowed for"""
+    vague: bool = False
+    """sampling noise alone may spread so few draws as much (chi-squared, .05): `parameters` may be 0"""
 
 
 def spread(
@@ -60,6 +62,7 @@ def spread(
     Satterthwaite (1946).
     """
     monte_carlo = sd**2 / draws
+    vague = False
     if not noise_included:
         parameters = sd**2 + monte_carlo
         total = parameters + se**2
@@ -70,6 +73,7 @@ def spread(
         total = parameters + se**2
         parts = sd**4 / (draws - 1) + se**4 / df_live
         exceeds = se > 1.2 * luck_sd
+        vague = bool(np.isfinite(draws)) and (draws - 1) * sd**2 < stats.chi2.isf(0.05, draws - 1) * luck_sd**2
     else:
         floor = sd**2 if np.isinf(draws) else sd**2 * (draws - 1) / stats.chi2.ppf(0.001, draws - 1)
         exceeds = se**2 > floor * (1 + 1e-9)
@@ -77,7 +81,7 @@ def spread(
         parameters = max(total - se**2, monte_carlo)
         parts = total**2 / (df_live if exceeds else draws - 1)
     df = total**2 / parts if parts > 0 else np.inf
-    return Spread(float(np.sqrt(parameters)), se, float(np.sqrt(total)), float(df), bool(exceeds))
+    return Spread(float(np.sqrt(parameters)), se, float(np.sqrt(total)), float(df), bool(exceeds), bool(vague))
 
 
 @dataclass(frozen=True)

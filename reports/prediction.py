@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ def prediction_report(found: Prediction) -> str:
         found=found,
         count=len(draws),
         level=_level(found),
+        vague=math.ceil(200 * math.sqrt(2 / (len(draws) - 1))),  # two standard errors of a share of variance, in points
         table=[_line(found, k, draws[:, k]) for k in overall],
         corrected=[text for k in overall if (text := _corrected(found, found.rows[k]))],
         estimands=found.estimands,

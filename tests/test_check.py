@@ -63,6 +63,15 @@ def test_inconclusive_says_what_would_settle_it():
     assert never in check(vague, readout([row("spend", 1.3, 0.9)])).overall[0].sentence
 
 
+def test_what_so_few_draws_cannot_tell_from_luck_is_not_said_to_be_the_simulations_own_uncertainty():
+    live = readout([row("spend", 1.3, 3.0)])
+    lucky = prediction({"spend": normal(1.0, 3.1)}, luck=[3.0], margins={"spend": 1.0})  # 3.1 of 400 draws may be all luck
+    said = check(lucky, live).overall[0].sentence
+    assert "the simulated experiments are too few to tell" in said and "no number of members" not in said
+    own = prediction({"spend": normal(1.0, 3.6)}, luck=[3.0], margins={"spend": 1.0})
+    assert "no number of members would settle it" in check(own, live).overall[0].sentence
+
+
 def test_with_noise_in_the_draws_the_live_error_is_not_added_again():
     live = readout([row("spend", 1.0, 0.4)])
     inside = check(prediction({"spend": normal(1.0, 0.5)}, noise=True, margins={"spend": 1.0}), live)
