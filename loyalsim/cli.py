@@ -97,7 +97,7 @@ def calibrate(
 ) -> None:
     """Calibrate members from real transactions."""
     from loyalsim.progress import Waiting
-    from reports.fit import fit_files
+    from reports.fit import answer, fit_files
     from scenarios.calibration import calibrate as fit
     from scenarios.output import Target
 
@@ -108,6 +108,7 @@ def calibrate(
             progress=waiting.say,
         )  # fmt: skip
         target.write(fit_files(found))
+    print(answer(found.report))
     print(f"Members written to {out / 'population.yaml'}; how well they fit: {out / 'fit.html'}")
 
 

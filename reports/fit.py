@@ -59,7 +59,17 @@ def fit_page(report: dict[str, Any]) -> str:
 
 
 def answer(report: dict[str, Any]) -> str:
-    """The page in a sentence or two."""
+    """The page in a sentence or two, and how many rows were left out where they are more than one in a hundred."""
+    rules = [r for r in report["rules"] if "left out" in r["text"] and r["name"] != "zero value"]
+    lost = {r["name"]: r["count"] for r in rules if r["count"]}
+    share = sum(lost.values()) / report["source"]["rows"]
+    if share <= 0.01:
+        return _found(report)
+    what = ", ".join(f"{name} {integer(count)}" for name, count in lost.items())
+    return f"{_found(report)} {percent(share)} of the rows were left out: {what}."
+
+
+def _found(report: dict[str, Any]) -> str:
     period = report["period"]
     start = (
         f"{integer(period['members'])} members and {integer(period['purchases'])} purchases from "

@@ -5,6 +5,7 @@ sentence.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pandas as pd
 import pytest
 from panel_simulator import simulated_panel
 
+from reports.fit import answer
 from scenarios.calibration import calibrate
-from scenarios.calibration.panel import Panel, clean
+from scenarios.calibration.amounts import amounts
+from scenarios.calibration.panel import Panel, clean, holdout_day
 from scenarios.calibration.table import read_table
 from sim.errors import InputError
 
@@ -55,8 +58,10 @@ def test_every_rule_is_counted_and_nothing_is_lost_in_silence(tmp_path: Path) ->
         "missing date": 1,
         "missing value": 1,
         "unreadable date": 1,
+        "thousands and decimals": 0,
         "not a number": 2,
         "negative value": 1,
+        "stray value": 0,
         "stray date": 0,
         "zero value": 1,
         "unordered dates": 1,
@@ -243,3 +248,55 @@ def test_a_column_named_twice_for_two_roles_is_refused() -> None:
     frame = pd.DataFrame({"who": ["a"], "paid": [1.0]})
     with pytest.raises(InputError, match="three different columns"):
         calibrate(frame, member="who", date="paid", value="paid")
+
+
+@pytest.mark.parametrize(
+    ("written", "numbers", "count"),
+    [
+        (["12.50", "1,634.00", "12,345,678"], [12.5, 1634.0, 12345678.0], 2),
+        (["12,50", "1.634,00", "1.634"], [12.5, 1634.0, 1634.0], 3),
+        (["12,50", "16,3", "7"], [12.5, 16.3, 7.0], 2),
+        (["12.500", "1.634", "1e3"], [12.5, 1.634, 1000.0], 0),
+        (["1,634", "12.50", "four"], [1634.0, 12.5, np.nan], 1),
+    ],
+)
+def test_thousands_and_decimal_commas_are_read_as_the_column_writes_them(written, numbers, count) -> None:
+    found, style, changed = amounts(pd.Series(written), "paid", "t.csv")
+    np.testing.assert_array_equal(found, numbers)
+    assert changed == count and bool(style) == (count > 0)
+
+
+def test_commas_that_can_be_thousands_or_decimals_are_refused() -> None:
+    with pytest.raises(InputError, match=r"comma for thousands or for decimals \(found '1,634'\); write numbers"):
+        amounts(pd.Series(["12", "1,634", "2,500"]), "paid", "t.csv")
+
+
+def test_one_value_far_beyond_all_others_is_left_out_and_counted() -> None:
+    """One slip of a till in 2,000 rows made the mean basket a thousand times too large."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"who": np.arange(2000) % 200, "day": pd.Timestamp("2020-01-01"), "paid": rng.lognormal(3, 1.0, 2000)})
+    frame["day"] += pd.to_timedelta(np.arange(2000) // 20, "D")
+    whole = clean(frame, **COLUMNS)
+    frame.loc[7, "paid"] = 1e9
+    panel = clean(frame, **COLUMNS)
+    rules = {rule.name: rule for rule in panel.rules}
+    assert rules["stray value"].count == 1 and rules["stray value"].places == (9,)
+    assert len(panel.day) == len(whole.day) - 1 and {r.name: r.count for r in whole.rules}["stray value"] == 0
+
+
+def test_rows_left_out_are_told_in_the_first_sentences_where_they_are_many() -> None:
+    rules = [
+        {"name": "missing member", "text": "no member: left out", "count": 30},
+        {"name": "negative value", "text": "taken as refunds and left out", "count": 1},
+        {"name": "zero value", "text": "kept as a purchase, left out when the basket is fitted", "count": 400},
+        {"name": "same day", "text": "one purchase", "count": 400},
+    ]
+    period = {"members": 200, "purchases": 900, "start": "2020-01-01", "end": "2020-12-31"}
+    report = {"rules": rules, "source": {"rows": 1000}, "period": period, "choice": {"model": "m"}}
+    assert answer(report).endswith(" 3.1\u00a0% of the rows were left out: missing member 30, negative value 1.")
+    assert "left out" not in answer({**report, "source": {"rows": 3100}})
+
+
+def test_a_panel_too_short_to_hold_days_out_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has 20 days; at least 29 are needed to hold any out"):
+        holdout_day(replace(dirty(tmp_path), days=20), "2020-02-01", "t.csv")

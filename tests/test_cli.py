@@ -174,16 +174,16 @@ def test_calibrate_hands_over_its_columns_and_writes_the_fit(command, monkeypatc
     def calibrate(path, **options):
         options.pop("progress")("fitting")
         seen.update(options, path=path)
-        return "calibration"
+        return types.SimpleNamespace(report="as it was found")
 
     monkeypatch.setitem(sys.modules, "scenarios.calibration", types.SimpleNamespace(calibrate=calibrate))
     files = {"population.yaml": "members: 1\n", "fit.html": "<p>", "fit.json": "{}"}
-    monkeypatch.setitem(sys.modules, "reports.fit", types.SimpleNamespace(fit_files=lambda found: files))
+    monkeypatch.setitem(sys.modules, "reports.fit", types.SimpleNamespace(fit_files=lambda found: files, answer=lambda told: told))
     code, out, _ = command(
         "calibrate", "sales.csv", "--member", "id", "--date", "day", "--value", "eur", "--holdout-from", "2018-01-31",
         "--out", tmp_path / "fit",
     )  # fmt: skip
-    assert code == 0 and "population.yaml" in out
+    assert code == 0 and "population.yaml" in out and out.startswith("as it was found")
     assert seen == {
         "path": "sales.csv", "member": "id", "date": "day", "value": "eur", "holdout_from": "2018-01-31", "seed": 0
     }  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scenarios.calibration.amounts import amounts, stray
 from sim.errors import InputError
 
 Ints = NDArray[np.int64]
@@ -114,10 +115,9 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
     _mostly(dates.notna().to_numpy(), frame[date], where, date, "dates such as 2017-09-30")
     drop(dates.isna().to_numpy(), "unreadable date", f"column {date!r} holds no date: left out")
     dates = dates.loc[frame.index]
-    values = pd.to_numeric(
-        frame[value].astype(str).str.strip() if _is_text(frame[value]) else frame[value], errors="coerce"
-    )
-    values = values.astype(float).where(lambda v: np.isfinite(v))
+    values, style, written = amounts(frame[value], value, where)
+    how = f"numbers written as {style}: read so" if style else "none: numbers are written as 1234.50"
+    rules.append(Rule("thousands and decimals", how, written))
     _mostly(values.notna().to_numpy(), frame[value], where, value, "numbers such as 12.50")
     drop(values.isna().to_numpy(), "not a number", f"column {value!r} holds no finite number: left out")
     values = values.loc[frame.index]
@@ -128,17 +128,20 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
         "negative value",
         f"taken as refunds and left out, not set against purchases (sum {lost:,.2f})",
     )
+    values = values.loc[frame.index]
+    far = "a hundred times above what 999 of 1,000 rows stay below: left out"
+    drop(stray(np.asarray(values, np.float64)), "stray value", far)
     values, dates = values.loc[frame.index], dates.loc[frame.index]
     if frame.empty:
         raise InputError(
             f"{where}: none of its {total} rows is a purchase that can be used; " + _counts(rules)
         )
     day: Ints = np.asarray((dates - pd.Timestamp("1970-01-01")).dt.days, dtype=np.int64)
-    stray = _stray(day)
-    drop(stray, "stray date", "three months or more away from all the rest, under 0.1 % of rows: left out")
-    day = day[~stray]
+    alone = _stray(day)
+    drop(alone, "stray date", "three months or more away from all the rest, under 0.1 % of rows: left out")
+    day = day[~alone]
     _no_hole(day, where)
-    amount: Floats = np.asarray(values, dtype=np.float64)[~stray]
+    amount: Floats = np.asarray(values, dtype=np.float64)[~alone]
     rules.append(
         Rule("zero value", "kept as a purchase, left out when the basket is fitted", int((amount == 0).sum()))
     )
@@ -184,6 +187,8 @@ def holdout_day(panel: Panel, holdout_from: str | dt.date, where: str) -> int:
     if isinstance(start, dt.datetime):
         start = start.date()
     earliest = panel.start + dt.timedelta(days=MIN_DAYS)
+    if earliest > panel.end:
+        raise InputError(f"{where}: has {panel.days} days; at least {MIN_DAYS + 1} are needed to hold any out")
     if not earliest <= start <= panel.end:
         raise InputError(
             f"{where}: --holdout-from {start} is outside the data; allowed is {earliest} to {panel.end} "
