@@ -178,7 +178,8 @@ def test_calibrate_hands_over_its_columns_and_writes_the_fit(command, monkeypatc
 
     monkeypatch.setitem(sys.modules, "scenarios.calibration", types.SimpleNamespace(calibrate=calibrate))
     files = {"population.yaml": "members: 1\n", "fit.html": "<p>", "fit.json": "{}"}
-    monkeypatch.setitem(sys.modules, "reports.fit", types.SimpleNamespace(fit_files=lambda found: files, answer=lambda told: told))
+    report = types.SimpleNamespace(fit_files=lambda found: files, answer=lambda told: told)
+    monkeypatch.setitem(sys.modules, "reports.fit", report)
     code, out, _ = command(
         "calibrate", "sales.csv", "--member", "id", "--date", "day", "--value", "eur", "--holdout-from", "2018-01-31",
         "--out", tmp_path / "fit",
