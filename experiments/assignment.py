@@ -102,7 +102,7 @@ def assign(source: Source, plan: Plan) -> Allocation:
     if not mask.any():
         words = " and ".join(condition.words for condition in plan.eligibility)
         raise InputError(f"{source.name}: none of {rows:,} members is eligible ({words})")
-    _check_once(np.concatenate(members)[mask], (seen if plan.cluster_column else ids).names, source.name)
+    _check_once(np.concatenate(members), mask, (seen if plan.cluster_column else ids).names, source.name)
     first = _first_stratum(unit[mask], stratum[mask], ids.names, strata.names, plan, source.name)
     chosen = np.array(sorted(first), dtype=np.intp)
     place = np.array([position(salt, ids.names[code]) for code in chosen.tolist()], dtype=np.uint64)
@@ -182,10 +182,11 @@ def _joined(block: pa.Table, strata: Sequence[str]) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([" / ".join(row) for row in zip(*parts, strict=True)])])
 
 
-def _check_once(codes: NDArray[np.int32], names: list[str], source: str) -> None:
-    counts = np.bincount(codes, minlength=len(names))
+def _check_once(codes: NDArray[np.int32], mask: NDArray[np.bool_], names: list[str], source: str) -> None:
+    counts = np.bincount(codes[mask], minlength=len(names))
     if EMPTY in names and counts[names.index(EMPTY)]:
-        raise InputError(f"{source}: {counts[names.index(EMPTY)]:,} members have no id")
+        at = int(np.flatnonzero(mask & (codes == names.index(EMPTY)))[0]) + 1
+        raise InputError(f"{source}: row {at}: the member's id is empty; every row needs one")
     twice = np.flatnonzero(counts > 1)
     if len(twice):
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +22,9 @@ def complaints(error: ValidationError, file: str, model: type[BaseModel], line: 
                 sentences.append(f"{place}: unknown key" + (f"; allowed: {allowed}" if allowed else ""))
             case "missing":
                 sentences.append(f"{place}: is missing")
+            case "too_short":
+                least, found = problem["ctx"]["min_length"], problem["ctx"]["actual_length"]
+                sentences.append(f"{place}: found {found}; at least {least} must be there")
             case "value_error":
                 sentences.append(f"{place}: {problem['ctx']['error']}")
             case _:
@@ -62,5 +66,5 @@ def _resolved(nodes: list[dict[str, Any]], defs: dict[str, Any]) -> list[dict[st
 
 def shown(value: Any) -> str:
     """A value as it is quoted in a message, cut at 60 characters."""
-    text = repr(value)
+    text = str(value) if isinstance(value, dt.date) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -28,6 +28,10 @@ def _day(value: Any) -> Any:
 
 
 Day = Annotated[dt.date, BeforeValidator(_day)]
+LARGEST = 50_000_000
+"""members of an experiment, as of a population"""
+YEARS = (1900, 2199)
+"""first and last year of a window: another is a slip of the pen"""
 Method = Literal[
     "fixed", "obrien-fleming", "pocock", "lan-demets-obrien-fleming", "lan-demets-pocock", "anytime"
 ]
@@ -89,13 +93,13 @@ class Columns(Record):
 class Sizing(Record):
     """Who is there to be tested, for power and duration."""
 
-    members: Annotated[int, Field(ge=2)] | None = None
+    members: Annotated[int, Field(ge=2, le=LARGEST)] | None = None
     """members available at the start, all arms together"""
     members_per_week: Annotated[float, Field(ge=0)] = 0.0
     """members who become eligible in each further week"""
     outcome_days: Annotated[int, Field(ge=1)] = 28
     """days that a member is followed after entering"""
-    clusters: Annotated[int, Field(ge=2)] | None = None
+    clusters: Annotated[int, Field(ge=2, le=LARGEST)] | None = None
     """clusters available, all arms together"""
     cluster_size: Positive | None = None
     """members a cluster"""
@@ -185,6 +189,9 @@ class Plan(Record):
             raise ValueError(f"the shares of the arms add to {total:g}, they must add to 1")
         if self.control not in self.arms:
             raise ValueError(f"control is {self.control!r}; it must be one of {', '.join(self.arms)}")
+        for key, day in (("start", self.start), ("end", self.end)):
+            if not YEARS[0] <= day.year <= YEARS[1]:
+                raise ValueError(f"{key} is {day}; its year must lie between {YEARS[0]} and {YEARS[1]}")
         if self.end < self.start:
             raise ValueError(f"end {self.end} is before start {self.start}")
         names = [metric.name for metric in self.metrics]

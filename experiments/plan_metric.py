@@ -88,6 +88,13 @@ class Metric(Record):
             raise ValueError(f"metric {name}: {own.pop()} is what it measures; a covariate is known before")
         if self.kind == "quantile" and (self.covariates or self.weekly):
             raise ValueError(f"metric {name}: a quantile takes no covariates and no weekly columns")
+        if self.kind == "proportion" and self.planning is not None:
+            before = self.planning.baseline
+            after = before + self.planning.minimum_effect * (1 if self.better == "higher" else -1)
+            if not 0 < before < 1:
+                raise ValueError(f"metric {name}: planning.baseline is {before:g}; a proportion lies between 0 and 1")
+            if self.role != "guardrail" and not 0 <= after <= 1:
+                raise ValueError(f"metric {name}: baseline and minimum_effect make {after:g}; a proportion lies between 0 and 1")
         if self.kind == "proportion" and (self.winsor or self.caps):
             raise ValueError(f"metric {name}: a proportion cannot be cut off; remove winsor or caps")
         if self.winsor and self.caps:

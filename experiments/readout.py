@@ -137,9 +137,11 @@ class _Analysis:
         within = self.scan.overall.scatter.sum(axis=0)
         total = self.scan.overall.n.sum()
         for feature in self.features.overall:
+            at = self.scan.overall.columns.index(feature.name)
+            if feature.kind == "absent" and (self.scan.overall.mean[:, at] == 1).all():
+                raise InputError(f"{feature.use} (column {feature.column!r}) is empty for everybody; nothing to adjust by")
             if feature.kind not in ("value", "share") or feature.name.endswith("/"):
                 continue
-            at = self.scan.overall.columns.index(feature.name)
             size = float(np.abs(self.scan.overall.mean[:, at]).max())
             between = np.ptp(self.scan.overall.mean[:, at]) if self.plan.unit == "cluster" else 0.0
             if math.sqrt(max(within[at, at], 0.0) / total) + between <= 1e-12 * size:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from experiments.aggregates import Accumulator, Aggregate, Codes, Floats, Key
@@ -114,7 +115,7 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
         for accumulator in weekly.values():
             accumulator.add(cells, [values[name] for name in accumulator.columns], len(overall.keys))
         early += _early(block, plan, source.name, rows + 1)
-        ids.append(_hashes(block[plan.columns.member]))
+        ids.append(_hashes(block[plan.columns.member], f"{source.name}: column {plan.columns.member!r}", rows + 1))
         arm_of.append(arm.astype(np.int8))
         kept.add(values[plan.primary.name], cells, values)
         rows += len(block)
@@ -226,7 +227,12 @@ def _early(block: pa.Table, plan: Plan, place: str, first_row: int) -> int:
     return 0 if assigned is None else int((exposed < assigned).sum())
 
 
-def _hashes(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+def _hashes(column: pa.ChunkedArray, place: str, first_row: int) -> NDArray[np.uint64]:
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    empty = pc.if_else(column.is_null(), True, pc.equal(pc.utf8_trim_whitespace(column), "")) if text else column.is_null()
+    if pc.any(empty).as_py():
+        at = int(np.flatnonzero(empty.to_numpy())[0])
+        raise InputError(f"{place}: row {first_row + at}: is empty; every row needs its member")
     values = column.to_numpy()
     if values.dtype.kind not in "iu":
         values = np.array([str(value) for value in values], dtype=object)

@@ -16,6 +16,8 @@ from sim.errors import InputError
 
 EMPTY = "(empty)"
 """the label of a missing value"""
+LARGEST = 1e30
+"""beyond it squares of squares, which errors of errors need, are no numbers any more"""
 
 _WHOLE = re.compile(r"-?\d+\.0")
 _NOTHING = pa.array(["", "NA", "N/A", "NULL", "null", "NaN", "nan", "None"])
@@ -25,7 +27,7 @@ def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
     """The column as float64, missing values as NaN.
 
     place: `file: column` for errors; first_row: number of the block's first row in the table, from 1.
-    Raises InputError for text, dates or infinities.
+    Raises InputError for text, dates, infinities and numbers beyond LARGEST.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -45,10 +47,11 @@ def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
     elif not pa.types.is_floating(kind):
         raise InputError(f"{place}: found {kind}; must be numbers")
     out = np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
-    infinite = np.isinf(out)
-    if infinite.any():
-        at = int(np.flatnonzero(infinite)[0])
-        raise InputError(f"{place}: row {first_row + at}: found {out[at]}; must be a finite number")
+    beyond = np.abs(out) > LARGEST
+    if beyond.any():
+        at = int(np.flatnonzero(beyond)[0])
+        allowed = "a finite number" if np.isinf(out[at]) else f"between -{LARGEST:g} and {LARGEST:g}"
+        raise InputError(f"{place}: row {first_row + at}: found {out[at]:g}; must be {allowed}")
     return out
 
 

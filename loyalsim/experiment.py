@@ -71,7 +71,9 @@ def predict(
     out: Out,
     draws: Annotated[int, typer.Option(min=20, help="Simulated experiments; recalibration wants 400 or more.")] = 400,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same prediction.")] = 0,
-    members: Annotated[int | None, typer.Option(min=4, help="Members of all arms; default: the plan's sizing.")] = None,
+    members: Annotated[
+        int | None, typer.Option(min=4, max=50_000_000, help="Members of all arms; default: the plan's sizing.")
+    ] = None,
     record: Annotated[
         Path | None, typer.Option(help="Folder of a track record, by which the forecasts are corrected.")
     ] = None,

@@ -129,6 +129,12 @@ def test_the_command_writes_table_and_record(tmp_path):
             "none of 200 members is eligible",
         ),
         (lambda f: f.head(1), {}, "leave arm"),
+        (lambda f: f.assign(member_id=["a", "b", *f.member_id[2:-1], ""]), {}, "row 200: the member's id is empty"),
+        (
+            lambda f: f.assign(member_id=["", *f.member_id[1:-1], ""], tier=["iron", *["gold"] * 199]),
+            {"eligibility": [{"column": "tier", "one_of": ["gold"]}]},
+            "row 200: the member's id is empty; every row needs",
+        ),
         (
             lambda f: f,
             {"unit": "cluster", "columns": {"cluster": "store"}, "strata": ["tier"]},

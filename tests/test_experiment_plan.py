@@ -100,6 +100,16 @@ def test_a_plan_is_read_with_defaults(tmp_path):
         ),
         ("kind: proportion", "kind: ratio", "a ratio, and only a ratio, needs a denominator"),
         ("end: 2026-05-30", "end: 2026-02-01", "end 2026-02-01 is before start"),
+        ("end: 2026-05-30", "end: 9999-05-30", "end is 9999-05-30; its year must lie between 1900 and 2199"),
+        ("start: 2026-03-01", "start: 2026-03-01 10:00:00", "start: found 2026-03-01 10:00:00; must be a valid date"),
+        ("  control: {share: 0.5}\n", "", "arms: found 1; at least 2 must be there"),
+        ("baseline: 0.28", "baseline: 28", "metric active: planning.baseline is 28; a proportion lies between 0 and 1"),
+        (
+            "role: guardrail\n    kind: proportion\n    column: active\n    noninferiority_margin: 0.014\n    planning: {baseline: 0.28",
+            "role: secondary\n    better: lower\n    kind: proportion\n    column: active\n    planning: {baseline: 0.01",
+            "metric active: baseline and minimum_effect make -0.004; a proportion lies between 0 and 1",
+        ),
+        ("members: 12000", "members: 120000000000", "sizing.members: found 120000000000; must be less than or equal to 50000000"),
         ("control: control\n", "control: control\ncontrol: trial\n", "the key a second time"),
     ],
 )

@@ -389,6 +389,21 @@ BROKEN = {
     "constant": (lambda f: f.assign(spend=7), {}, "is 7 for everybody in an arm"),
     "text": (lambda f: f.assign(spend=["much", *f.spend[1:]]), {}, "row 1: found 'much'; must be a number"),
     "infinite": (lambda f: f.assign(spend=[np.inf, *f.spend[1:]]), {}, "found inf; must be a finite number"),
+    "too large to square": (
+        lambda f: f.assign(spend=[1e200, *f.spend[1:]]),
+        {},
+        "column 'spend': row 1: found 1e+200; must be between -1e+30 and 1e+30",
+    ),
+    "no member": (
+        lambda f: f.assign(member_id=["a", "b", None, *map(str, range(len(f) - 3))]),
+        {},
+        "column 'member_id': row 3: is empty; every row needs its member",
+    ),
+    "empty covariate": (
+        lambda f: f.assign(before=np.nan),
+        {"metric": {"covariates": ["before"], "adjustment": "cuped"}},
+        "covariate of metric spend (column 'before') is empty for everybody; nothing to adjust by",
+    ),
     "empty value": (
         lambda f: f.assign(spend=[np.nan, *f.spend[1:]]),
         {},
