@@ -105,7 +105,8 @@ def test_a_plan_is_read_with_defaults(tmp_path):
         ("  control: {share: 0.5}\n", "", "arms: found 1; at least 2 must be there"),
         ("baseline: 0.28", "baseline: 28", "metric active: planning.baseline is 28; a proportion lies between 0 and 1"),
         (
-            "role: guardrail\n    kind: proportion\n    column: active\n    noninferiority_margin: 0.014\n    planning: {baseline: 0.28",
+            "role: guardrail\n    kind: proportion\n    column: active\n    noninferiority_margin: 0.014\n"
+            "    planning: {baseline: 0.28",
             "role: secondary\n    better: lower\n    kind: proportion\n    column: active\n    planning: {baseline: 0.01",
             "metric active: baseline and minimum_effect make -0.004; a proportion lies between 0 and 1",
         ),
