@@ -41,8 +41,9 @@ def compose(path: Path, problems: list[Problem], chain: tuple[Path, ...] = ()) -
     if base is not None:
         base.value.pop("name", None)  # a scenario has a name of its own
         base.value.pop("description", None)
-    made = over(base, tree, problems)
-    made.bad = extends is not None and (base is None or base.bad)
+    lost = extends is not None and (base is None or base.bad)
+    made = over(base, tree, [] if lost else problems)  # which rows there are is not known then
+    made.bad = lost
     return made
 
 
@@ -129,7 +130,7 @@ def _merge(base: Node | None, own: Node, path: tuple[str, ...], problems: list[P
     under = base.value if base is not None and isinstance(base.value, dict) and not own.whole else {}
     made = dict(under)
     for key, child in own.value.items():
-        if child.value is None and key in under:
+        if child.value is None and key in under and not child.bad:
             del made[key]
         else:
             made[key] = _merge(under.get(key), child, (*path, key), problems)

@@ -40,9 +40,14 @@ def check(tree: Node, problems: list[Problem]) -> Scenario | None:
         wrong = {path: str(item["type"]) for path, item in errors if path is not None and not _consistent(item)}
         if not wrong or not all(repair(data, path, kind, Scenario) for path, kind in wrong.items()):
             break
-        mended |= {place for path in wrong for place in (path, path[:-1])}
+        mended |= {place for path in wrong for place in (path, path[:-1], _row_of(path))}
     references(tree, problems)
     return scenario if not problems else None
+
+
+def _row_of(path: Path) -> Path:
+    """The innermost row of a list that `path` leads through, or `path`."""
+    return path[: max((k + 1 for k, step in enumerate(path) if isinstance(step, int)), default=len(path))]
 
 
 def _consistent(item: Any) -> bool:
@@ -87,7 +92,8 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
         place, text = _consistency(node, words, said)
         text += _meant(trail)
         if place.file != tree.place.file:
-            text += f" (together with {tree.place.file})"
+            inner = walk(node, tuple(said.partition(": ")[0].split(".")))[-1]
+            text += f" (together with {tree.place.file}{_own_line(inner, tree.place.file)})"
     elif kind == "missing":
         text = f"{words}: is missing" + (f", needed is {allowed(field)}" if field else "") + _meant(trail)
     elif kind == "extra_forbidden":
@@ -102,6 +108,13 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
     problem = Problem(place, text)
     if problem not in problems:
         problems.append(problem)
+
+
+def _own_line(node: Node, file: str) -> str:
+    """The first line of `file` in what goes together in `node`."""
+    inner = node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ()
+    own = f", line {node.place.line}" if node.place.file == file else ""
+    return next((line for child in inner if (line := _own_line(child, file))), own)
 
 
 def _meant(trail: list[Node]) -> str:

@@ -89,7 +89,10 @@ def read(path: pathlib.Path, shown: str, problems: list[Problem]) -> Node | None
     except YAMLError as error:
         problems.append(_broken(error, shown, text))
         return None
-    except (RecursionError, ValueError) as error:
+    except RecursionError:
+        problems.append(Problem(whole, "found values nested too deep, allowed are a few levels"))
+        return None
+    except ValueError as error:
         problems.append(Problem(whole, f"is not YAML that can be read ({type(error).__name__})"))
         return None
     if root is None:

@@ -225,6 +225,33 @@ def test_an_extending_file_changes_what_it_names_and_nothing_else(tmp_path):
     assert found == expected | {"programme": programme | {"incentives": list(rows.values())}}
 
 
+def test_a_row_that_does_not_go_with_one_below_is_told_with_both_lines(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: p4\nprogramme:\n  name: mine\n  tiers:\n    gold:\n      requires: {spend: 80000}\n")
+    (found,) = problems(path)
+    assert re.search(r"library/p4\.yaml, line \d+: programme\.tiers: diamond requires less spend than gold", found)
+    assert found.endswith("mine.yaml, line 6)")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "extends: p4\nprogramme:\n  incentives:\n    a: {when: {event: sign_up}, give: {points: many}}\n",
+            "give.points: found 'many'",
+        ),
+        ("extends: p5\nprogramme: {incentives: {activation: null}}\n", "extends: found 'p5'"),
+        ("extends: p4\npopulation: none.yaml\n", "population: found 'none.yaml'"),
+        ("a: " + "[" * 3000 + "]" * 3000, "found values nested too deep, allowed are a few levels"),
+    ],
+)
+def test_what_only_follows_from_a_mistake_is_not_told(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    (found,) = problems(path)
+    assert words in found
+
+
 def test_a_change_that_breaks_the_file_below_is_told_with_both_files(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("extends: p4\nprogramme:\n  expiry: null\n")
