@@ -189,7 +189,8 @@ def dominates(comparison: Comparison, leader: str) -> str:
             "members would not narrow it, an experiment would."
         )
     if share <= 0.4:
-        return f"What makes the gain of {leader} uncertain is mostly luck {spreads}: more simulated members would narrow it."
+        some = ", but for what befalls all members at once" if comparison.scenarios[0].population.shocks.stated() else ""
+        return f"What makes the gain of {leader} uncertain is mostly luck {spreads}: more simulated members would narrow it{some}."
     return f"Luck and not knowing how members react make the gain of {leader} about equally uncertain {spreads}."
 
 

@@ -54,6 +54,7 @@ def members(comparison: Comparison) -> list[tuple[str, str]]:
         ("Joining", joining),
         ("Season, growth", f"{'by week of the year' if p.season else 'no season'}, "
                            f"{'no growth' if not p.growth else percent(p.growth) + ' a year'}"),
+        ("All members at once", _shocks(p.shocks.stated())),
         ("Prices, returns", _market(comparison.scenarios[0].market)),
         ("How sure", "drawn from the posterior of the calibration, jointly" if p.posterior else
          "taken as known: these numbers have no spread here, so the intervals leave out that they may be wrong"),
@@ -94,6 +95,13 @@ def economics(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _redeems(s: Scenario) -> str:
     return percent(s.behaviour.redeeming.probability, 0) if s.programme.rewards else NONE
+
+
+def _shocks(stated: list[tuple[str, float]]) -> str:
+    """What moves all members together."""
+    if not stated:
+        return "nothing befalls them together, so the intervals leave out a good or bad year of the whole shop"
+    return ", ".join(f"{what} by {percent(spread)}" for what, spread in stated) + " (standard deviations of logs), drawn in every replication"
 
 
 def _market(market: Market) -> str:

@@ -10,12 +10,14 @@ from sim.member import NEVER
 from sim.population import Population
 from sim.programme import Programme
 from sim.setting import Horizon
+from sim.shocks import common_factors
 from sim.typing import Array, Floats, Ints
 
 DAY = np.dtype(
     [
         ("op", "f8"),  # operational time at the start of the day
-        ("speed", "f8"),  # operational days in the day: season x growth
+        ("speed", "f8"),  # operational days in the day: season x growth x shocks
+        ("dear", "f8"),  # list values, against those of the first run's first day without shocks
         ("month", "i8"),
         ("calendar", "i8"),  # bit k: the day is one of calendar incentive k
         ("eve", "i8"),  # the same for the day before
@@ -46,12 +48,13 @@ class Calendar:
     """Tables of the calendar of one run. Day 0 is the first day; times are days; a month ends where the next begins.
 
     origin: first day of the first run, where this run goes on with another: windows and reviews are counted from its January;
-    level_days: days for which growth has already run at the start.
+    level_days: days for which growth and inflation have already run at the start; inflation: relative change of list prices per
+    year; seed: of the shocks, if the population states any.
     """
 
     def __init__(
         self, horizon: Horizon, population: Population, programme: Programme, *, origin: dt.date | None = None,
-        level_days: float = 0.0,
+        level_days: float = 0.0, inflation: float = 0.0, seed: int = 0,
     ) -> None:  # fmt: skip
         self.start = horizon.start
         self.origin = origin or horizon.start
@@ -62,10 +65,10 @@ class Calendar:
         self.starts: Floats = starts
         self.months = everything[: horizon.months].copy()
         self.end = float(self.months["end"][-1])
-        self.days = self._days(population, programme, everything, level_days)
+        self.days = self._days(population, programme, everything, level_days, inflation, seed)
         if origin:
             self.days["eve"][0] = _calendar_bits([self.start - dt.timedelta(days=1)], programme)[0]
-        self.steady = population.season is None and population.growth == 0.0
+        self.steady = bool((self.days["speed"] == 1.0).all())
         self.op_end = float(self.days["op"][-1])
         whole = np.arange(int(self.op_end) + 2, dtype=float)
         found = np.searchsorted(self.days["op"], whole, side="right") - 1
@@ -96,13 +99,21 @@ class Calendar:
             row["since_refresh"] = age % refresh if refresh else age
         return found
 
-    def _days(self, population: Population, programme: Programme, everything: Array, level_days: float) -> Array:
+    def _days(
+        self, population: Population, programme: Programme, everything: Array, level_days: float, inflation: float, seed: int
+    ) -> Array:  # fmt: skip
         n = int(self.end)
         found = np.zeros(n + 1, DAY)
         dates = [self.start + dt.timedelta(days=d) for d in range(n + 1)]
         week = np.array([(date.timetuple().tm_yday - 1) // 7 for date in dates])
         season = np.ones(53) if population.season is None else np.array(population.season)
-        found["speed"] = season[week] * (1 + population.growth) ** ((np.arange(n + 1) + level_days) / 365.0)
+        years = (np.arange(n + 1) + level_days) / 365.0
+        found["speed"] = season[week] * (1 + population.growth) ** years
+        found["dear"] = (1 + inflation) ** years
+        if population.shocks.stated():
+            busy, dear = common_factors(population.shocks, seed, dates)
+            found["speed"] *= busy
+            found["dear"] *= dear
         found["op"][1:] = np.cumsum(found["speed"])[:-1]
         month = np.searchsorted(self.months["end"], np.arange(n + 1), side="right")
         found["month"] = np.minimum(month, len(self.months) - 1)

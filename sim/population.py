@@ -115,6 +115,36 @@ class Posterior(Part):
         return self
 
 
+_OF = {"level": "of the whole run", "quarter": "of single quarters", "week": "of single weeks"}
+
+
+class Spread(Part):
+    """Standard deviations of the log of a factor that all members share; its mean is 1."""
+
+    level: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """of the whole run"""
+    quarter: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """of single calendar quarters, apart from one another"""
+    week: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """of single weeks (day of the year // 7), apart from one another"""
+
+
+class Shocks(Part):
+    """What befalls all members at once and no parameter tells: a part of luck, drawn anew for every replication, the same for
+    every design."""
+
+    purchases: Spread = Spread()
+    """of the factor on every purchase rate"""
+    baskets: Spread = Spread()
+    """of the factor on every list value"""
+
+    def stated(self) -> list[tuple[str, float]]:
+        """(of what, standard deviation of logs) of every shock that there is."""
+        series = (("purchase rates", self.purchases), ("list values", self.baskets))
+        found = [(f"{what} {of}", getattr(spread, name)) for what, spread in series for name, of in _OF.items()]
+        return [(what, spread) for what, spread in found if spread > 0]
+
+
 class Population(Part):
     """The members before any programme: how often they buy, for how much, when they leave."""
 
@@ -138,6 +168,8 @@ class Population(Part):
     segments: list[Segment] = []
     """shares must add to 1; none = one segment called all"""
     posterior: Posterior | None = None
+    shocks: Shocks = Shocks()
+    """spreads of what befalls all members at once; 0 = nothing does"""
     source: str = "assumed"
     """where these numbers come from, printed in every report"""
 

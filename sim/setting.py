@@ -32,7 +32,7 @@ class Market(Part):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     """ISO 4217 code; amounts are kept in hundredths"""
     price_inflation: Annotated[float, Field(gt=-0.5, lt=5)] = 0.0
-    """relative change of list prices per year, smooth"""
+    """relative change of list prices per year, day by day"""
     categories: list[Category] = []
     """shares must add to 1; a purchase belongs to one category"""
 

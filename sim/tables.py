@@ -27,7 +27,7 @@ RULES = np.dtype(
         ("cohorts", "i8"), ("past", "i8"),  # points by month of credit are kept; months before the start that they can be from
         ("regular", "i8"), ("stage", "f8"), ("mean_rate", "f8"), ("return_rate", "f8"), ("may_return", "i8"),
         ("ln_median", "f8"), ("sigma", "f8"), ("mean_to_median", "f8"), ("sigma_between", "f8"), ("rate_correlation", "f8"),
-        ("history_from", "f8"), ("history_to", "f8"), ("inflation", "f8"),
+        ("history_from", "f8"), ("history_to", "f8"), ("dearer", "i8"),
         ("has_points", "i8"), ("points_milli", "i8"), ("round_points", "i8"), ("counts_points", "i8"),
         ("earn_paid", "i8"), ("pending_days", "i8"), ("cap", "i8"),
         ("clawback", "i8"),
@@ -57,7 +57,7 @@ RULES = np.dtype(
 PLAIN: dict[str, int | float] = {
     "calm": 1, "opened": 0, "cohorts": 0, "watch_periods": 0, "has_incentives": 0, "has_goals": 0, "has_due": 0,
     "lasting": 0, "always": 0, "birthdays": 0, "felt": 0, "by_category": 0,
-    "has_refunds": 0, "pending_days": 0, "card_days": 0.0, "fee": 0, "cap": 0, "counts_points": 0, "inflation": 0.0,
+    "has_refunds": 0, "pending_days": 0, "card_days": 0.0, "fee": 0, "cap": 0, "counts_points": 0, "dearer": 0,
     "own_rate": 0, "own_basket": 0, "own_leaving": 0, "own_redeeming": 0,
 }  # fmt: skip
 """What holds of RULES in a plain run: points and tiers at most, no effect, nothing that falls due between month ends."""

@@ -58,7 +58,7 @@ def compile_tables(
     n = opening.n if opening else members or population.members
     calendar = Calendar(
         scenario.horizon, population, scenario.programme, origin=opening.origin if opening else None,
-        level_days=opening.level_days if opening else 0.0,
+        level_days=opening.level_days if opening else 0.0, inflation=scenario.market.price_inflation, seed=seed & 0xFFFFFFFF,
     )  # fmt: skip
     programme, behaviour = scenario.programme, scenario.behaviour
     p = np.zeros(1, RULES)
@@ -70,7 +70,7 @@ def compile_tables(
     _programme(r, programme, calendar, int(opening.members["longer"].max(initial=0)) if opening else 0)
     _refunds(r, scenario, opening)
     economics = scenario.economics
-    r["inflation"] = math.log1p(scenario.market.price_inflation) / 365.0
+    r["dearer"] = bool((calendar.days["dear"] != 1.0).any())
     r["redeem"] = behaviour.redeeming.probability
     r["delivery_cost"], r["message_cost"] = minor(economics.delivery_cost), minor(economics.message_cost)
     r["point_cost"] = economics.cost_per_point * 100

@@ -23,6 +23,7 @@ RICH: dict[str, Any] = {
         "new_members_per_month": 0.02,
         "first_purchase_on_joining": True,
         "segments": [{"name": "town", "share": 0.4, "rate": 1.4}, {"name": "country", "share": 0.6, "basket": 1.2}],
+        "shocks": {"purchases": {"level": 0.1, "week": 0.1}, "baskets": {"quarter": 0.05, "week": 0.05}},
     },
     "programme": {
         "name": "everything at once",

@@ -6,6 +6,11 @@ import textwrap
 from typing import Any
 
 _WIDTH = 110
+_SHOCKS = {
+    "level": "of the whole run: what this model's own past forecasts missed, and growth that could pass for season",
+    "quarter": "of single quarters: a season that the data do not show",
+    "week": "of single weeks: how far weeks lay off the fit, beyond luck",
+}
 
 
 def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
@@ -113,6 +118,15 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
     lines += [f"    - {name}" for name in data["posterior"]["parameters"]]
     lines += ["  covariance:"]
     lines += [f"    - [{', '.join(_n(c) for c in row)}]" for row in data["posterior"]["covariance"]]
+    lines += [
+        "",
+        *_comment(
+            "what befalls all members at once and no parameter tells: spreads of logs, drawn anew for every replication"
+        ),
+    ]
+    lines += ["shocks:" + ("" if data["shocks"] else " {}   # none was found")]
+    for series, spreads in data["shocks"].items():
+        lines += [f"  {series}:", *(f"    {name}: {_n(s)}   # {_SHOCKS[name]}" for name, s in spreads.items())]
     quoted = str(data["source"]).replace("\\", "\\\\").replace('"', '\\"')
     lines += ["", f'source: "{quoted}"', ""]
     return "\n".join(lines)

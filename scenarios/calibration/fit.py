@@ -17,7 +17,7 @@ from scenarios.calibration.document import population_document
 from scenarios.calibration.expectations import baskets_of
 from scenarios.calibration.forecast import MEASURES, Draws, actual, draw_futures, summarise, weekly_band
 from scenarios.calibration.panel import Panel, check_enough, clean, holdout_day
-from scenarios.calibration.people import population_data
+from scenarios.calibration.people import common_shocks, population_data
 from scenarios.calibration.season import WAVES
 from scenarios.calibration.shocks import Shocks, Weeks, shocks_of, weeks_of
 from scenarios.calibration.summary import choice_summary, parameter_summary, textbook_summary
@@ -94,7 +94,8 @@ def calibrate(
         "purchases": len(known.day),
         "value": round(float(known.value.sum()), 2),
     }
-    data = population_data(fit, baskets, known, source, period)
+    befalls = common_shocks(fit, shocks, choice.error)
+    data = population_data(fit, baskets, known, befalls, source, period)
     report: dict[str, Any] = {
         "source": source,
         "period": period,

@@ -6,23 +6,31 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from scenarios.calibration.baskets import Baskets
 from scenarios.calibration.bgnbd import JOINED, Model, joining_before
 from scenarios.calibration.candidates import Fit
+from scenarios.calibration.forecast import LEVEL, ModelError
 from scenarios.calibration.lives import joiners, present_at_start
 from scenarios.calibration.panel import Floats, Panel
 from scenarios.calibration.returns import RETURN_RATE
+from scenarios.calibration.shocks import Shocks, level
 
 _DAYS_A_MONTH = 30.4375
 _CLOSED_SHARE = 0.5
 
 
 def population_data(
-    fit: Fit, baskets: Baskets, panel: Panel, source: dict[str, Any], period: dict[str, Any]
+    fit: Fit,
+    baskets: Baskets,
+    panel: Panel,
+    befalls: dict[str, dict[str, float]],
+    source: dict[str, Any],
+    period: dict[str, Any],
 ) -> dict[str, Any]:
     """Keys and values of `sim.population.Population`, rates a day, at the level of the last day of the
-    fit.
+    fit. befalls: of `common_shocks`.
     """
     model = fit.candidate.model
     theta = np.exp(fit.theta)
@@ -48,6 +56,7 @@ def population_data(
         "new_members_per_month": _joining(fit, panel, joined, members),
         "first_purchase_on_joining": model.origin != "panel start",
         "posterior": _posterior(fit, baskets, between),
+        "shocks": {name: spread for name, spread in befalls.items() if spread},
         "source": (
             f"calibrated from {source['file']} (sha256 {str(source['sha256'])[:12]}), "
             f"{period['members']:,} members, {period['purchases']:,} purchases, "
@@ -55,6 +64,27 @@ def population_data(
         ),
     }
     return data
+
+
+def common_shocks(fit: Fit, shocks: Shocks, error: ModelError) -> dict[str, dict[str, float]]:
+    """Spreads of `sim.population.Shocks`: what an interval of the forecast holds beside luck and parameters. Those that
+    are 0 are left out.
+
+    What the model's own past forecasts missed is a level; of value, what of it purchases have not. Known from few
+    forecasts, it follows Student's distribution, and is put as the normal one with the same interval.
+    """
+    purchases, value = error.spread["purchases"], error.spread["value"]
+    tail, quarters = (1 + LEVEL) / 2, shocks.of_quarters(fit)
+    few = float(stats.t.ppf(tail, max(error.freedom, 1)) / stats.norm.ppf(tail))
+    found = {
+        "purchases": (float(np.hypot(level(fit), few * purchases)), quarters.rate, shocks.rate),
+        "baskets": (few * max(0.0, value**2 - purchases**2) ** 0.5, quarters.basket, shocks.basket),
+    }
+    names = ("level", "quarter", "week")
+    return {
+        series: {name: min(1.0, _round(s, 4)) for name, s in zip(names, spreads, strict=True) if s >= 5e-5}
+        for series, spreads in found.items()
+    }
 
 
 def _leaving(model: Model, theta: Floats) -> dict[str, float]:

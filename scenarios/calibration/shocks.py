@@ -41,18 +41,27 @@ class Shocks:
     rate: float
     basket: float
 
-    def ahead(self, fit: Fit, days: int) -> Shocks:
-        """Spread of the mean of the next `days` days that comes from not knowing their season.
+    def of_quarters(self, fit: Fit) -> Shocks:
+        """Spread of single quarters, apart from one another, that comes from not knowing their season.
 
         A season moves slowly: a quarter whose season is not known is taken to lie as far off the model as
-        single weeks of the fit lay, quarters apart from one another. A season that could not be told from growth
-        repeats a level of a year before: a year of growth, as unlikely as its prior has it, may lie between. Else a
-        fit of a year or more adds nothing: what it leaves open is in the covariance of its parameters.
+        single weeks of the fit lay. A fit of a year or more adds nothing: what it leaves open is in the
+        covariance of its parameters, or in `level`.
         """
-        if fit.clock.season is not None and not fit.candidate.growth and fit.clock.last + 1 < GROWTH_DAYS:
-            return Shocks(PRIOR[GROWTH], 0.0)
-        factor = 0.0 if fit.clock.last + 1 >= SEASON_DAYS else 1 / np.sqrt(max(1.0, days / QUARTER))
-        return Shocks(float(self.rate * factor), float(self.basket * factor))
+        return Shocks(0.0, 0.0) if fit.clock.last + 1 >= SEASON_DAYS else self
+
+    def ahead(self, fit: Fit, days: int) -> Shocks:
+        """Spread of the mean of the next `days` days that comes from not knowing their season."""
+        quarters, many = self.of_quarters(fit), np.sqrt(max(1.0, days / QUARTER))
+        return Shocks(float(np.hypot(quarters.rate / many, level(fit))), float(quarters.basket / many))
+
+
+def level(fit: Fit) -> float:
+    """Spread of the level of all that is to come. A season that could not be told from growth repeats a level of a
+    year before: a year of growth, as unlikely as its prior has it, may lie between.
+    """
+    known = fit.clock.season is None or fit.candidate.growth or fit.clock.last + 1 >= GROWTH_DAYS
+    return 0.0 if known else PRIOR[GROWTH]
 
 
 def weeks_of(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int = 20) -> Weeks:

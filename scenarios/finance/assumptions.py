@@ -41,6 +41,7 @@ def _population(scenario: Scenario) -> list[Assumption]:
         ("basket, spread within a member", as_stated(basket.sigma), "standard deviation of logs"),
         ("basket, spread between members", as_stated(basket.sigma_between), "standard deviation of logs"),
         ("growth of the purchase rate", as_stated(population.growth), "a year"),
+        *((f"shocks: {what}", as_stated(spread), "standard deviation of logs") for what, spread in population.shocks.stated()),
         ("joining members", as_stated(population.new_members_per_month), "a month, share of the members at the start"),
     ]
     return [Assumption(name, value, unit, population.source) for name, value, unit in rows]

@@ -157,8 +157,8 @@ def happen(m, i, s, t, month, end):
         if not on_base:
             basket = exp(p.sigma * normal(basket))
         basket *= m.median
-        if p.inflation != 0.0:
-            basket *= exp(p.inflation * (now + p.level_days))
+        if p.dearer == 1:
+            basket *= day.dear
         value0 = whole(basket)
         value = value0
         if (cut > 0.0 and t.b[0].price_response_basket > 0.0) or (buys and p.own_basket != 0):

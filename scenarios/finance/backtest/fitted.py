@@ -115,8 +115,8 @@ def fit(
     if report is not None and not population.season:
         unseen = report["uncertainty"]["unseen_season_rate"]
         notes.append(
-            "No season was fitted, so a season of the months forecast is in neither the middle nor the band"
-            + (f"; the calibration puts it at ± {percent(unseen)} of purchases." if unseen else ".")
+            "No season was fitted, so a season of the months forecast is not in the middle; the band has room for "
+            + (f"± {percent(unseen)} of purchases, as weeks of the fit lay off it." if unseen else "none: weeks of the fit show none.")
         )
     if a.by_month:
         notes.append(
