@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import PLAIN, RICH, only, scenario
 
+from scenarios.answer import notes
 from sim.behaviour import Behaviour, OwnEffect
 from sim.errors import InputError
 from sim.formula import READS, check
@@ -276,3 +277,17 @@ def test_who_reads_the_registry_reads_it_too() -> None:
     assert [(p.name, p.mean, p.unit) for p in entry.parameters] == [("k", 0.2, "log lift")]
     assert b.stated("mine", "k").mean == 0.2 and b.is_on("mine")
     assert Scenario.model_validate(scenario(PLAIN, behaviour={"own_effects": [effect.model_dump()]}).model_dump())
+
+
+def test_designs_of_which_one_has_an_effect_are_told_apart() -> None:
+    """A difference between designs is a part of the assumption where one has an effect that the other has not, or not so."""
+    with_it, other = own("crowd", log_rate="0.1"), own("crowd", log_rate="0.2")
+    named = [
+        scenario({**PLAIN, "name": name, "programme": POINTS}, behaviour={**only(), "own_effects": effects})
+        for name, effects in (("first", [with_it]), ("same", [with_it]), ("other", [other]), ("none", []))
+    ]
+    first, same, changed, none = named
+    assert notes([first, same]) == []
+    assert [said.split(": ")[1].split(";")[0] for said in notes([first, changed])] == ["the effect crowd is stated in two ways"]
+    for pair in ([first, none], [none, first]):
+        assert ["the effect crowd is not in none;" in said for said in notes(pair)] == [True]
