@@ -84,16 +84,15 @@ def check(
 def planned_margins(prediction: Prediction) -> dict[str, float]:
     """The margins that were frozen with the prediction: metric -> margin in the metric's unit."""
     return {
-        name.removeprefix("margin."): float(value)
+        name.removeprefix("margin."): float(value or 0)
         for name, value in prediction.provenance.items()
-        if name.startswith("margin.") and isinstance(value, (int, float)) and not isinstance(value, bool)
+        if name.startswith("margin.")
     }
 
 
 def planned_level(prediction: Prediction) -> float:
     """The error level of the plan that was frozen with the prediction, .05 where none was."""
-    level = prediction.provenance.get("alpha")
-    return float(level) if isinstance(level, float) and 0 < level < 1 else 0.05
+    return float(prediction.provenance.get("alpha") or 0.05)
 
 
 def row_spread(prediction: Prediction, row: int, sd: float, live: Estimate) -> Spread:

@@ -35,7 +35,7 @@ def predict_command(
     """
     stated = load_plan(plan)
     scenarios = arm_scenarios(stated, Path(plan).parent)
-    known = None if record is None else load_record(record)
+    known = None if record is None else _known(record)
     return predict(stated, scenarios, draws, seed, members, None, threads, progress, known)
 
 
@@ -53,7 +53,7 @@ def check_command(
     """
     predicted, live = _documents(prediction, readout)
     margins, alpha = _planned(predicted, prediction, plan)
-    history = load_record(record).history(predicted) if record is not None else None
+    history = _known(record).history(predicted) if record is not None else None
     return check(predicted, live, margins, history, alpha)
 
 
@@ -80,6 +80,13 @@ def load_record(folder: Path | str) -> TrackRecord:
     """The track record in a folder; an empty one where the folder has none."""
     path = Path(folder) / RECORD
     return load_document(path, TrackRecord) if path.exists() else TrackRecord()
+
+
+def _known(folder: Path | str) -> TrackRecord:
+    """The track record in a folder that must hold one."""
+    if not (Path(folder) / RECORD).exists():
+        raise InputError(f"{folder}: holds no {RECORD}; give the folder that record wrote")
+    return load_record(folder)
 
 
 def _documents(prediction: Path | str, readout: Path | str) -> tuple[Prediction, Readout]:

@@ -35,6 +35,8 @@ def load_document(path: Path | str, model: type[AnyDocument]) -> AnyDocument:
         raise InputError(f"{file}: cannot be read as text ({problem})") from None
     try:
         raw = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except RecursionError:
+        raise InputError(f"{file}: is nested too deep to be a document") from None
     except json.JSONDecodeError as problem:
         raise InputError(f"{file}: line {problem.lineno}: is not JSON ({problem.msg})") from None
     except ValueError as problem:

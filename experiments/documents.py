@@ -6,15 +6,18 @@ import datetime as dt
 import json
 from typing import Annotated, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from experiments.document_checks import check_covariance, check_facts, check_keys, check_rows
 from experiments.hand_made import UNSTATED as UNSTATED
 from scenarios.digest import digest_of
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_LARGEST = 1e50  # of an effect and its error: their fourth powers are still numbers
+Size = Annotated[float, Field(ge=-1e50, le=1e50)]
+"""an effect: its fourth power, which the error of an error needs, is still a number"""
+Error = Annotated[float, Field(ge=0, le=1e50)]
+"""a standard error"""
 Scale = Literal["absolute", "relative"]
 Fact = str | int | float | bool | None
 
@@ -35,9 +38,9 @@ class Estimate(Record):
     """as `variable=value`; none = everybody"""
     week: Annotated[int, Field(ge=1)] | None = None
     """week of the window, from 1; none = the whole window"""
-    effect: Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+    effect: Size
     """in `unit`: a difference (absolute), or difference / |level of the control| (relative; .05 = +5 %)"""
-    se: Annotated[float, Field(ge=0, le=_LARGEST)]
+    se: Error
     """standard error of `effect`, same unit"""
     n: dict[str, Annotated[int, Field(ge=1)]]
     """members behind the row, by arm"""
@@ -133,7 +136,7 @@ class ParameterDraws(Record):
 
     @model_validator(mode="after")
     def _shaped(self) -> ParameterDraws:
-        _check_rows(self.values, len(self.names), "parameter_draws.values", "names")
+        check_rows(self.values, len(self.names), "parameter_draws.values", "names")
         return self
 
 
@@ -174,11 +177,11 @@ class Readout(Document):
 
     @model_validator(mode="after")
     def _consistent(self) -> Readout:
-        _check_keys(self.rows, self.estimands, self.arms, self.control)
+        check_keys(self.rows, self.estimands, self.arms, self.control)
         if self.covariance is not None:
             overall = [row for row in self.rows if row.overall]
-            _check_rows(self.covariance, len(overall), "covariance", "overall rows", square=True)
-            _check_covariance(self.covariance, overall)
+            check_rows(self.covariance, len(overall), "covariance", "overall rows", square=True)
+            check_covariance(self.covariance, overall)
         return self
 
     @property
@@ -212,12 +215,12 @@ class Prediction(Document):
     estimands: Annotated[list[Estimand], Field(min_length=1)]
     rows: Annotated[list[Estimate], Field(min_length=1)]
     """same keys as the read-out's rows; effect = mean of the draws, se = their spread"""
-    draws: list[list[Finite]]
+    draws: list[list[Size]]
     """M rows of K simulated effects, K in the order of `rows`; luck and parameters jointly"""
     includes_live_noise: bool
     """true: each draw is the estimate of one simulated experiment of the live size `n`, with its sampling
     noise; false: the effect itself, without the noise of an experiment"""
-    luck_sd: list[NotNegative] | None = None
+    luck_sd: list[Error] | None = None
     """K numbers, one a row: the part of the spread of its draws that luck alone makes, parameters held"""
     parameter_draws: ParameterDraws | None = None
     """the parameters behind each of the M draws"""
@@ -225,8 +228,9 @@ class Prediction(Document):
 
     @model_validator(mode="after")
     def _consistent(self) -> Prediction:
-        _check_keys(self.rows, self.estimands, list(self.scenarios), self.control)
-        _check_rows(self.draws, len(self.rows), "draws", "rows")
+        check_keys(self.rows, self.estimands, list(self.scenarios), self.control)
+        check_rows(self.draws, len(self.rows), "draws", "rows")
+        check_facts(self.provenance)
         if not self.draws:
             raise ValueError("draws is empty; at least one simulated experiment is needed")
         if self.luck_sd is not None and len(self.luck_sd) != len(self.rows):
@@ -245,56 +249,6 @@ class Prediction(Document):
     def estimand(self, metric: str) -> Estimand:
         """The estimand of one metric; KeyError for another."""
         return _estimand(self.estimands, metric)
-
-
-def _check_rows(matrix: list[list[float]], width: int, name: str, of: str, square: bool = False) -> None:
-    if square and len(matrix) != width:
-        raise ValueError(f"{name} has {len(matrix)} rows; it must have {width}, one for each of the {of}")
-    for number, row in enumerate(matrix):
-        if len(row) != width:
-            raise ValueError(
-                f"{name}[{number}] has {len(row)} numbers; it must have {width}, one for each of {of}"
-            )
-
-
-def _check_covariance(covariance: list[list[float]], rows: list[Estimate]) -> None:
-    """It must be the covariance of these rows: as much as two rounded digits allow."""
-    matrix, se = np.array(covariance), np.array([row.se for row in rows])
-    for k, (row, variance) in enumerate(zip(rows, np.diag(matrix).tolist(), strict=True)):
-        if not 0.9 * row.se**2 <= variance <= 1.1 * row.se**2:
-            raise ValueError(
-                f"covariance[{k}][{k}] is {variance:g}; it must be the square of the standard error of "
-                f"{row.metric}, {row.arm}: {row.se**2:g}"
-            )
-    scale = np.where(se > 0, se, 1.0)
-    correlation = matrix / np.outer(scale, scale)
-    if np.abs(correlation - correlation.T).max() > 0.01:
-        raise ValueError("covariance is not symmetric")
-    if np.linalg.eigvalsh((correlation + correlation.T) / 2).min() < -0.1:
-        raise ValueError("covariance is none: a combination of the effects would have a variance below 0")
-
-
-def _check_keys(rows: list[Estimate], estimands: list[Estimand], arms: list[str], control: str) -> None:
-    if control not in arms:
-        raise ValueError(f"control is {control!r}; it must be one of {', '.join(arms)}")
-    metrics = [estimand.metric for estimand in estimands]
-    seen: set[tuple[str, str, str, str | None, int | None]] = set()
-    for number, row in enumerate(rows):
-        if row.metric not in metrics:
-            raise ValueError(
-                f"rows[{number}].metric is {row.metric!r}; the estimands are {', '.join(metrics)}"
-            )
-        for role, arm in (("arm", row.arm), ("control", row.control)):
-            if arm not in arms:
-                raise ValueError(f"rows[{number}].{role} is {arm!r}; the arms are {', '.join(arms)}")
-            if arm not in row.n:
-                raise ValueError(f"rows[{number}].n has no count for {arm!r}")
-        if row.arm == row.control:
-            raise ValueError(f"rows[{number}].arm is {row.arm!r}, which it is compared with; name the other arm")
-        if row.key in seen:
-            same = ", ".join(str(part) for part in row.key if part is not None)
-            raise ValueError(f"rows[{number}] is about the same as an earlier row: {same}")
-        seen.add(row.key)
 
 
 def _estimand(estimands: list[Estimand], metric: str) -> Estimand:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments.check_commands import check_command, recalibrate_command, record_command
+from experiments.check_commands import check_command, predict_command, recalibrate_command, record_command
 from experiments.check_document import Check
 from experiments.document_file import load_document
 from experiments.track_record import TrackRecord
@@ -106,6 +106,10 @@ def _with(**changes):
         ("P.json", _with(draws=[]), "draws is empty"),
         ("P.json", _with(draws=[[1.0, 2.0]] * 30), r"draws\[0\] has 2 numbers; it must have 1"),
         ("P.json", _with(draws=[["x"]] * 30), r"draws\[0\]\[0\]: found 'x'"),
+        ("P.json", _with(draws=[[1e300]] * 30), r"draws\[0\]\[0\]: found 1e\+300; must be less than or equal to"),
+        ("P.json", _with(provenance={"alpha": "often"}), "provenance.alpha is 'often'; it must be a number between 0 and 1"),
+        ("P.json", _with(provenance={"margin.spend": 0}), "provenance.margin.spend is 0; it must be a number above 0"),
+        ("P.json", lambda d: {**_with()(d), "estimands": d["estimands"] * 2}, "estimands has two of spend; it must have one a"),
         ("P.json", _with(frozen_at="2026-02-20T12:00:00"), "frozen_at needs its offset"),
         ("P.json", _with(kind="readout"), "kind: found 'readout'; this step needs a 'prediction'"),
         ("R.json", _with(rows=[]), "rows"),
@@ -122,6 +126,21 @@ def test_broken_documents_are_refused_with_one_sentence(files, name, change, wor
         check_command(files / "P.json", files / "R.json")
     assert str(path) in raised.value.problems[0]
     assert sorted(p.name for p in files.iterdir()) == ["P.json", "R.json"]
+
+
+def test_a_document_nested_without_end_is_refused(files):
+    (files / "P.json").write_text('{"a":' * 100_000)
+    with pytest.raises(InputError, match=r"P\.json: is nested too deep to be a document"):
+        check_command(files / "P.json", files / "R.json")
+
+
+def test_a_track_record_that_is_named_must_be_there(files):
+    with pytest.raises(InputError, match=r"nowhere: holds no track_record\.json; give the folder that record wrote"):
+        check_command(files / "P.json", files / "R.json", record=files / "nowhere")
+    plan = files / "experiment.yaml"
+    plan.write_text(PLAN.format(margin=2.0) + "base: no-programme\n")
+    with pytest.raises(InputError, match=r"nowhere: holds no track_record\.json"):
+        predict_command(plan, record=files / "nowhere")
 
 
 def test_problems_of_both_files_are_told_at_once(files):
