@@ -129,6 +129,7 @@ def comparison_page(comparison: Comparison) -> str:
         chances=chances,
         drivers=tables.driver_rows(comparison),
         middle=tables.driven(comparison, comparison.drivers[0].at_mean) if comparison.drivers else "",
+        posterior=comparison.scenarios[0].population.posterior is not None,
         still=[gains.readable(p) for p in tables.still(comparison)],
         readable=gains.readable,
         anyway=anyway(comparison, designs),

@@ -311,3 +311,16 @@ def test_with_another_baseline_only_what_it_has_is_compared_and_net_margin_with_
     part = comparison_page(comparison)
     part = part[part.index("Differences against no-programme") : part.index("Where the gain comes from")]
     assert ">Benefit cost<" not in part and ">Purchases<" in part
+
+
+def test_numbers_that_the_calibration_ties_together_are_said_to_move_together(page: str) -> None:
+    """One at a time is not what happens to them: leaving's two numbers move as one, and their bars are alike."""
+    design = load("cash-back")
+    tied = {"parameters": ["leaving.a", "leaving.b"], "covariance": [[0.04, 0.038], [0.038, 0.04]]}
+    leaving = {"probability": None, "a": 1.0, "b": 20.0}
+    population = type(design.population).model_validate(
+        {**design.population.model_dump(), "leaving": leaving, "posterior": tied, "source": "a fit"}
+    )
+    fitted = compare([design.model_copy(update={"population": population})], members=50, replications=1)
+    said = "ties together move together"
+    assert said in comparison_page(fitted) and said not in page
