@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -13,6 +14,7 @@ from scenarios.tree import plain, read
 from sim.behaviour import MOVED
 from sim.errors import InputError
 from sim.formula import READS
+from sim.incentive import When
 
 BROKEN = Path(__file__).parent / "broken"
 
@@ -384,6 +386,15 @@ def test_a_scenario_folder_can_be_moved(tmp_path, monkeypatch):
     assert load(str(tmp_path / "x.yaml")).population.basket.median == 20
 
 
+@pytest.mark.parametrize("event", get_args(When.model_fields["event"].annotation))
+def test_the_document_tells_of_each_trigger_with_its_keys(event):
+    document = (Path(__file__).parents[1] / "docs" / "scenario-files.md").read_text(encoding="utf-8")
+    keys = re.findall(rf"^\| `{event}` \| .+ \| (.*)\|$", document[document.index("## Incentives") :], flags=re.MULTILINE)[0]
+    sample = {"reach": 5, "days_of_month": [3], "days": 9, "tier": "gold", "per_month": 1}
+    needed = {"event": event, **{key: value for key, value in sample.items() if f"`{key}`" in keys}}
+    assert set(re.findall(r"`(\w+)`", keys)) | {"event"} == When.model_validate(needed).keys
+
+
 def test_the_examples_of_the_document_load(tmp_path):
     document = (Path(__file__).parents[1] / "docs" / "scenario-files.md").read_text(encoding="utf-8")
     examples = re.findall(r"```yaml\n# (\S+)\n(.*?)```", document, flags=re.DOTALL)
@@ -398,6 +409,8 @@ def test_the_examples_of_the_document_load(tmp_path):
     assert club.programme.rewards[0].partner.recovered == 0.5 and club.programme.rewards[0].points == 600
     effects = found["payday.yaml"].behaviour
     assert list(effects.acting()) == ["payday", "within_reach"] and effects.values()["payday.fading"] == 5
+    offers = found["offers.yaml"].programme.incentives
+    assert [(i.name, i.limit, i.budget) for i in offers][::2] == [("sprint", 2, None), ("come back", None, 2000)]
     for key in [*json_schema()["properties"], *MOVED]:
         assert f"| `{key}` |" in document
     for word, meant in READS.items():
