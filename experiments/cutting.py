@@ -11,6 +11,7 @@ from experiments.features import Feature, Features, features_of, value_feature
 from experiments.plan_file import Plan
 from experiments.quantiles import bootstrap_se, cluster_bootstrap_se, quantile
 from experiments.scan import collect
+from scenarios.numerals import significant
 from scenarios.sources import Source
 from sim.errors import InputError
 
@@ -45,6 +46,12 @@ def with_quantiles(
                 se = np.array([cluster_bootstrap_se(part, of, metric.quantile) for part, of in parts])
             else:
                 se = np.array([bootstrap_se(part, metric.quantile) for part, _ in parts])
+            if se.max() <= 1e-3 * column.std() / np.sqrt(len(column)):
+                raise InputError(
+                    f"{source.name}: metric {metric.name} (column {metric.column!r}): its quantile {metric.quantile:g} is "
+                    f"{significant(level[0], 4)} in next to every resample, as so many members have this value; "
+                    "its error cannot be told"
+                )
             quantiles[metric.name] = (level, se)
     features = features_of(plan, events, caps)
     below = {name: tuple(level.tolist()) for name, (level, _) in quantiles.items()}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from experiments.documents import Decision, Estimate, Gate
-from experiments.effect_words import effect_text, stated_text
+from experiments.effect_words import effect_text, p_text, stated_text
 from experiments.looks import Look
 from experiments.multiplicity import adjusted
 from experiments.plan_file import Plan, Rule
@@ -81,19 +81,16 @@ def _superiority(plan: Plan, metric: Metric, row: Estimate, p: float, look: Look
     rule = f"superiority, two-sided {as_stated(plan.alpha)}"
     rule += "" if plan.sequential == "fixed" else f", {plan.sequential} look {look.at} of {len(plan.looks)}"
     rule += "" if plan.multiplicity == "none" else f", {plan.multiplicity} over metrics and arms"
+    verdict = "better" if (row.effect > 0) == (metric.better == "higher") else "worse"
     if p < plan.alpha and row.effect != 0:
-        good = (row.effect > 0) == (metric.better == "higher")
-        verdict = "better" if good else "worse"
         return Decision(
             metric=metric.name, arm=row.arm, verdict=verdict, rule=rule, p=p, sentence=f"{found}: {verdict}."
         )
+    says = "neither better nor worse is shown; the whole interval fits the data."
+    if row.low is not None and row.high is not None and not row.low <= 0 <= row.high:
+        says = f"{verdict} if it were the only question; among all metrics and arms chance may do as much ({p_text(p)})."
     return Decision(
-        metric=metric.name,
-        arm=row.arm,
-        verdict="inconclusive",
-        rule=rule,
-        p=p,
-        sentence=f"{found}: neither better nor worse is shown; the whole interval fits the data.",
+        metric=metric.name, arm=row.arm, verdict="inconclusive", rule=rule, p=p, sentence=f"{found}: {says}"
     )
 
 

@@ -18,7 +18,10 @@ from experiments.features import Features
 from experiments.plan_metric import Metric
 from experiments.scan import Scan
 from experiments.segments import shrink, trend
+from scenarios.numerals import integer
 from sim.errors import InputError
+
+_NAMED = 12  # parts that a sentence names
 
 
 @dataclass
@@ -40,8 +43,10 @@ class Parts:
         self._weeks()
         self._segments()
         if self.left_out:
-            names = ", ".join(dict.fromkeys(self.left_out))
-            sentence = f"Not shown, because there is too little in them to estimate an effect: {names}."
+            names = list(dict.fromkeys(self.left_out))
+            more = f" and {integer(len(names) - _NAMED)} more" if len(names) > _NAMED else ""
+            named = ", ".join(names[:_NAMED]) + more
+            sentence = f"Not shown, because there is too little in them to estimate an effect: {named}."
             self.gates.append(Gate(name="left out", passed=False, blocks=False, sentence=sentence))
         return self
 
@@ -98,7 +103,8 @@ class Parts:
             means = {value: self._part(aggregate, value) for value in values}
             small = [value for value, one in means.items() if one is None]
             if small:
-                sentence = f"{column}: too few members in an arm to show {', '.join(small)}."
+                more = f" and {integer(len(small) - _NAMED)} more" if len(small) > _NAMED else ""
+                sentence = f"{column}: too few members in an arm to show {', '.join(small[:_NAMED])}{more}."
                 self.gates.append(Gate(name="small segments", passed=False, blocks=False, sentence=sentence))
             for metric in self.of.plan.metrics:
                 if metric.kind == "quantile" or metric.name not in self.estimands:

@@ -307,6 +307,24 @@ def test_guardrails_and_equivalence():
     assert read(live(200), plan()).decisions[-1].verdict == "undecided"
 
 
+def test_an_effect_that_other_metrics_hold_back_is_not_said_to_fit_no_effect():
+    many = [BASE["metrics"][0], *({"name": f"m{k}", "role": "secondary", "column": "orders"} for k in range(9))]
+    for seed in range(200):
+        frame = live(2000, effect=1.0, seed=seed)
+        found = read(frame, plan(metrics=many, multiplicity="holm"))
+        if found.rows[0].low > 0 and found.decisions[0].p >= 0.05:
+            break
+    one = found.decisions[0]
+    assert one.verdict == "inconclusive" and "the whole interval fits the data" not in one.sentence
+    said = "): better if it were the only question; among all metrics and arms chance may do as much (p = "
+    assert f"{said}{one.p:.2g})." in one.sentence
+
+
+def test_of_many_small_segments_a_dozen_are_named():
+    found = read(live(300).assign(tier=np.arange(300)), plan(segments=["tier"]))
+    assert gate(found, "small segments").sentence.endswith(" and 288 more.")
+
+
 def test_rules_are_those_of_the_plan():
     rules = [{"then": "extend", "primary": ["inconclusive"]}, {"then": "stop"}]
     assert read(live(200), plan(rules=rules)).decisions[-1].verdict == "extend"
@@ -393,6 +411,11 @@ BROKEN = {
         lambda f: f.assign(spend=[1e200, *f.spend[1:]]),
         {},
         "column 'spend': row 1: found 1e+200; must be between -1e+30 and 1e+30",
+    ),
+    "quantile of a value that most have": (
+        lambda f: f.assign(spend=np.where(f.index % 5 > 0, 0.0, f.spend)),
+        {"metric": {"kind": "quantile", "quantile": 0.5}},
+        "its quantile 0.5 is 0 in next to every resample, as so many members have this value",
     ),
     "no member": (
         lambda f: f.assign(member_id=["a", "b", None, *map(str, range(len(f) - 3))]),
