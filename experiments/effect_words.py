@@ -31,6 +31,6 @@ def p_value(p: float) -> str:
 
 
 def probability_text(value: float) -> str:
-    """A probability that a number of draws tells: never 0 or 100 %."""
+    """A probability, or a share of simulated experiments: never 0 or 100 %, which no computation can tell."""
     shown = percent(min(max(value, 0.01), 0.99), 0)
     return f"over {shown}" if value > 0.99 else f"under {shown}" if value < 0.01 else shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from experiments.effect_words import probability_text
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
 from scenarios.numerals import as_stated, integer, number, percent, significant
@@ -33,7 +34,7 @@ def sentences_of(
     if not math.isnan(power):
         shown = f"no {kind} of any size" if math.isinf(found) else f"{kind} from {significant(found)} on"
         out.append(
-            f"The {integer(planned)} planned members {verb} it with probability {percent(power, 0)}, and {shown} with "
+            f"The {integer(planned)} planned members {verb} it with probability {probability_text(power)}, and {shown} with "
             f"{percent(plan.power, 0)}."
         )
     if plan.unit == "cluster":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from experiments.effect_words import stated_text
+from experiments.effect_words import probability_text, stated_text
 from experiments.plan_document import FoundPower, PlanDocument, PlannedPower
 from reports.page import COLOURS, figure, figure_svg, render
 from scenarios.numerals import integer, percent, significant
@@ -25,6 +25,7 @@ def plan_page(plan: PlanDocument) -> str:
         provenance={**plan.provenance, "plan": plan.plan_digest, "digest": plan.sealed().digest},
         plan=plan,
         stated=stated_text,
+        probability=probability_text,
         answer=[one for one in plan.power if one.metric == primary],
         simulated=[(one, simulated_sentence(plan, one)) for one in plan.simulated],
         simulated_answer=[simulated_sentence(plan, one) for one in plan.simulated if one.metric == primary],

@@ -12,7 +12,7 @@ from statsmodels.stats.power import NormalIndPower, tt_ind_solve_power
 from experiments.commands import plan_command
 from experiments.document_file import load_document
 from experiments.documents import Readout
-from experiments.plan_document import PlanDocument
+from experiments.plan_document import PlanDocument, plan_document
 from experiments.plan_file import load_plan
 from experiments.power import (
     design_effect,
@@ -118,6 +118,12 @@ def test_mistakes_are_named(old, new, sentence, tmp_path):
     with pytest.raises(InputError) as caught:
         plan_of(tmp_path, PLAN.replace(old, new, 1))
     assert "EXPERIMENT.yaml" in str(caught.value) and sentence in str(caught.value)
+
+
+def test_no_power_is_printed_as_certain(tmp_path):
+    page = plan_files(plan_document(plan_of(tmp_path, PLAN.replace("minimum_effect: 3,", "minimum_effect: 30,"))))["plan.html"]
+    assert "find it with probability over 99\u00a0%" in page and '<td class="num">over 99\u00a0%</td>' in page
+    assert "100\u00a0%, and" not in page
 
 
 PILOT = """\
