@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -85,6 +87,14 @@ def test_a_short_hand_made_readout(tmp_path):
     assert found.rows[0].key == ("spend", "trial", "control", None, None)
     assert found.estimand("spend").window_end == dt.date(2026, 1, 31)
     assert found.estimand("spend").estimator == UNSTATED
+
+
+def test_the_short_result_of_the_manual_is_one(tmp_path):
+    text = (Path(__file__).parents[1] / "docs" / "experiment-files.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "r.json").write_text(told)
+    found = load_document(tmp_path / "r.json", Readout)
+    assert [row.key[:3] for row in found.rows] == [("spend", "trial", "control"), ("active", "trial", "control")]
 
 
 HAND = {"metric": "spend", "effect": 2, "se": 0.5, "n": {"control": 100, "trial": 101}}
