@@ -48,10 +48,14 @@ class Leader:
     @property
     def verdict(self) -> Verdict:
         """What the intervals say of launching."""
-        every = (self.gain, *self.gains.values())
         if above(self.gain):
             return "launch"
-        return "none" if all(f.high is not None and f.high < 0 for f in every) else "open"
+        return "none" if len(self.lost) == len(self.gains) and _below(self.gain) else "open"
+
+    @property
+    def lost(self) -> list[str]:
+        """Designs beside it that surely lose."""
+        return [name for name, f in self.gains.items() if _below(f)]
 
     @property
     def equals(self) -> list[str]:
@@ -82,6 +86,8 @@ def answer(scenarios: Sequence[Scenario], leader: Leader | None) -> str:
         if other.value > gain.value and leader.verdict == "launch":
             more = cell(other, gain=True)
             said += f" On average {name} brings more, {more.value} ({more.interval}), but it may lose."
+    if leader.verdict == "open" and leader.lost:
+        said += f" {_listed(leader.lost, 'and')} {'lose' if len(leader.lost) > 1 else 'loses'}."
     if leader.against is not None:
         name, than = leader.against[0], cell(leader.against[1], difference=True)
         said += f" Against {name}, the baseline, its net margin is {than.value} {currency} a member"
@@ -123,21 +129,32 @@ def _opening(leader: Leader, designs: list[str], alone: bool) -> str:
     if leader.verdict == "launch":
         if not leader.equals:
             return f"Launch {leader.name}: it brings"
-        *names, last = leader.name, *leader.equals
-        return f"Launch {', '.join(names)} or {last}, which cannot be told apart: {leader.name} brings"
+        names = _listed([leader.name, *leader.equals], "or")
+        return f"Launch {names}, which cannot be told apart: {leader.name} brings"
     one = len(designs) == 1
     does = "it brings" if one else f"the {'better of the two' if len(designs) == 2 else 'best of them'}, {leader.name}, brings"
     if leader.verdict == "none":
         return f"Do not launch {leader.name}: {does}" if one else f"Launch none of the designs: {does}"
-    what = leader.name if one else "any of the designs"
     if leader.gain.low is None:
+        what = leader.name if one else "any of the designs"
         return f"One replication does not tell whether to launch {what}: {does}"
-    return f"Whether to launch {what} is open: on balance {does}"
+    open_ = [name for name in designs if name not in leader.lost]
+    what = "any of the designs" if len(open_) == len(designs) > 1 else _listed(open_, "or")
+    return f"Whether to launch {what} is open: on balance {'it brings' if open_ == [leader.name] else does}"
 
 
 def above(figure: Figure) -> bool:
     """Whether the interval lies above 0."""
     return figure.low is not None and figure.low > 0
+
+
+def _below(figure: Figure) -> bool:
+    return figure.high is not None and figure.high < 0
+
+
+def _listed(names: Sequence[str], word: str) -> str:
+    *first, last = names
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _share(share: float) -> str:

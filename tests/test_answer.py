@@ -50,6 +50,15 @@ def test_none_is_said_only_where_no_design_may_gain() -> None:
     assert may.verdict == "open"
 
 
+def test_of_an_open_answer_the_designs_that_surely_lose_are_told() -> None:
+    others = {"b": money(-40, 10), "c": money(-50, 90)}
+    said = told(leader(money(3, 20), others), 3)
+    assert said.startswith("Whether to launch a or c is open: on balance the best of them, a, brings +3")
+    assert said.endswith(" b loses.")
+    said = told(leader(money(3, 20), {**others, "c": money(-50, 9)}), 3)
+    assert said.startswith("Whether to launch a is open: on balance it brings +3") and said.endswith(" b and c lose.")
+
+
 def test_one_replication_tells_nothing_of_launching() -> None:
     said = told(leader(money(30, None)))
     assert said.startswith("One replication does not tell whether to launch any of the designs: the better of the two, a, brings")
