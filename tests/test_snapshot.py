@@ -153,6 +153,14 @@ BROKEN = {
         {"members": swap(MEMBERS, "2027-12-20", "2028-02-01")},
         "members.csv: row 2, column last_purchase: found 2028-02-01, which is after 2027-12-31",
     ),
+    "a year of two digits": (
+        {"members": swap(MEMBERS, "m1,2027-01-05", "m1,0027-01-05")},
+        "members.csv: row 2, column joined: found '0027-01-05', allowed is a date from 1900 on",
+    ),
+    "more points than there can be": (
+        {"members": swap(MEMBERS, ",220,", ",9999999999999999999,"), "lots": None},
+        "members.csv: row 2, column balance: found 9999999999999999999, allowed is 1,000,000,000,000 at most",
+    ),
     "half a point": ({"members": swap(MEMBERS, ",220,", ",220.5,")}, "members.csv: row 2, column balance: .*whole number"),
     "text for a number": ({"members": swap(MEMBERS, ",220,", ",many,")}, "members.csv: row 2, column balance: found 'many'"),
     "negative spend": ({"members": swap(MEMBERS, "30.00", "-30.00")}, "members.csv: row 3, column window_spend: found -30.00"),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from math import isfinite
 
 import numpy as np
 
-from scenarios.finance.cells import Cells
+from scenarios.finance.cells import LARGEST, Cells
 from scenarios.sources import first_row, open_source, require, whole
 from sim.errors import InputError
 
@@ -25,8 +24,8 @@ def budget_of(said: str, months: Sequence[dt.date]) -> float | list[float]:
         amount = float(said)
     except ValueError:
         return _by_month(said, months)
-    if not (isfinite(amount) and amount >= 0):
-        raise InputError(f"--budget: found {said}, allowed is an amount of 0 or more, or a CSV file with month and amount")
+    if not 0 <= amount <= LARGEST:
+        raise InputError(f"--budget: found {said}, allowed is an amount from 0 to {LARGEST:,.0f}, or a table of month and amount")
     return amount
 
 

@@ -1,4 +1,8 @@
-"""Cells of a table by named columns: text, days, numbers; what is wrong with one is a sentence with row and column."""
+"""Cells of a table by named columns: text, days, numbers; what is wrong with one is a sentence with row and column.
+
+`Cells` is for tables whose columns the reader names (activity, budgets): days or months, in one column or two. The tables of a
+live programme have names of ours and empty cells with a meaning: `snapshot_tables` reads them, by the same functions for a cell.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,46 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenarios.finance.snapshot_tables import looks_personal
 from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.typing import Array, Floats, Ints
 
 MOST = 20
 """problems that are told one by one"""
+LARGEST = 1e12
+"""number that a cell can hold: amounts in minor units and their sums stay exact"""
+EARLIEST = 1900
+"""year that a date can have; an earlier one is a slip of the pen"""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
 _MONTH = re.compile(r"\d{4}-\d{1,2}")
+
+
+def is_empty(values: pd.Series[Any]) -> Array:
+    """(rows,) whether nothing stands in the cell."""
+    return np.asarray(values.isna() | (values.astype(str).str.strip() == ""))
+
+
+def as_numbers(values: pd.Series[Any]) -> Floats:
+    """(rows,) numbers; NaN for a cell that is none, empty ones included."""
+    text = not pd.api.types.is_numeric_dtype(values)
+    found = pd.to_numeric(values.astype(str).str.strip() if text else values, errors="coerce")
+    number = found.astype(float).to_numpy(na_value=np.nan)
+    return np.asarray(np.where(np.isfinite(number), number, np.nan))
+
+
+def too_early(days: pd.Series[Any]) -> Array:
+    """(rows,) whether a date is one that nobody meant; days: dates, NaT for none."""
+    return np.asarray(days.dt.year < EARLIEST)
+
+
+def looks_personal(ids: Array) -> tuple[int, str] | None:
+    """The first of the ids, (rows,) text, that is an e-mail address or a telephone number, and which of the two; None without."""
+    marks: pd.Series[Any] = pd.Series(ids)
+    mails = np.flatnonzero(marks.str.contains("@", regex=False))
+    phones = np.flatnonzero(marks.str.fullmatch(r"(\+|00)\d[\d \-()/]{6,}"))
+    if len(mails):
+        return int(mails[0]), "an e-mail address"
+    return (int(phones[0]), "a telephone number") if len(phones) else None
 
 
 class Cells:
@@ -61,10 +96,11 @@ class Cells:
             text_month = False
         else:
             text = values.astype(str).str.strip()
-            text_month = bool(text.str.fullmatch(_MONTH).all())
+            text_month = bool(text.str.fullmatch(_MONTH).mean() > 0.5)
             shown = text.where(text.str.fullmatch(_DAY if not text_month else _MONTH))
             parsed = pd.to_datetime(shown.str.slice(0, 10), format="%Y-%m" if text_month else "%Y-%m-%d", errors="coerce")
         self._wrong(column, parsed.isna(), "a day such as 2017-03-14, or in every row a month such as 2017-03")
+        self._wrong(column, too_early(parsed), f"a date from {EARLIEST} on")
         self.refuse()
         days = parsed.to_numpy(dtype="datetime64[D]").astype(np.int64)
         firsts = bool((parsed.dt.day == 1).all())
@@ -73,16 +109,14 @@ class Cells:
     def numbers(self, column: str, *, negative: bool = False, empty_is_0: bool = False) -> Floats:
         """(rows,) finite numbers, 0 or more unless `negative`."""
         values: Any = self.frame[column]
-        text = not pd.api.types.is_numeric_dtype(values)
-        found = pd.to_numeric(values.astype(str).str.strip() if text else values, errors="coerce")
-        number = found.astype(float).to_numpy(na_value=np.nan)
-        empty = np.asarray(values.isna() | (values.astype(str).str.strip() == ""))
+        number = as_numbers(values)
         if empty_is_0:
-            number = np.where(empty, 0.0, number)
-        self._wrong(column, ~np.isfinite(number), "a number such as 120.50")
+            number = np.where(is_empty(values), 0.0, number)
+        self._wrong(column, np.isnan(number), "a number such as 120.50")
+        self._wrong(column, np.abs(number) > LARGEST, f"{LARGEST:,.0f} at most")
         if not negative:
             self._wrong(column, number < 0, "0 or more")
-        return np.asarray(np.nan_to_num(number, posinf=0.0, neginf=0.0))
+        return np.asarray(np.nan_to_num(number))
 
     def whole(self, column: str, values: Floats) -> None:
         """Note values of the column that are not whole."""

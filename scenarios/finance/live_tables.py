@@ -10,10 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
+from scenarios.finance.cells import MOST
 from scenarios.finance.opening_lots import by_month, corrected
 from scenarios.finance.reconciliation import Reconciliation, difference
 from scenarios.finance.snapshot_checks import check_ids, check_lots, check_members
-from scenarios.finance.snapshot_tables import COUPONS, LOTS, MEMBERS, MOST, Table, day_number, read_table
+from scenarios.finance.snapshot_tables import COUPONS, LOTS, MEMBERS, Table, day_number, read_table
 from scenarios.sources import Where
 from sim.errors import InputError
 from sim.scenario import Scenario

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.composing import guess
+from scenarios.finance.cells import EARLIEST, LARGEST, MOST, as_numbers, is_empty, looks_personal, too_early
 from scenarios.sources import INDEX, Where, first_row, label, missing, open_source, whole
 from sim.errors import InputError
 from sim.typing import Array
@@ -22,8 +23,6 @@ PERSONAL = re.compile(
 )
 MONTHS_BACK = 120
 """Months before the start from which lots and reviews can be."""
-MOST = 20
-"""Problems that are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -128,24 +127,10 @@ def read_table(where: Where, wanted: dict[str, Column], what: str) -> Table:
     return table
 
 
-def looks_personal(ids: Array) -> tuple[int, str] | None:
-    """The first of the ids, (rows,) text, that is an e-mail address or a telephone number, and which of the two; None without."""
-    marks: pd.Series[Any] = pd.Series(ids)
-    mails = np.flatnonzero(marks.str.contains("@", regex=False))
-    phones = np.flatnonzero(marks.str.fullmatch(r"(\+|00)\d[\d \-()/]{6,}"))
-    if len(mails):
-        return int(mails[0]), "an e-mail address"
-    return (int(phones[0]), "a telephone number") if len(phones) else None
-
-
-def _empty(values: pd.Series[Any]) -> Array:
-    return np.asarray(values.isna() | (values.astype(str).str.strip() == ""))
-
-
 def _text(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:
     found = values.astype(str).str.strip().to_numpy(dtype=object)
     if column == "member":
-        table.wrong(np.flatnonzero(_empty(values)), column, lambda r: "is empty; every row needs a member id")
+        table.wrong(np.flatnonzero(is_empty(values)), column, lambda r: "is empty; every row needs a member id")
         personal = looks_personal(found)
         if personal is not None:
             row, kind = personal
@@ -153,11 +138,11 @@ def _text(table: Table, column: str, values: pd.Series[Any], what: Column) -> Ar
                 f"{table.name}: row {row + table.first_row}, column member: looks like {kind}; a snapshot takes pseudonymous ids "
                 "only: replace it"
             )
-    return np.where(_empty(values), "", found)
+    return np.where(is_empty(values), "", found)
 
 
 def _date(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:
-    empty = _empty(values)
+    empty = is_empty(values)
     if what.needed:
         table.wrong(np.flatnonzero(empty), column, lambda r: f"is empty; needed: {what.says}")
     if pd.api.types.is_datetime64_any_dtype(values):
@@ -166,20 +151,24 @@ def _date(table: Table, column: str, values: pd.Series[Any], what: Column) -> Ar
         parsed = pd.to_datetime(values.astype(str).str.strip().str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
     bad = np.flatnonzero(np.asarray(parsed.isna()) & ~empty)
     table.wrong(bad, column, lambda r: f"found {values.iloc[r]!r}, a date is written like 2027-01-31")
+    early = np.flatnonzero(too_early(parsed))
+    table.wrong(early, column, lambda r: f"found {values.iloc[r]!r}, allowed is a date from {EARLIEST} on")
     days = (parsed.to_numpy(dtype="datetime64[D]") - DAY_ZERO).astype(float)
     return np.where(np.asarray(parsed.isna()), np.nan, days)
 
 
 def _number(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:
-    empty = _empty(values)
-    parsed = np.asarray(pd.to_numeric(values.where(~empty, "0"), errors="coerce"), dtype=float)
-    strange = np.flatnonzero(~np.isfinite(parsed))
+    empty = is_empty(values)
+    parsed = np.where(empty, 0.0, as_numbers(values))
+    strange = np.flatnonzero(np.isnan(parsed))
     table.wrong(strange, column, lambda r: f"found {values.iloc[r]!r}, allowed is a number like 120.50")
+    large = np.flatnonzero(np.abs(parsed) > LARGEST)
+    table.wrong(large, column, lambda r: f"found {values.iloc[r]}, allowed is {LARGEST:,.0f} at most")
     if not what.negative:
         table.wrong(np.flatnonzero(parsed < 0), column, lambda r: f"found {values.iloc[r]}, allowed is 0 or more")
     if what.needed:
         table.wrong(np.flatnonzero(empty), column, lambda r: f"is empty; needed: {what.says}")
-    return np.asarray(np.nan_to_num(parsed, posinf=0.0, neginf=0.0))
+    return np.asarray(np.where(np.abs(parsed) <= LARGEST, parsed, 0.0))
 
 
 def _whole(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:
