@@ -30,7 +30,8 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else significant(p, 2)
 
 
-def probability_text(value: float) -> str:
-    """A probability, or a share of simulated experiments: never 0 or 100 %, which no computation can tell."""
-    shown = percent(min(max(value, 0.01), 0.99), 0)
-    return f"over {shown}" if value > 0.99 else f"under {shown}" if value < 0.01 else shown
+def probability_text(value: float, of: int = 100) -> str:
+    """A probability, or a share `of` so many simulated experiments: never 0 or 100 %, which no number of them can tell."""
+    least = max(0.01, 1 / of)
+    shown = percent(min(max(value, least), 1 - least), 0)
+    return f"over {shown}" if value > 1 - least + 1e-9 else f"under {shown}" if value < least - 1e-9 else shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,6 +90,6 @@ def look_of(plan: Plan, look: int | None, units: float, information: Sequence[fl
             )
         if len(information) != at:
             raise InputError(f"look {at} needs {at} shares of information, one for each look so far; found {len(information)}")
-        if information[0] <= 0 or any(not a < b for a, b in itertools.pairwise(information)):
+        if any(not a < b for a, b in itertools.pairwise((0.0, *information, math.inf))):
             raise InputError(f"information: found {', '.join(f'{x:g}' for x in information)}; must be positive and increase")
     return Look(plan, at, units, tuple(information))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.discrepancy import expected_interval, spread
@@ -57,7 +58,7 @@ def predict(
     found: list[Readout] = []
     for number in range(draws):
         luck = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        found.append(read(trial(of, luck, number, threads), of.plan))
+        found.append(_read(of, trial(of, luck, number, threads), number))
         progress(number + 1)
     keys = _common(found)
     effects = np.array([[rows[key].effect for key in keys] for rows in map(_by_key, found)])
@@ -118,6 +119,14 @@ def parameter_draws(scenario: Scenario, draws: int) -> ParameterDraws | None:
     if not columns:
         return None
     return ParameterDraws(names=list(columns), values=np.column_stack([*columns.values()]).tolist())
+
+
+def _read(of: Design, table: pd.DataFrame, number: int) -> Readout:
+    try:
+        return read(table, of.plan)
+    except InputError as error:
+        problems = (problem.removeprefix("data frame: ") for problem in error.problems)
+        raise InputError(*(f"simulated experiment {number + 1}, of {len(table)} members: {one}" for one in problems)) from None
 
 
 def _by_key(readout: Readout) -> dict[Any, Estimate]:

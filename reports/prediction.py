@@ -102,7 +102,7 @@ def decisions(found: Prediction) -> list[str]:
     for arm in found.scenarios:
         start = f"decision.{arm}."
         shares = {key.removeprefix(start): share for key, share in found.provenance.items() if key.startswith(start)}
-        parts = [f"{verdict} in {probability_text(float(share or 0))}" for verdict, share in shares.items()]
+        parts = [f"{verdict} in {probability_text(float(share or 0), len(found.draws))}" for verdict, share in shares.items()]
         if parts:
             out.append(f"{arm}: by the rules of the plan, {', '.join(parts)} of the simulated experiments.")
     return out
@@ -204,9 +204,9 @@ def _line(found: Prediction, place: int, x: np.ndarray) -> dict[str, Any]:
         "mean": effect_text(float(x.mean()), row.scale),
         "low": effect_text(low, row.scale),
         "high": effect_text(high, row.scale),
-        "above": probability_text(float((x > 0).mean())),
+        "above": probability_text(float((x > 0).mean()), len(x)),
         "parameters": share,
         "guardrail": f"guardrail.{row.metric}" in found.provenance,
-        "power": probability_text(power) if isinstance(power, float) else None,
+        "power": probability_text(power, len(x)) if isinstance(power, float) else None,
         "margin": NONE if margin is None else stated_text(margin, row.scale),
     }

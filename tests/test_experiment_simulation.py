@@ -159,7 +159,9 @@ def test_lan_demets_spends_by_the_information_that_came_in():
     spending = plan(BARE, sequential="lan-demets-obrien-fleming", looks=[0.5, 1.0])
     assert look_of(spending, 1, 100, [0.3]).level() < look_of(spending, 1, 100).level()
     assert look_of(spending, 2, 100, [0.5, 0.8]).fraction == 0.8
-    for shares, words in (([0.5], "needs 2 shares"), ([0.8, 0.5], "must be positive and increase")):
+    wrong = "must be positive and increase"
+    nan, inf = float("nan"), float("inf")
+    for shares, words in (([0.5], "needs 2 shares"), ([0.8, 0.5], wrong), ([0.5, nan], wrong), ([0.5, inf], wrong)):
         with pytest.raises(InputError, match=words):
             look_of(spending, 2, 100, shares)
 

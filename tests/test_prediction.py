@@ -10,7 +10,7 @@ from experiments.check import check
 from experiments.check_commands import predict_command
 from experiments.document_file import load_document
 from experiments.documents import Prediction
-from experiments.effect_words import effect_text
+from experiments.effect_words import effect_text, probability_text
 from experiments.plan_file import Plan, load_plan
 from experiments.prediction import parameter_draws, predict
 from experiments.readout import read
@@ -279,6 +279,18 @@ def test_arms_are_changes_to_a_base_seen_from_the_plans_folder(tmp_path):
     (tmp_path / "experiment.yaml").write_text(EXPERIMENT.replace("base: base.yaml\n", ""))
     with pytest.raises(InputError, match="names no base scenario"):
         predict_command(tmp_path / "experiment.yaml", draws=20)
+
+
+def test_of_twenty_simulated_experiments_none_is_fewer_than_one():
+    assert [probability_text(share, 20) for share in (0, 0.05, 0.5, 0.95, 1)] == [
+        "under 5\u00a0%", "5\u00a0%", "50\u00a0%", "95\u00a0%", "over 95\u00a0%",
+    ]  # fmt: skip
+    assert [probability_text(share, 400) for share in (0, 1)] == ["under 1\u00a0%", "over 99\u00a0%"]
+
+
+def test_too_few_members_to_simulate_are_told_as_such():
+    with pytest.raises(InputError, match=r"simulated experiment \d+, of 4 members: metric active .* in an arm"):
+        predict(plan(), ARMS, draws=20, members=4, now=BEFORE, threads=1)
 
 
 def test_two_draws_are_no_prediction():
