@@ -52,11 +52,13 @@ def open_source(where: Where) -> Source:
     if "://" in text:
         url, _, table = text.partition("#")
         return SqlSource(url, table or None)
-    file, _, table = text.partition("#")
+    file, _, table = (text, "", "") if Path(text).is_file() else text.partition("#")
     path = Path(file)
     if not path.is_file():
         raise InputError(f"{file}: {'is a folder' if path.is_dir() else 'there is no such file'}; give {_ALLOWED}")
     name = path.name.lower()
+    if table and name.endswith((*_TEXT, ".parquet", ".pq")):
+        raise InputError(f"{text}: {file} holds one table; leave out #{table}")
     if name.endswith(_TEXT):
         return CsvSource(path)
     if name.endswith((".parquet", ".pq")):

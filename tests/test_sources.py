@@ -78,3 +78,12 @@ def test_a_missing_column_is_told_with_the_nearest_name(tmp_path):
     words = r"column 'spent' \(what was paid\) is missing; the columns are member, spend; did you mean spend"
     with pytest.raises(InputError, match=words):
         require(source, {"spent": "what was paid", "member": "the member"})
+
+
+def test_a_sign_in_a_files_name_is_no_name_of_a_table(tmp_path):
+    path = tmp_path / "sales#1.csv"
+    path.write_text("a\n1\n")
+    assert open_source(path).columns() == ["a"]
+    (tmp_path / "sales.csv").write_text("a\n1\n")
+    with pytest.raises(InputError, match=r"sales\.csv#t: .*sales\.csv holds one table; leave out #t"):
+        open_source(tmp_path / "sales.csv#t")
