@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Members = Annotated[int | None, typer.Option(min=1, help="Members at the start; default: the population's.")]
+Members = Annotated[int | None, typer.Option(min=1, max=50_000_000, help="Members at the start; default: the population's.")]
 Replications = Annotated[int, typer.Option(min=1, help="Runs with other luck; more = narrower intervals.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same result.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report and data; written whole or not at all.")]

@@ -39,7 +39,9 @@ def forecast(
         Path | None, typer.Option("--from", metavar="SNAPSHOT", help="Folder that `loyalsim snapshot` wrote; default: day 0.")
     ] = None,
     months: Annotated[int, typer.Option(min=1, max=120, help="Length of the forecast.")] = 36,
-    members: Annotated[int | None, typer.Option(min=1, help="Members at the start; default: the population's.")] = None,
+    members: Annotated[
+        int | None, typer.Option(min=1, max=50_000_000, help="Members at the start; default: the population's.")
+    ] = None,
     replications: Annotated[int, typer.Option(min=1, help="Runs with other luck and parameters.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same result.")] = 0,
     budget: Annotated[

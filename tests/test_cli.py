@@ -19,6 +19,7 @@ from loyalsim.progress import Waiting
 from loyalsim.tables import print_answer
 from scenarios.figure import Figure
 from scenarios.files import load, load_many
+from sim.population import Population
 
 HEAVY = ("numba", "scipy", "pandas", "matplotlib", "numpy", "pydantic", "duckdb", "pyarrow", "jinja2")
 BROKEN = Path(__file__).parent / "broken"
@@ -284,3 +285,11 @@ def test_the_console_script_is_this_command():
     done = subprocess.run([script, "run", "p5"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("p5: found 'p5', allowed is")
+
+
+@pytest.mark.parametrize("to", ["run", "compare", "demo", "forecast"])
+def test_more_members_than_a_scenario_may_have_are_refused_at_once(command, to):
+    """The run would not end, or its memory would."""
+    most = Population.model_fields["members"].metadata[1].le
+    code, _, err = command(to, *(["p4"] if to != "demo" else []), "--members", str(most + 1))
+    assert code == 2 and "--members" in err and f"{most}" in err
