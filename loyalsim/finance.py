@@ -83,6 +83,7 @@ def forecast(
     from reports.what_if import RunOff, Variant, run_off_answer
     from scenarios.files import load_many
     from scenarios.finance.budget_file import budget_of
+    from scenarios.finance.cells import LARGEST
     from scenarios.finance.changed_terms import changed_terms
     from scenarios.finance.closing import check_side_by_side, closed, run_off_months
     from scenarios.finance.forecast import forecast as forecast_of
@@ -97,14 +98,15 @@ def forecast(
     if value is not None and not 0 < value <= 1_000_000:
         raise InputError(f"--point-value: found {point_value}, a redeemed point is worth more than 0, and 1,000,000 at most")
     opening = None if deferred is None else minor_units(deferred)
-    if opening is not None and (opening < 0 or from_ is None):
-        raise InputError(f"--deferred: found {deferred}" + (", allowed is 0 or more" if from_ else "; it needs --from"))
+    if opening is not None and (not 0 <= opening <= minor_units(LARGEST) or from_ is None):
+        allowed = f", allowed is 0 to {LARGEST:,.0f}" if from_ else "; it needs --from"
+        raise InputError(f"--deferred: found {deferred}{allowed}")
     if (third_party is None) != (payable is None):
         raise InputError("--third-party and --payable belong together: the role, and what the third party is paid for a point")
     if opening is not None and third_party is Role.agent:
         raise InputError(f"--deferred: found {deferred}, but as agent for a third party the company defers nothing")
-    if payable is not None and exact(payable) < 0:
-        raise InputError(f"--payable: found {payable}, allowed is 0 or more for a point")
+    if payable is not None and not 0 <= exact(payable) <= 1_000_000:
+        raise InputError(f"--payable: found {payable}, allowed is 0 to 1,000,000 for a point")
     if closing and from_ is None:
         raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
     designs = load_many(scenarios)
@@ -138,7 +140,7 @@ def forecast(
         variants = [Variant(said, first, told(design, start, months, run_off, first)) for (said, design), start in under]
         run = None
         if closing:
-            last = run_off_months(designs[0])
+            last = run_off_months(designs[0], placed(designs[0], starts[0], months).horizon.start)
             length = min(120, last or months)
             shut = closed(placed(designs[0], starts[0], length))
             run = RunOff(told(shut, starts[0], length, 0 if last else run_off, first), ends=last == length)

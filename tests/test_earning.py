@@ -190,7 +190,7 @@ def _rates(f, row):
 def test_a_closed_programme_defers_nothing_more(state):
     """Points pending on the last day were deferred with their sale: the run-off opens with them and adds none."""
     base = statement_of(forecast(SHOP, snapshot=state, months=6, replications=4, seed=8, beyond=8), SHOP)
-    months = run_off_months(SHOP)
+    months = run_off_months(SHOP, state.start)
     shut = closed(placed(SHOP, At(state), months))
     found = statement_of(forecast(shut, snapshot=state, months=months, replications=4, seed=8), shut, opening=opening_of(base))
     assert (found.forecast.point_values[:, 0, 0] == 0).all()

@@ -1,5 +1,6 @@
 """Changed terms and a closed programme: paired to the last cent, and on page, workbook and command line alike."""
 
+import datetime as dt
 import io
 import json
 
@@ -174,7 +175,7 @@ def test_the_books_learn_from_what_happens(base):
 
 @pytest.fixture(scope="module")
 def shut(state, base):
-    months = run_off_months(SHOP)
+    months = run_off_months(SHOP, state.start)
     assert months == 7  # six months of validity, and one in which pending points become spendable
     return RunOff(told(closed(placed(SHOP, At(state), months)), state, base, months, 0), ends=True)
 
@@ -195,11 +196,14 @@ def test_a_closed_programme_runs_down_to_nothing_and_its_points_tie(state, shut)
 
 
 def test_how_long_a_run_off_takes():
-    def months(**expiry):
-        return run_off_months(with_terms(expiry=expiry, earning={"pending_days": 0}))
+    def months(pending=0, start=dt.date(2027, 1, 1), **expiry):
+        return run_off_months(with_terms(expiry=expiry, earning={"pending_days": pending}), start)
 
     assert months(rule="rolling", months=12) == 12
-    assert months(rule="fixed_date", months=12, month=3) == 23
+    assert [months(pending, rule="rolling", months=12) for pending in (1, 31, 32)] == [13, 13, 14]
+    assert months(rule="fixed_date", months=12, month=3) == 15  # those of December 2026 lapse at the end of March 2028
+    assert months(rule="fixed_date", months=12, month=12) == 12
+    assert months(rule="fixed_date", months=12, month=3, start=dt.date(2027, 5, 1)) == 23
     assert months(rule="never") is None and months(rule="inactivity") is None
 
 
@@ -313,7 +317,7 @@ def test_the_command_tells_changes_and_run_off(tmp_path):
     ("words", "said"),
     [
         (("--payable", "0.01"), "--third-party and --payable belong together"),
-        (("--payable", "-1", "--third-party", "agent"), "--payable: found -1, allowed is 0 or more"),
+        (("--payable", "-1", "--third-party", "agent"), "--payable: found -1, allowed is 0 to 1,000,000"),
         (("--payable", "1", "--third-party", "broker"), "agent"),
         (("--closing",), "--closing needs --from"),
         (
@@ -321,6 +325,8 @@ def test_the_command_tells_changes_and_run_off(tmp_path):
             "--deferred: found 5, but as agent for a third party the company defers nothing",
         ),
         (("--deferred", "500"), "--deferred: found 500; it needs --from"),
+        (("--deferred", "1e300", "--from", "x"), "--deferred: found 1e300, allowed is 0 to 1,000,000,000,000"),
+        (("--payable", "1e300", "--third-party", "agent"), "--payable: found 1e300, allowed is 0 to 1,000,000"),
         (("--change", "expiry.moths=3"), "did you mean months"),
         (("--from", "nowhere"), "nowhere: there is no such folder"),
     ],

@@ -42,14 +42,18 @@ def closed(scenario: Scenario) -> Scenario:
     )
 
 
-def run_off_months(scenario: Scenario) -> int | None:
-    """Months after the last earning at whose end no point is left, by the rule of expiry; None where there is no such end."""
+def run_off_months(scenario: Scenario, start: dt.date) -> int | None:
+    """Months from `start`, the day after the last earning, at whose end the rule of expiry has left no point; None where there is
+    no such end."""
     programme = scenario.programme
     if programme.earning is None or programme.expiry.rule not in ("rolling", "fixed_date"):
         return None
-    pending = -(-programme.earning.pending_days // 28)  # the shortest month
-    bought = max((reward.months for reward in programme.rewards), default=0)
-    return max(1, programme.expiry.months + bought + pending + (11 if programme.expiry.rule == "fixed_date" else 0))
+    last = start + dt.timedelta(days=programme.earning.pending_days - 1)  # on which points become spendable
+    month = 12 * (last.year - start.year) + last.month - start.month
+    month = max(0, month + programme.expiry.months + max((reward.months for reward in programme.rewards), default=0))
+    if programme.expiry.rule == "fixed_date":
+        month += (programme.expiry.month - start.month - month) % 12
+    return month + 1
 
 
 def paired(before: Forecast, after: Forecast) -> pd.DataFrame:
