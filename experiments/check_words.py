@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from experiments.check_document import Comparison, JointComparison
-from experiments.discrepancy import POWER, Discrepancy, MembersNeeded
+from experiments.discrepancy import POWER, Discrepancy, MembersNeeded, side
 from experiments.documents import Estimate, Prediction, Readout
 from experiments.effect_words import effect_text, p_text, size_text, stated_text
 from experiments.joint import Joint
@@ -131,11 +131,7 @@ def caveats(prediction: Prediction, readout: Readout, matched: Matched, margins:
 
 def plain_direction(found: Discrepancy) -> str:
     """Direction without a margin: only a difference beyond chance has one."""
-    if found.p_difference >= found.alpha:
-        return "undecided"
-    if found.observed * found.predicted < 0 and abs(found.observed) > found.spread.live:
-        return "wrong in sign"
-    return "overstated" if abs(found.predicted) > abs(found.observed) else "understated"
+    return "undecided" if found.p_difference >= found.alpha else side(found)
 
 
 def _members(live: Estimate, found: Discrepancy, members: int, needed: MembersNeeded | None) -> str:

@@ -241,10 +241,12 @@ def direction(found: Discrepancy) -> str:
         return "right"
     if found.verdict == "inconclusive":
         return "undecided"
-    if found.observed * found.predicted < 0 and abs(found.observed) > found.spread.live:
-        off = "wrong in sign"
-    elif abs(found.predicted) > abs(found.observed):
-        off = "overstated"
-    else:
-        off = "understated"
-    return off if found.verdict == "refuted" else f"{off}, within the margin"
+    return side(found) if found.verdict == "refuted" else f"{side(found)}, within the margin"
+
+
+def side(found: Discrepancy) -> str:
+    """Which way a prediction is off that is off: wrong in sign only where both have one, beyond their own standard errors."""
+    signs = abs(found.observed) > found.spread.live and abs(found.predicted) > found.spread.parameters
+    if signs and found.observed * found.predicted < 0:
+        return "wrong in sign"
+    return "overstated" if abs(found.predicted) > abs(found.observed) else "understated"

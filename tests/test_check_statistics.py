@@ -161,6 +161,9 @@ def test_direction_words():
         "right",
         "understated, within the margin",
     ]
+    vague = spread(0.1, 1.0)
+    assert direction(discrepancy(-4, 0.2, vague, 0.5)) == "understated"  # the simulation claimed no sign
+    assert direction(discrepancy(-4, 2.0, vague, 0.5)) == "wrong in sign"
 
 
 def test_margin_and_spread_must_be_there():
