@@ -141,7 +141,7 @@ def development_factors(known: Triangle) -> Floats:
     if (below <= 0).any():
         raise InputError(
             f"no cohort has redeemed anything by age {int(np.flatnonzero(below <= 0)[0])}, so chain ladder has nothing to "
-            "develop; use longer periods, or a curve (scenarios.finance.curves), which starts from the points issued"
+            "develop; use longer periods, or a curve, which starts from the points issued"
         )
     return np.asarray(np.where(both, then, 0.0).sum(axis=0) / below)
 
