@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import re
 from typing import Any
 
@@ -105,9 +106,21 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
         text = f"{words}: found {found(plain(node))}, allowed is {allowed(field) if field else 'something else'}"
         if field is not None and isinstance(node.value, str):
             text += guess(node.value, [str(w) for c in choices(field) for w in getattr(c, "words", ())])
+            text += "; write it without quotes" if _quoted(node.value, choices(field)) else ""
     problem = Problem(place, text)
     if problem not in problems:
         problems.append(problem)
+
+
+def _quoted(text: str, kinds: list[Any]) -> bool:
+    """Whether `text` would be what is allowed, if it were not text."""
+    for kind, read in ((float, float), (int, int), (dt.date, dt.date.fromisoformat)):
+        try:
+            if kind in kinds and read(text) is not None:
+                return True
+        except ValueError:
+            continue
+    return False
 
 
 def _own_line(node: Node, file: str) -> str:

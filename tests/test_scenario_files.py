@@ -45,7 +45,7 @@ TABLE = {
     "missing-key.yaml": [(3, "population.basket.median: is missing, needed is a number greater than 0")],
     # values
     "out-of-range.yaml": [(9, "programme.tiers[1].price: found 1.2, allowed is a number greater than 0 and at most 1")],
-    "text-for-number.yaml": [(5, "economics.gross_margin: found '0.4', allowed is a number from 0 to 1")],
+    "text-for-number.yaml": [(5, "economics.gross_margin: found '0.4', allowed is a number from 0 to 1; write it without")],
     "no-is-text.yaml": [(7, "behaviour.effects.awareness.on: found 'no', allowed is true or false")],
     "fraction.yaml": [(8, "programme.rewards[0].points: found 99.5, allowed is a whole number from 1 to 1,000,000,000,000")],
     "numbers-too-large.yaml": [
@@ -242,6 +242,7 @@ def test_a_row_that_does_not_go_with_one_below_is_told_with_both_lines(tmp_path)
             "extends: p4\nprogramme:\n  incentives:\n    a: {when: {event: sign_up}, give: {points: many}}\n",
             "give.points: found 'many'",
         ),
+        ("extends: p4\nhorizon: {start: '2028-01-01'}\n", "a date such as 2027-01-31; write it without quotes"),
         ("extends: p5\nprogramme: {incentives: {activation: null}}\n", "extends: found 'p5'"),
         ("extends: p4\npopulation: none.yaml\n", "population: found 'none.yaml'"),
         ("a: " + "[" * 3000 + "]" * 3000, "found values nested too deep, allowed are a few levels"),
