@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.numerals import NONE, as_stated, number, signed, significant
-from scenarios.quantiles import prediction_quantile
+from scenarios.quantiles import by_cause, prediction_quantile
 from sim.behaviour import Uncertain
 from sim.effects import Parameter
 from sim.typing import Floats
@@ -51,21 +51,17 @@ def figure(
 ) -> Figure:
     """Mean and 90 % interval for one further run (scenarios.quantiles).
 
-    values: (replications,), luck and parameters together; luck: (replications,) with the parameters at their means; bounds:
-    what the figure cannot lie beyond. Replications in which the figure is not defined (0 / 0) are left out.
+    values: (replications,), luck and parameters together; luck: (fewer replications,), the first of them with the parameters at
+    their means; bounds: what the figure cannot lie beyond. Replications in which the figure is not defined (0 / 0) are left out.
     """
-    if luck is not None:
-        luck = luck[np.isfinite(luck)]
+    spreads = [float(sd) if np.isfinite(sd) else None for sd in by_cause(values, values[:0] if luck is None else luck)]
     values = values[np.isfinite(values)] if np.isfinite(values).any() else values
     mean = float(np.mean(values))
     if len(values) < 2:
         return Figure(mean, None, None, unit, None, None)
-    sd = float(np.std(values, ddof=1))
     tail = (1 - LEVEL) / 2
     low, high = (float(prediction_quantile(values, level, *bounds)) for level in (tail, 1 - tail))
-    luck_sd = float(np.std(luck, ddof=1)) if luck is not None and len(luck) > 1 else None
-    parameter_sd = None if luck_sd is None else float(np.sqrt(max(0.0, sd**2 - luck_sd**2)))
-    return Figure(mean, low, high, unit, luck_sd, parameter_sd)
+    return Figure(mean, low, high, unit, *spreads)
 
 
 def bounds_of(measure: str, unit: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What one further run would bring, from few replications: the one rule for every interval of simulated runs."""
+"""What one further run would bring, and why runs differ, from few replications: the one rule for all simulated runs."""
 
 from __future__ import annotations
 
@@ -34,6 +34,33 @@ def prediction_quantile(values: Floats, level: float, low: Bound = -math.inf, hi
     if level > 0.5:
         return -_inner(-above, -np.maximum(end, above), -np.asarray(high), (1 - level) * (n + 1))
     return _inner(below, np.minimum(end, below), np.asarray(low), level * (n + 1))
+
+
+def by_cause(values: Floats, luck: Floats) -> tuple[Floats, Floats]:
+    """((...) standard deviation from luck, (...) from not knowing the parameters), their squares adding to the variance of all.
+
+    values: (replications, ...) luck and parameters together; luck: (fewer replications, ...) the first of them lived again with
+    the parameters at their means. Run and rerun share their luck, so they differ by the parameters: the variance of the
+    differences is to that of the reruns as parameters to luck. Without an uncertain parameter nothing is theirs, whatever chance
+    makes of a few runs. Pairs of which one is not defined (NaN) are left out; NaN where fewer than two are left.
+    """
+    moved = values[: len(luck)] - luck
+    both = np.isfinite(moved)
+    enough = both.sum(axis=0) > 1
+    whole, apart, alone = (
+        _variance(v, at) for v, at in ((values, np.isfinite(values)), (moved, both), (luck, both & np.isfinite(luck)))
+    )
+    share = np.divide(apart, apart + alone, out=np.zeros_like(apart), where=apart + alone > 0)
+    found = (np.sqrt(whole * part) for part in (1 - share, share))
+    first, second = (np.where(enough, sd, np.nan) for sd in found)
+    return first, second
+
+
+def _variance(values: Floats, at: np.ndarray) -> Floats:
+    """Along the first axis, of the values `at` which they are defined; 0 of fewer than two."""
+    n = at.sum(axis=0)
+    mean = np.where(at, values, 0.0).sum(axis=0) / np.maximum(n, 1)
+    return np.asarray(np.where(at, (values - mean) ** 2, 0.0).sum(axis=0) / np.maximum(n - 1, 1))
 
 
 def _inner(extreme: Floats, end: Floats, bound: Floats, share: float) -> Floats:

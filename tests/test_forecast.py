@@ -144,7 +144,7 @@ def test_no_amount_of_few_replications_reaches_where_it_cannot_be():
     assert (least["p10"] >= 0).all() and (f.points["p10"] >= 0).all()
     assert (table.loc["partner_recoveries", "p90"] <= 0).all()
     np.testing.assert_array_equal(table.loc["net_margin", "p10"], prediction_quantile(f.of("net_margin"), 0.1))
-    assert all((prediction_quantile(f.of(line), 0.1) < 0).any() for line in ("reward_cost", "refunds", "fee_income"))
+    assert all((prediction_quantile(f.of(line), 0.1) < 0).any() for line in ("reward_cost", "refunds"))
     books = liability(f, value=2, months=6)
     bound = books.lines[books.lines["line"] != "change_of_estimate"]
     assert (bound["p10"] >= 0).all() and books.rates[["p10", "p90"]].stack().between(0, 1).all()

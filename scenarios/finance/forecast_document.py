@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.finance.budget import BudgetAtRisk
-from scenarios.quantiles import Bound, prediction_quantile
+from scenarios.quantiles import Bound, by_cause, prediction_quantile
 from sim.tally import COST_LINES
 from sim.typing import Floats, Ints
 
@@ -200,7 +200,8 @@ def limits(lines: Sequence[str]) -> tuple[Floats, Floats]:
 def spread_of(values: Floats, luck: Floats, low: Bound = -np.inf, high: Bound = np.inf) -> Floats:
     """(..., 6) SPREAD of replications.
 
-    values: (replications, ...) luck and parameters together; luck: (replications, ...) with the parameters at their means.
+    values: (replications, ...) luck and parameters together; luck: (fewer replications, ...), the first of them with the
+    parameters at their means.
     low, high: what they cannot lie beyond. P10 and P90 are set so that a further replication falls between them with a chance
     of 80 %: see scenarios.quantiles; NaN of one.
     """
@@ -209,11 +210,8 @@ def spread_of(values: Floats, luck: Floats, low: Bound = -np.inf, high: Bound = 
     nothing = np.full_like(mean, np.nan)
     if n < 2:
         return np.stack([nothing, p50, nothing, mean, nothing, nothing], axis=-1)
-    sd = values.std(axis=0, ddof=1)
     p10, p90 = (prediction_quantile(values, level, low, high) for level in (0.1, 0.9))
-    lucky = luck.std(axis=0, ddof=1) if len(luck) > 1 else nothing
-    unknown = np.sqrt(np.maximum(0.0, sd**2 - lucky**2))
-    return np.stack([p10, p50, p90, mean, lucky, unknown], axis=-1)
+    return np.stack([p10, p50, p90, mean, *by_cause(values, luck)], axis=-1)
 
 
 def tidy(values: Floats, months: list[dt.date], names: Sequence[str]) -> pd.DataFrame:

@@ -116,7 +116,7 @@ def fit(
         unseen = report["uncertainty"]["unseen_season_rate"]
         notes.append(
             "No season was fitted, so a season of the months forecast is not in the middle; the band has room for "
-            + (f"± {percent(unseen)} of purchases, as weeks of the fit lay off it." if unseen else "none: weeks of the fit show none.")
+            + (f"± {percent(unseen)} of purchases, as weeks of the fit lay off it." if unseen else "none: weeks show none.")
         )
     if a.by_month:
         notes.append(
