@@ -237,7 +237,7 @@ def test_the_command_writes_the_same_bytes_twice(tmp_path):
         (("cash-back", "--point-value", "0"), "worth more than 0"),
         (("cash-back", "--point-value", "1e400"), "1,000,000 at most"),
         (("cash-back", "--months", "0"), "months"),
-        (("cash-back", "--budget", "inf"), "--budget: found inf, allowed is an amount of 0 or more"),
+        (("cash-back", "--budget", "inf"), "--budget: found inf, allowed is an amount from 0 to 1,000,000,000,000"),
         (("cash-back", "--budget", "none.csv"), "--budget: found 'none.csv', allowed is an amount, or a table of month"),
         (("cash-back", "OTHER"), "other: horizon.start: found 2031-05-01, allowed is"),
         (("cash-back", "OTHER"), "other: market.currency: found JPY, allowed is CNY, that of cash-back"),
