@@ -197,23 +197,15 @@ def _provenance(
 
 
 def _outcomes(plan: Plan, found: list[Readout]) -> dict[str, Fact]:
-    """Share of the simulated experiments that found an effect or held a guardrail, and that led to each decision.
+    """Share of the simulated experiments whose read-out says better or worse, or held, and that led to each decision.
 
     `power.<metric>.<arm>` and `decision.<arm>.<verdict>`, by the rules of the plan at its last look.
     """
     facts: dict[str, Fact] = {}
-    for key, row in _by_key(found[0]).items():
-        if not row.overall:
-            continue
-        if plan.metric(row.metric).role == "guardrail":
-            hits = [
-                any((one.metric, one.arm, one.verdict) == (row.metric, row.arm, "held") for one in readout.decisions)
-                for readout in found
-            ]
-        else:
-            p = [rows[key].p for rows in map(_by_key, found) if key in rows]
-            hits = [one is not None and one < plan.alpha for one in p]
-        facts[f"power.{row.metric}.{row.arm}"] = float(np.mean(hits))
+    for row in (row for row in found[0].rows if row.overall):
+        wanted = ("held",) if plan.metric(row.metric).role == "guardrail" else ("better", "worse")
+        lines = (one for readout in found for one in readout.decisions if (one.metric, one.arm) == (row.metric, row.arm))
+        facts[f"power.{row.metric}.{row.arm}"] = sum(one.verdict in wanted for one in lines) / len(found)
     verdicts = Counter((one.arm, one.verdict) for readout in found for one in readout.decisions if one.metric is None)
     for (arm, verdict), count in verdicts.most_common():
         facts[f"decision.{arm}.{verdict}"] = count / len(found)

@@ -76,7 +76,7 @@ def summary(found: Prediction) -> list[str]:
     for k in places:
         line = _line(found, k, draws[:, k])
         unit = f" {line['unit']}" if line["unit"] else ""
-        verb = "the guardrail is held" if line["guardrail"] else "found"
+        verb = "the guardrail is held" if line["guardrail"] else "found better or worse"
         power = "" if line["power"] is None else f"; {verb} in {line['power']} of the simulated experiments"
         out.append(
             f"{line['metric']}, {line['who']}: {line['mean']}{unit} expected, {_level(found)} of read-outs between {line['low']} "

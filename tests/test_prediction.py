@@ -126,8 +126,23 @@ def test_a_share_of_the_simulated_experiments_is_never_none_or_all(frozen):
     facts = {key: 0.002 for key in frozen.provenance if key.startswith("power.")}
     rare = frozen.model_copy(update={"provenance": {**frozen.provenance, **facts, "decision.offer.launch": 0.002}})
     text = " ".join(summary(rare)).replace("\u00a0", " ")
-    assert "launch in under 1 %" in text and "found in under 1 % of the simulated experiments" in text
+    assert "launch in under 1 %" in text and "found better or worse in under 1 % of the simulated experiments" in text
     assert " in 0 %" not in text
+
+
+def test_found_is_what_the_read_out_calls_better_or_worse():
+    small = plan(sizing={"members": 700}, multiplicity="holm", segments=[])
+    made = predict(small, ARMS, draws=40, seed=1, now=BEFORE, threads=1)
+    of = design(small, ARMS)
+    lucks = [int(np.random.SeedSequence([1, number]).generate_state(1)[0]) for number in range(40)]
+    found = [read(trial(of, luck, number, 1), of.plan) for number, luck in enumerate(lucks)]
+    by_itself = 0.0
+    for metric in ("purchases", "basket", "active"):
+        verdicts = [one.verdict for readout in found for one in readout.decisions if one.metric == metric]
+        assert made.provenance[f"power.{metric}.offer"] == sum(one in ("better", "worse") for one in verdicts) / 40
+        rows = [row for readout in found for row in readout.rows if row.overall and row.metric == metric]
+        by_itself += np.mean([row.p < 0.05 for row in rows]) - made.provenance[f"power.{metric}.offer"]
+    assert by_itself > 0  # some are found only where no other metric is asked
 
 
 def test_luck_and_parameters_are_told_apart(frozen):
