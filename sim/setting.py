@@ -79,4 +79,6 @@ class Horizon(Part):
     def _first(self) -> Horizon:
         if self.start.day != 1:
             raise ValueError(f"start must be the first day of a month, found {self.start}")
+        if not 1900 <= self.start.year <= 2200:
+            raise ValueError(f"start must lie in a year from 1900 to 2200, found {self.start}")
         return self

@@ -72,6 +72,7 @@ TABLE = {
     "shares.yaml": [(4, "the shares of the segments add to 0.9")],
     "two-forms.yaml": [(5, "population.leaving: give either probability, or a and b")],
     "mid-month.yaml": [(5, "horizon: start must be the first day of a month")],
+    "year-far-away.yaml": [(4, "horizon: start must lie in a year from 1900 to 2200, found 9995-01-01")],
     "tiers-upside-down.yaml": [(9, "programme.tiers: diamond requires less spend than gold")],
     "points-without-earning.yaml": [(5, "rewards and expiry need points: add earning")],
     "number-too-long.yaml": [(4, "population.basket.median: found 1000", "allowed is a number greater than 0")],
