@@ -13,8 +13,11 @@ _MOVES = ("Issued", "Redeemed", "Expired", "Clawed back", "Moved in from other t
 def tier_points_sheet(book: Book, statement: Statement, checks: Checks) -> None:
     """Points of the replication of the books by tier and month; opening and closing are formulas."""
     f, t, k = statement.forecast, statement.forecast.tiers, statement.replication
-    sheet = book.sheet("Points by tier", "Points by the tier that members are in, of the replication of the books; pending ones "
-                       "included. Opening and closing are formulas.")  # fmt: skip
+    note = (
+        "Points by the tier that members are in, of the replication of the books; pending ones included. Opening and closing are "
+        "formulas. Points of a purchase that lifts its member are here at the tier before it, in the roll-forward at that after."
+    )
+    sheet = book.sheet("Points by tier", note)
     heads = ["Month", "Tier", "Opening", *_MOVES, "Closing", "Closing of the forecast"]
     sheet.head(_FIRST - 1, heads, [11, 18, *[17] * 8], freeze=2)
     sheet.ws.set_row(_FIRST - 1, 30)

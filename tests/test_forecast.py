@@ -9,11 +9,12 @@ from scenes import RICH, scenario
 
 from scenarios.comparison import run_seed
 from scenarios.finance.closing import closed, paired, spread_by_cause
-from scenarios.finance.forecast import forecast
+from scenarios.finance.forecast import forecast, placed
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, spread_of
 from scenarios.finance.liability import liability
 from scenarios.quantiles import prediction_quantile
 from sim.errors import InputError
+from sim.log import member_log
 from sim.measures import BY_NAME
 from sim.outcome import simulate
 from sim.programme import Earning, Expiry
@@ -59,6 +60,32 @@ def state():
     found = simulate(start, seed=11, keep_state=True, cohorts=True).state
     assert found is not None
     return found
+
+
+def test_every_line_is_made_of_what_single_members_did():
+    """An auditor's sums over the log of all members: money to the cent, points to the last one."""
+    f = forecast(SHOP, months=4, members=25, replications=1, seed=6)
+    run = run_seed(6, 0)
+    log = member_log(placed(SHOP, None, 4), 10_000, members=25, seed=run, draw=run)
+    sums = log.pivot_table(index="month", columns="what", values="amount", aggfunc="sum", fill_value=0).reindex(range(4))
+    found = {line: sums[line] / 100 if line in sums else 0.0 * sums["paid"] for line in COST_LINES}
+    benefit, fixed = sum(found.values()), (25 / 400) * (100.0 + 900.0 * (sums.index == 0))
+    margin = 0.4 * sums["list_value"] / 100
+    found |= {
+        "benefit_cost": benefit, "fixed_cost": fixed, "points_earned_at_expected_cost": 0.01 * sums["points_issued"],
+        "gross_sales": (sums["list_value"] + sums["refunded_list"]) / 100, "returned_sales": sums["refunded_list"] / 100,
+        "refunds": sums["refunded_paid"] / 100, "net_sales": sums["paid"] / 100, "gross_margin": margin,
+        "fee_income": sums["fees"] / 100, "net_margin": margin + sums["fees"] / 100 - benefit - fixed,
+        "incremental_margin": margin + sums["fees"] / 100 - benefit - fixed - 0.4 * sums["base_list"] / 100,
+    }  # fmt: skip
+    assert list(found) == list(LINES) and sums["points_redeemed"].any() and sums["refunds"].any()
+    for line, amounts in found.items():
+        np.testing.assert_allclose(f.of(line)[0], amounts, atol=1e-6, err_msg=line)
+    points = dict(zip(POINT_LINES, f.point_values[0].T, strict=True))
+    for line in POINT_LINES[:4]:
+        assert points[line].tolist() == (sums[line].tolist() if line in sums else [0] * 4)
+    left = sums["points_issued"] - sums["points_redeemed"] - sums.get("points_expired", 0) - sums.get("points_clawed_back", 0)
+    assert points["points_outstanding"].tolist() == left.cumsum().tolist()
 
 
 def test_lines_add_up_in_every_replication(year):

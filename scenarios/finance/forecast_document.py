@@ -106,7 +106,7 @@ class TierPoints:
     opening: Ints
     """(tiers,) outstanding at the start"""
     issued: Ints
-    """(replications, tiers, months), at the tier the member had then"""
+    """(replications, tiers, months), at the tier before the purchase; Cohorts has them at the tier that the purchase leads to"""
     redeemed: Ints
     """(replications, tiers, months)"""
     expired: Ints
