@@ -19,6 +19,8 @@ ROWS = (
     ("behaviour", "own_effects"),
 )
 """Lists of things with a name."""
+LONGEST_NAME = 40
+"""letters for which every drawing has room"""
 
 
 def library_names() -> list[str]:
@@ -31,8 +33,8 @@ def compose(path: Path, problems: list[Problem], chain: tuple[Path, ...] = ()) -
     tree = read(path, shown(path), problems)
     if tree is None:
         return None
-    if not chain and "name" not in tree.value:
-        tree.value["name"] = Node(path.stem, tree.place)
+    if not chain:
+        _check_name(tree.value.setdefault("name", Node(path.stem, tree.place)), problems)
     extends = tree.value.pop("extends", None)
     for part in PARTS:
         if part in tree.value and isinstance(tree.value[part].value, str):
@@ -45,6 +47,13 @@ def compose(path: Path, problems: list[Problem], chain: tuple[Path, ...] = ()) -
     made = over(base, tree, [] if lost else problems)  # which rows there are is not known then
     made.bad = lost
     return made
+
+
+def _check_name(name: Node, problems: list[Problem]) -> None:
+    """Every drawing and table bears the name."""
+    if isinstance(name.value, str) and not (name.value.isprintable() and 1 <= len(name.value.strip()) <= LONGEST_NAME):
+        said = f"allowed is text of 1 to {LONGEST_NAME} letters on one line"
+        problems.append(Problem(name.place, f"name: found {found(name.value)}, {said}"))
 
 
 def over(base: Node | None, own: Node, problems: list[Problem]) -> Node:

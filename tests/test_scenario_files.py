@@ -228,6 +228,19 @@ def test_an_extending_file_changes_what_it_names_and_nothing_else(tmp_path):
     assert found == expected | {"programme": programme | {"incentives": list(rows.values())}}
 
 
+@pytest.mark.parametrize("name", ['""', "' '", f"{'x' * 41}", '"two\\nlines"'])
+def test_a_name_that_no_drawing_has_room_for_is_refused(tmp_path, name):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"extends: p4\nname: {name}\n")
+    (found,) = problems(path)
+    assert "mine.yaml, line 2: name: found" in found and "allowed is text of 1 to 40 letters on one line" in found
+    long = tmp_path / f"{'y' * 41}.yaml"
+    long.write_text("extends: p4\n")
+    assert "line 1: name: found" in problems(long)[0]
+    long.write_text("extends: p4\nname: short\n")
+    assert load(long).name == "short"
+
+
 def test_a_row_that_does_not_go_with_one_below_is_told_with_both_lines(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("extends: p4\nprogramme:\n  name: mine\n  tiers:\n    gold:\n      requires: {spend: 80000}\n")
