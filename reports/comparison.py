@@ -191,7 +191,7 @@ def dominates(comparison: Comparison, leader: str) -> str:
         )
     if share <= 0.4:
         some = ", but for what befalls all members at once" if comparison.scenarios[0].population.shocks.stated() else ""
-        return f"What makes the gain of {leader} uncertain is mostly luck {spreads}: more simulated members would narrow it{some}."
+        return f"What makes the gain of {leader} uncertain is mostly luck {spreads}: more members would narrow it{some}."
     return f"Luck and not knowing how members react make the gain of {leader} about equally uncertain {spreads}."
 
 

@@ -101,7 +101,8 @@ def _shocks(stated: list[tuple[str, float]]) -> str:
     """What moves all members together."""
     if not stated:
         return "nothing befalls them together, so the intervals leave out a good or bad year of the whole shop"
-    return ", ".join(f"{what} by {percent(spread)}" for what, spread in stated) + " (standard deviations of logs), drawn in every replication"
+    spreads = ", ".join(f"{what} by {percent(spread)}" for what, spread in stated)
+    return f"{spreads} (standard deviations of logs), drawn in every replication"
 
 
 def _market(market: Market) -> str:
