@@ -17,7 +17,7 @@ from scenarios.finance.forecast_document import POINT_FLOWS, Cohorts, Forecast, 
 from scenarios.finance.forecast_points import Rates, cut, ledger_of, rates_of
 from scenarios.finance.points import PointsLedger, expected_points
 from scenarios.finance.roll_forward import LINES, Books, Breakage, Contracts, RollForward, roll_forward
-from scenarios.finance.rounding import Exact, Number, Rule, exact, exact_array, largest_remainder
+from scenarios.finance.rounding import Exact, Number, Rule, divide, exact, exact_array, largest_remainder
 from scenarios.numerals import money
 from sim.errors import InputError
 from sim.typing import Array, Floats, Ints
@@ -107,7 +107,7 @@ def liability(
     cell = everything[0].issued[kept].shape
     chance = exact_array(np.round(rates.mean[kept], 6) if probability is None else exact(probability), cell)
     to_come = rates.to_come[kept, :window]
-    deferred = _opening(forecast, everything, kept, exact(value) * chance, opening)
+    deferred = _opening(forecast, everything, kept, exact(value) * chance, opening, rule)
     rolls, expectations = [], []
     for k, points in enumerate(everything):
         books = cut(points, kept, window)
@@ -149,7 +149,7 @@ def _sales(forecast: Forecast, k: int, points: PointsLedger, price: Exact) -> In
 
 
 def _opening(
-    forecast: Forecast, everything: list[PointsLedger], kept: Array, price: Exact, opening: Ints | int | None
+    forecast: Forecast, everything: list[PointsLedger], kept: Array, price: Exact, opening: Ints | int | None, rule: Rule
 ) -> Ints:  # fmt: skip
     """(cohorts, tiers) minor units deferred at the start, the same in every course of events; price: stand-alone price of a
     point."""
@@ -172,7 +172,7 @@ def _opening(
         if opening is not None and whole:
             found[before] = np.reshape(largest_remainder([x * opening / whole for x in default.flat], opening), default.shape)
         else:
-            found[before] = np.reshape([int(round(x)) for x in default.flat], default.shape)
+            found[before] = divide(default, 1, rule)
     if isinstance(opening, int) and opening != found.sum():
         raise InputError(f"opening: found {money(opening / 100, digits=2)}, but members start with no points that could carry it")
     return found
