@@ -30,6 +30,9 @@ app = typer.Typer(
 Members = Annotated[int | None, typer.Option(min=1, max=50_000_000, help="Members at the start; default: the population's.")]
 Replications = Annotated[int, typer.Option(min=1, help="Runs with other luck; more = narrower intervals.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same result.")]
+Whose = Annotated[
+    Path | None, typer.Option("--population", metavar="FILE", help="Your own members, as calibrate writes them, in every design.")
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for report and data; written whole or not at all.")]
 REPORT = ("report.html", "summary.json", "measures.parquet", "scenarios")
 """what a comparison writes"""
@@ -115,6 +118,7 @@ def calibrate(
 @app.command()
 def run(
     scenario: Annotated[str, typer.Argument(help="Scenario file, or name of a library scenario.")],
+    population: Whose = None,
     members: Members = None,
     replications: Replications = 20,
     seed: Seed = 0,
@@ -126,7 +130,7 @@ def run(
     """Simulate one scenario."""
     if log is not None and out is None:
         raise InputError("--log: needs --out, the folder for events.parquet")
-    _compare([scenario], None, members, replications, seed, out, log)
+    _compare([scenario], population, None, members, replications, seed, out, log)
 
 
 @app.command()
@@ -135,13 +139,14 @@ def compare(
     baseline: Annotated[
         str | None, typer.Option(help="What the others are compared with; default: the first without a programme.")
     ] = None,
+    population: Whose = None,
     members: Members = None,
     replications: Replications = 20,
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
     """Compare designs on the same members with the same luck."""
-    _compare(scenarios, baseline, members, replications, seed, out)
+    _compare(scenarios, population, baseline, members, replications, seed, out)
 
 
 @app.command()
@@ -171,6 +176,7 @@ def demo(
 
 def _compare(
     specs: list[str],
+    population: Path | None,
     baseline: str | None,
     members: int | None,
     replications: int,
@@ -182,7 +188,7 @@ def _compare(
     from scenarios.files import load_many
     from scenarios.output import Target
 
-    designs = load_many(specs)
+    designs = load_many(specs, population=population)
     target = None if out is None else Target(out, *REPORT, "events.parquet")
     compared, files = _comparison(designs, _baseline(baseline, specs, designs), members, replications, seed, target is not None)
     if log is not None:

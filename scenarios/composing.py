@@ -6,7 +6,7 @@ import difflib
 import os
 from pathlib import Path
 
-from scenarios.tree import Node, Problem, found, read
+from scenarios.tree import Node, Place, Problem, found, read
 
 LIBRARY = Path(__file__).parent / "library"
 PARTS = ("population", "programme", "behaviour", "market", "economics", "horizon")
@@ -54,6 +54,14 @@ def _check_name(name: Node, problems: list[Problem]) -> None:
     if isinstance(name.value, str) and not (name.value.isprintable() and 1 <= len(name.value.strip()) <= LONGEST_NAME):
         said = f"allowed is text of 1 to {LONGEST_NAME} letters on one line"
         problems.append(Problem(name.place, f"name: found {found(name.value)}, {said}"))
+
+
+def put(part: str, file: Path, tree: Node, problems: list[Problem]) -> None:
+    """The part that `file` holds in the place of the tree's own."""
+    if file.is_file():
+        tree.value[part] = _part(file, tree.place, problems)
+    else:
+        problems.append(Problem(Place(f"--{part}", 0), f"found {str(file)!r}, {_no_file(file, Path())}"))
 
 
 def over(base: Node | None, own: Node, problems: list[Problem]) -> Node:
@@ -125,7 +133,11 @@ def _part_file(part: str, node: Node, path: Path, problems: list[Problem]) -> No
         said = f"{part}: found {node.value!r}, allowed is a mapping or the file that holds it, "
         problems.append(Problem(node.place, said + _no_file(target, path.parent)))
         return Node(None, node.place, bad=True)
-    found_part = read(target, shown(target), problems) or Node(None, node.place, bad=True)
+    return _part(target, node.place, problems)
+
+
+def _part(file: Path, place: Place, problems: list[Problem]) -> Node:
+    found_part = read(file, shown(file), problems) or Node(None, place, bad=True)
     found_part.whole = True
     return found_part
 

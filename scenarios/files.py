@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scenarios.composing import LIBRARY, compose, find, library_names
+from scenarios.composing import LIBRARY, compose, find, library_names, put
 from scenarios.problems import check
 from scenarios.resolved import resolved_yaml
 from scenarios.schema import json_schema
@@ -30,12 +30,13 @@ def load(spec: str | Path) -> Scenario:
     return scenario
 
 
-def load_many(specs: Sequence[str | Path]) -> list[Scenario]:
-    """All of them, in order; raises InputError with the problems of all, and where two have the same name."""
+def load_many(specs: Sequence[str | Path], *, population: Path | None = None) -> list[Scenario]:
+    """All of them, in order; population: file whose members take the place of theirs, as `loyalsim calibrate` writes it. Raises
+    InputError with the problems of all, and where two have the same name."""
     problems: list[Problem] = []
     loaded: list[Scenario] = []
     for spec in specs:
-        scenario, wrong = _loaded(spec)
+        scenario, wrong = _loaded(spec, population)
         problems += wrong
         if scenario is None:
             continue
@@ -59,12 +60,14 @@ def library() -> dict[str, str]:
     return found
 
 
-def _loaded(spec: str | Path) -> tuple[Scenario | None, list[Problem]]:
+def _loaded(spec: str | Path, population: Path | None = None) -> tuple[Scenario | None, list[Problem]]:
     target = Path(spec) if isinstance(spec, Path) else find(spec, Path())
     if isinstance(target, str):
         return None, [Problem(Place(str(spec), 0), target)]
     problems: list[Problem] = []
     tree = compose(target, problems)
+    if tree is not None and population is not None:
+        put("population", population, tree, problems)
     scenario = check(tree, problems) if tree is not None else None
     return scenario, problems
 

@@ -131,6 +131,24 @@ def test_compare_hands_over_what_was_asked_and_tells_the_answer(command, compari
     assert sorted(p.name for p in out.iterdir()) == ["measures.parquet", "report.html", "summary.json"]
 
 
+def test_designs_are_compared_on_the_members_of_a_file(command, comparison, tmp_path, monkeypatch):
+    """Every key is the file's, and of a library design nothing but its members changes."""
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("purchase_rate: {mean: 0.2, shape: 3.0}\nbasket: {median: 9.0, sigma: 0.3}\nsource: my shop\n")
+    assert command("compare", "no-programme", "p4", "--population", mine)[0] == 0
+    plain, p4 = comparison.pop("scenarios")
+    whose = Population.model_validate(
+        {"purchase_rate": {"mean": 0.2, "shape": 3.0}, "basket": {"median": 9.0, "sigma": 0.3}, "source": "my shop"}
+    )
+    assert plain.population == p4.population == whose != load("p4").population
+    assert p4 == load("p4").model_copy(update={"population": whose})
+    mine.write_text("purchase_rate: {mean: 0.2, shape: 3.0}\nbasket: {median: 9.0}\n")
+    assert command("run", "p4", "--population", mine)[2].startswith("mine.yaml, line 2: population.basket.sigma: is missing")
+    code, _, err = command("compare", "no-programme", "p4", "--population", "mien.yaml")
+    assert (code, err) == (2, "--population: found 'mien.yaml', but there is no such file in .; did you mean mine.yaml?\n")
+
+
 @pytest.mark.parametrize(("width", "blocks"), [(80, 1), (50, 2)])
 def test_four_designs_with_long_names_are_read_at_80_columns(monkeypatch, capsys, width, blocks):
     """No line is wider, every interval stands whole, and a name breaks after a hyphen or a space."""
