@@ -149,29 +149,33 @@ def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = 
 def trial(of: Design, seed: int, draw: int | None, threads: int | None = None) -> pd.DataFrame:
     """The members' table of one simulated experiment, one row a member.
 
-    Arms hold different members, as in a live experiment: each arm has its own luck, from `seed`.
+    Arms hold different members, as in a live experiment: each arm has its own luck, from `seed`. What befalls all members at
+    once befalls all arms.
     draw: number of the parameter draw, the same for all arms; None = the means.
     """
     tables = []
     for number, arm in enumerate(of.scenarios):
         luck = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        tables.append(arm_table(of, arm, of.members[arm], luck, draw, threads, number * 10_000_000_000))
+        tables.append(arm_table(of, arm, of.members[arm], luck, draw, threads, number * 10_000_000_000, seed))
     return pd.concat(tables, ignore_index=True)
 
 
 def arm_table(
-    of: Design, arm: str, members: int, seed: int, draw: int | None, threads: int | None = None, first_id: int = 0
-) -> pd.DataFrame:
+    of: Design, arm: str, members: int, seed: int, draw: int | None, threads: int | None = None, first_id: int = 0,
+    shocks: int | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """The table of `members` who all live under the scenario of one arm, numbered from `first_id`.
+
+    shocks: seed of what befalls all members at once; default: `seed`.
 
     With conditions of eligibility, so many are simulated that `members` of them fulfil these as the window begins.
     """
     if not of.eligibility:
-        return _everybody(of, arm, members, seed, draw, threads, first_id)
+        return _everybody(of, arm, members, seed, draw, threads, first_id, shocks)
     share = of.eligible
     while True:
         count = math.ceil(1.05 * members / share) + 20
-        table = _everybody(of, arm, count, seed, draw, threads, first_id)
+        table = _everybody(of, arm, count, seed, draw, threads, first_id, shocks)
         chosen = table[eligible(table, of.eligibility)]
         if len(chosen) >= members:
             return chosen.head(members).reset_index(drop=True)
@@ -179,8 +183,9 @@ def arm_table(
 
 
 def _everybody(
-    of: Design, arm: str, members: int, seed: int, draw: int | None, threads: int | None, first_id: int
-) -> pd.DataFrame:
+    of: Design, arm: str, members: int, seed: int, draw: int | None, threads: int | None, first_id: int,
+    shocks: int | None = None,
+) -> pd.DataFrame:  # fmt: skip
     period = 7 if of.days % 7 == 0 and of.pre_days % 7 == 0 else 1
     before = of.pre_days // period
     outcome = simulate(
@@ -191,6 +196,7 @@ def _everybody(
         threads=threads,
         watch=(float(of.first_day - of.pre_days), float(period), before + of.days // period),
         look=float(of.first_day) if of.by_tier else None,
+        shocks=shocks,
     )
     assert outcome.watch is not None
     watch = outcome.watch[:members].astype(float)

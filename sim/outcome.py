@@ -104,6 +104,7 @@ def simulate(
     score: dict[str, float] | None = None, threads: int | None = None, chunk: int = CHUNK,
     meetings: Sequence[float] = (), keep: bool = False, watch: tuple[float, float, int] = (0.0, 1.0, 0),
     cohorts: bool = False, opening: Opening | None = None, keep_state: bool = False, look: float | None = None,
+    shocks: int | None = None,
 ) -> Outcome:  # fmt: skip
     """Run a scenario with the production driver.
 
@@ -112,13 +113,14 @@ def simulate(
     the work is cut, which changes no result; keep: return the final state of every member; watch: (first day, days a period,
     periods) for which single members are recorded (implies keep); cohorts: tally points by month of credit; opening: members to
     go on from, instead of new ones (members is then not used); keep_state: return what a run needs that goes on from the end;
-    look: day (a whole number inside the run) at whose start the state of every member is returned as well.
+    look: day (a whole number inside the run) at whose start the state of every member is returned as well; shocks: seed of what
+    befalls all members at once (default: `seed`), for runs whose members live side by side in one world.
 
     Raises InputError where a response exceeds the engine's bound, or the scenario cannot go on from the opening.
     """
     t = compile_tables(
         scenario, members=members, seed=seed, draw=draw, score=score, watch=watch, cohorts=cohorts, opening=opening,
-        goes_on=keep_state,
+        goes_on=keep_state, shocks=shocks,
     )
     sums = _Sums(t, keep or watch[2] > 0, keep_state)
     stays = bool(meetings) or look is not None or bool((t.incentives["budget"] > 0).any())

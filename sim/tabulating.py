@@ -41,14 +41,15 @@ from sim.typing import Array, Floats
 def compile_tables(
     scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None,
     score: dict[str, float] | None = None, cohorts: bool = False, watch: tuple[float, float, int] = (0.0, 1.0, 0),
-    opening: Opening | None = None, goes_on: bool = False,
+    opening: Opening | None = None, goes_on: bool = False, shocks: int | None = None,
 ) -> Tables:  # fmt: skip
     """Tables of a scenario.
 
     members: number at the start; seed: run seed; draw: number of the parameter draw, None for the means; score: normal
     scores of single effect parameters; cohorts: keep points by month of credit though they never expire, and tally them so;
     watch: first day, days a period and number of periods for which single members are recorded; opening: members to go on
-    from instead of new ones; goes_on: another run will go on from the end of this one.
+    from instead of new ones; goes_on: another run will go on from the end of this one;
+    shocks: seed of the common shocks, None = the run's.
     """
     if opening is not None:
         opening.check(scenario)
@@ -58,7 +59,8 @@ def compile_tables(
     n = opening.n if opening else members or population.members
     calendar = Calendar(
         scenario.horizon, population, scenario.programme, origin=opening.origin if opening else None,
-        level_days=opening.level_days if opening else 0.0, inflation=scenario.market.price_inflation, seed=seed & 0xFFFFFFFF,
+        level_days=opening.level_days if opening else 0.0, inflation=scenario.market.price_inflation,
+        seed=(seed if shocks is None else shocks) & 0xFFFFFFFF,
     )  # fmt: skip
     programme, behaviour = scenario.programme, scenario.behaviour
     p = np.zeros(1, RULES)

@@ -16,6 +16,7 @@ from experiments.sequential import boundary, crossing_probabilities, spending_bo
 from experiments.simulated_power import SimulatedPower, simulated_power
 from experiments.simulated_trial import arm_table, design, trial
 from sim.errors import InputError
+from sim.population import Shocks, Spread
 from sim.scenario import Scenario
 
 START, END = dt.date(2027, 3, 1), dt.date(2027, 3, 28)
@@ -139,6 +140,21 @@ def test_in_the_warm_up_the_arms_are_alike_and_what_follows_is_the_same():
     assert (same_luck["control"]["pre_spend"] == same_luck["offer"]["pre_spend"]).all()
     assert (same_luck["control"]["spend"] != same_luck["offer"]["spend"]).any()
     assert differ_early(of, {"control": scenario(), "offer": scenario("offer", [OFFER])})
+
+
+def test_what_befalls_all_members_at_once_befalls_all_arms():
+    """Four arms without a difference: their spend moves together from trial to trial, and tells no effect."""
+    names = ["control", "b", "c", "d"]
+    shares = {name: {"share": 0.25} for name in names}
+    shaken = scenario().model_copy(
+        update={"population": scenario().population.model_copy(update={"shocks": Shocks(purchases=Spread(level=0.3))})}
+    )
+    arms = {name: shaken.model_copy(update={"name": name}) for name in names}
+    of = design(plan(BARE, arms=shares, sizing={"members": 12_000}), arms)
+    spend = np.log([trial(of, seed, None, 1).groupby("arm")["spend"].mean()[names] for seed in range(12)])
+    between = spend.std(axis=1, ddof=1).mean()
+    assert spend.mean(axis=1).std(ddof=1) > 0.15
+    assert between < 0.05, "each arm had shocks of its own"
 
 
 def test_years_after_the_window_change_nothing_in_it():
