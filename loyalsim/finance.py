@@ -38,6 +38,9 @@ def forecast(
     from_: Annotated[
         Path | None, typer.Option("--from", metavar="SNAPSHOT", help="Folder that `loyalsim snapshot` wrote; default: day 0.")
     ] = None,
+    population: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your own members, as calibrate writes them, in every scenario.")
+    ] = None,
     months: Annotated[int, typer.Option(min=1, max=120, help="Length of the forecast.")] = 36,
     members: Annotated[
         int | None, typer.Option(min=1, max=50_000_000, help="Members at the start; default: the population's.")
@@ -109,9 +112,9 @@ def forecast(
         raise InputError(f"--payable: found {payable}, allowed is 0 to 1,000,000 for a point")
     if closing and from_ is None:
         raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
-    designs = load_many(scenarios)
+    designs = load_many(scenarios, population=population)
     check_side_by_side(designs, same_start=from_ is not None)
-    changes = [(said, changed_terms(scenarios[0], said)) for said in change or ()]
+    changes = [(said, changed_terms(scenarios[0], said, population=population)) for said in change or ()]
     tables = None if from_ is None else load_snapshot(from_)
     everything = [*designs, *(design for _, design in changes)]
     starts = [None if tables is None else snapshot_of(tables, design, designs[0]) for design in everything]

@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scenarios.composing import compose, find, over
+from scenarios.composing import compose, find, over, put
 from scenarios.problems import check
 from scenarios.tree import Node, Place, Problem
 from sim.errors import InputError
 from sim.scenario import Scenario
 
 
-def load_changed(spec: str | Path, changes: Mapping[str, Any], *, name: str, said: str) -> Scenario:
+def load_changed(
+    spec: str | Path, changes: Mapping[str, Any], *, name: str, said: str, population: Path | None = None
+) -> Scenario:
     """The scenario that `spec` means, called `name`, with `changes`: key -> value, as a file that extends it writes them.
 
     Mappings are merged, rows with a name too, everything else replaces, None takes a key away; a key may be dotted
-    (programme.expiry.months). said: what messages call the changes, in place of a file.
+    (programme.expiry.months). said: what messages call the changes, in place of a file; population: as in
+    scenarios.files.load.
     Raises InputError with every problem, one sentence each.
     """
     target = Path(spec) if isinstance(spec, Path) else find(spec, Path())
@@ -25,6 +28,8 @@ def load_changed(spec: str | Path, changes: Mapping[str, Any], *, name: str, sai
         raise InputError(f"{spec}: {target}")
     problems: list[Problem] = []
     base = compose(target, problems)
+    if base is not None and population is not None:
+        put("population", population, base, problems)
     own = _node({**nested(changes), "name": name}, Place(said, 0))
     scenario = None if base is None else check(over(base, own, problems), problems)
     if scenario is None:

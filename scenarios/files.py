@@ -17,22 +17,23 @@ from sim.errors import InputError
 from sim.scenario import Scenario
 
 
-def load(spec: str | Path) -> Scenario:
-    """The scenario that `spec` means: the path of a file, or the name of a library scenario.
+def load(spec: str | Path, *, population: Path | None = None) -> Scenario:
+    """The scenario that `spec` means: the path of a file, or the name of a library scenario; population: file whose members take
+    the place of its own, as `loyalsim calibrate` writes it.
 
     Text that ends in .yaml or .yml or has a slash is a path; other text is a library name first. Raises
     InputError with every problem of the file and of the files it extends, one sentence each with file, line,
     key, what was found and what is allowed, sorted by file and line.
     """
-    scenario, problems = _loaded(spec)
+    scenario, problems = _loaded(spec, population)
     if scenario is None:
         raise InputError(*_sentences(problems))
     return scenario
 
 
 def load_many(specs: Sequence[str | Path], *, population: Path | None = None) -> list[Scenario]:
-    """All of them, in order; population: file whose members take the place of theirs, as `loyalsim calibrate` writes it. Raises
-    InputError with the problems of all, and where two have the same name."""
+    """All of them, in order, each as `load` has it; raises InputError with the problems of all, and where two have the same
+    name."""
     problems: list[Problem] = []
     loaded: list[Scenario] = []
     for spec in specs:

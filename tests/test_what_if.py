@@ -335,3 +335,11 @@ def test_options_that_do_not_go_are_told_before_the_work(tmp_path, words, said):
     done = loyalsim("forecast", "cash-back", *words, "--out", str(tmp_path / "x"))
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "x").exists()
+
+
+def test_changed_terms_keep_the_members_of_a_file(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("purchase_rate: {mean: 0.2, shape: 3.0}\nbasket: {median: 9.0, sigma: 0.3}\n")
+    changed = changed_terms("cash-back", "expiry.months=6", population=mine)
+    assert changed.population == load("no-programme", population=mine).population != load("cash-back").population
+    assert changed.programme == changed_terms("cash-back", "expiry.months=6").programme != load("cash-back").programme

@@ -20,19 +20,19 @@ _NEXT = re.compile(r",\s*(?=[A-Za-z_][^=,\[{]*=)")
 """A comma before the next KEY=; commas inside a value stay"""
 
 
-def changed_terms(spec: str | Path, said: str) -> Scenario:
+def changed_terms(spec: str | Path, said: str, *, population: Path | None = None) -> Scenario:
     """The scenario that `spec` means with the terms in `said`: KEY=VALUE, or several with commas between.
 
     KEY: a key of the programme as in a scenario file, dotted, rows by their name; VALUE: as in a scenario file; null takes a key
-    or row away. The scenario is called by its name and the change.
+    or row away. The scenario is called by its name and the change. population: as in scenarios.files.load.
     Raises InputError for a key or row that the programme's scenario file cannot have, with the nearest spelling, and for a value
     that is not allowed there.
     """
     place = f"--change {said}"
     changes = {f"programme.{key}": value for key, value in _settings(said, place)}
-    scenario = load(spec)
+    scenario = load(spec, population=population)
     _known_rows(nested(changes), scenario, place)
-    return load_changed(spec, changes, name=f"{scenario.name}: {said}", said=place)
+    return load_changed(spec, changes, name=f"{scenario.name}: {said}", said=place, population=population)
 
 
 def _settings(said: str, place: str) -> Iterator[tuple[str, Any]]:
