@@ -15,6 +15,7 @@ from experiments.plan_metric import Metric, Name, Positive, Share
 from experiments.yaml_file import read_yaml
 from scenarios.digest import digest_of
 from sim.errors import InputError
+from sim.limits import FIRST_YEAR, LAST_YEAR, MOST_MEMBERS
 
 
 def _day(value: Any) -> Any:
@@ -28,10 +29,8 @@ def _day(value: Any) -> Any:
 
 
 Day = Annotated[dt.date, BeforeValidator(_day)]
-LARGEST = 50_000_000
-"""members of an experiment, as of a population"""
-YEARS = (1900, 2199)
-"""first and last year of a window: another is a slip of the pen"""
+YEARS = (FIRST_YEAR, LAST_YEAR - 1)
+"""first and last year of a window: a run goes on for some months after it"""
 Method = Literal[
     "fixed", "obrien-fleming", "pocock", "lan-demets-obrien-fleming", "lan-demets-pocock", "anytime"
 ]
@@ -93,13 +92,13 @@ class Columns(Record):
 class Sizing(Record):
     """Who is there to be tested, for power and duration."""
 
-    members: Annotated[int, Field(ge=2, le=LARGEST)] | None = None
+    members: Annotated[int, Field(ge=2, le=MOST_MEMBERS)] | None = None
     """members available at the start, all arms together"""
     members_per_week: Annotated[float, Field(ge=0)] = 0.0
     """members who become eligible in each further week"""
     outcome_days: Annotated[int, Field(ge=1)] = 28
     """days that a member is followed after entering"""
-    clusters: Annotated[int, Field(ge=2, le=LARGEST)] | None = None
+    clusters: Annotated[int, Field(ge=2, le=MOST_MEMBERS)] | None = None
     """clusters available, all arms together"""
     cluster_size: Positive | None = None
     """members a cluster"""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loyalsim import backtest, experiment, finance
+from loyalsim.options import Members, Population, Seed
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,12 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Members = Annotated[int | None, typer.Option(min=1, max=50_000_000, help="Members at the start; default: the population's.")]
 Replications = Annotated[int, typer.Option(min=1, help="Runs with other luck; more = narrower intervals.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same result.")]
-Whose = Annotated[
-    Path | None, typer.Option("--population", metavar="FILE", help="Your own members, as calibrate writes them, in every design.")
-]
 Out = Annotated[Path | None, typer.Option(help="Folder for report and data; written whole or not at all.")]
 REPORT = ("report.html", "summary.json", "measures.parquet", "scenarios")
 """what a comparison writes"""
@@ -118,7 +114,7 @@ def calibrate(
 @app.command()
 def run(
     scenario: Annotated[str, typer.Argument(help="Scenario file, or name of a library scenario.")],
-    population: Whose = None,
+    population: Population = None,
     members: Members = None,
     replications: Replications = 20,
     seed: Seed = 0,
@@ -139,7 +135,7 @@ def compare(
     baseline: Annotated[
         str | None, typer.Option(help="What the others are compared with; default: the first without a programme.")
     ] = None,
-    population: Whose = None,
+    population: Population = None,
     members: Members = None,
     replications: Replications = 20,
     seed: Seed = 0,

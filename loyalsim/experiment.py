@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.errors import InputError
+from sim.limits import MOST_MEMBERS
 
 if TYPE_CHECKING:
     from experiments.documents import Readout
@@ -72,7 +73,7 @@ def predict(
     draws: Annotated[int, typer.Option(min=20, help="Simulated experiments; recalibration wants 400 or more.")] = 400,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same prediction.")] = 0,
     members: Annotated[
-        int | None, typer.Option(min=4, max=50_000_000, help="Members of all arms; default: the plan's sizing.")
+        int | None, typer.Option(min=4, max=MOST_MEMBERS, help="Members of all arms; default: the plan's sizing.")
     ] = None,
     record: Annotated[
         Path | None, typer.Option(help="Folder of a track record, by which the forecasts are corrected.")

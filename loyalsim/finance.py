@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loyalsim.options import Members, Population, Seed
+
 if TYPE_CHECKING:
     from scenarios.finance.snapshot import Snapshot
     from sim.scenario import Scenario
@@ -38,15 +40,11 @@ def forecast(
     from_: Annotated[
         Path | None, typer.Option("--from", metavar="SNAPSHOT", help="Folder that `loyalsim snapshot` wrote; default: day 0.")
     ] = None,
-    population: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Your own members, as calibrate writes them, in every scenario.")
-    ] = None,
+    population: Population = None,
     months: Annotated[int, typer.Option(min=1, max=120, help="Length of the forecast.")] = 36,
-    members: Annotated[
-        int | None, typer.Option(min=1, max=50_000_000, help="Members at the start; default: the population's.")
-    ] = None,
+    members: Members = None,
     replications: Annotated[int, typer.Option(min=1, help="Runs with other luck and parameters.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same result.")] = 0,
+    seed: Seed = 0,
     budget: Annotated[
         str | None,
         typer.Option(metavar="AMOUNT|FILE", help="Budget for benefit and fixed cost: one amount for the whole period, in which "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -19,7 +18,7 @@ from scenarios.finance.backtest.planned import totals
 from scenarios.finance.backtest.scored import BY_NAME, CLOSE, LINES, Measure
 from scenarios.finance.backtest.whole import Backtest
 from scenarios.finance.forecast_document import SPREAD
-from scenarios.numerals import NONE, integer, money, number, percent, signed, significant
+from scenarios.numerals import NONE, integer, listed, money, number, percent, signed, significant
 
 SIMPLE = {"last_value": "last value", "same_month_last_year": "same month last year", "chain_ladder": "chain ladder"}
 NAMES = ("backtest.html", "backtest.json", "months.csv", "plan_against_actual.csv")
@@ -51,20 +50,20 @@ def answer(b: Backtest) -> str:
     held, failed = ([m for m in b.main if m.held == yes] for yes in (True, False))
     said = [f"{_TRUST[b.trust]}: made on {b.provenance['forecast_from']} for {_months(len(b.months))},"]
     if held:
-        said.append(f"it held for {_listed(_miss(m) for m in held)}" + ("," if failed else "."))
+        said.append(f"it held for {listed(_miss(m) for m in held)}" + ("," if failed else "."))
     if failed:
-        said.append(("but " if held else "it ") + f"did not hold for {_listed(_miss(m) for m in failed)}.")
+        said.append(("but " if held else "it ") + f"did not hold for {listed(_miss(m) for m in failed)}.")
     said += [f"{BY_NAME[a].title} are one series with {BY_NAME[c].title.lower()} here, and count once." for a, c in
              b.one_series.items()]  # fmt: skip
     inside, of = b.inside
     bands = "its bands were too narrow" if b.too_narrow else "its bands were not shown to be too narrow"
     said.append(f"Of {of} monthly figures {inside} lay between P10 and P90, where {percent(0.8, 0)} are promised: {bands}.")
-    beaten = [f"{m.line.title.lower()} by {_listed(SIMPLE[n] for n in m.beaten)}" for m in b.main if m.beaten]
-    said.append(f"Month by month it was beaten for {_listed(beaten)}." if beaten else
+    beaten = [f"{m.line.title.lower()} by {listed(SIMPLE[n] for n in m.beaten)}" for m in b.main if m.beaten]
+    said.append(f"Month by month it was beaten for {listed(beaten)}." if beaten else
                 "Month by month it beat every simple forecast on every main line that was scored.")  # fmt: skip
     unseen = [line.title.lower() for line in LINES if line.main and line.name not in b.measures]
     if unseen:
-        said.append(f"Not scored: {_listed(unseen)}.")
+        said.append(f"Not scored: {listed(unseen)}.")
     return " ".join(said)
 
 
@@ -77,7 +76,7 @@ def habits_answer(b: Backtest) -> str:
     if not found:
         return (
             "No effect found: neither buying nor redeeming was seen to depend on "
-            f"{_listed(dict.fromkeys(e.asked for e in asked))}, in {len(asked)} questions."
+            f"{listed(dict.fromkeys(e.asked for e in asked))}, in {len(asked)} questions."
         )
     return "Found: " + "; ".join(f"{e.outcome} depends on {e.asked} ({_change(e)})" for e in found) + "."
 
@@ -276,11 +275,6 @@ def _signed(value: float) -> str:
 
 def _months(count: int) -> str:
     return "one month" if count == 1 else f"{number(count, 0)} months"
-
-
-def _listed(parts: Iterable[str]) -> str:
-    found = list(parts)
-    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

@@ -16,13 +16,12 @@ from reports import comparison_assumptions as assumptions
 from reports import comparison_figures as figures
 from reports import comparison_gains as gains
 from reports import comparison_tables as tables
-from reports.comparison_words import listed
 from reports.page import render
 from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison
 from scenarios.figure import LEVEL, NOTHING, cell, figure
 from scenarios.files import resolved_yaml
-from scenarios.numerals import integer, percent, significant
+from scenarios.numerals import integer, listed, percent, significant
 from scenarios.quantiles import least_replications
 from sim.measures import is_programme
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reports.comparison_words import listed
 from scenarios.comparison import Comparison
 from scenarios.figure import drawn
-from scenarios.numerals import NONE, integer, money, percent, signed, significant
+from scenarios.numerals import NONE, integer, listed, money, percent, signed, significant
 from sim.behaviour import Uncertain
 from sim.effects import Effect, Parameter
 from sim.scenario import Scenario

@@ -7,12 +7,11 @@ from markupsafe import Markup
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from reports.comparison_words import listed
 from reports.page import COLOURS, figure, figure_svg, legend_above, panels
 from scenarios.comparison import Comparison
 from scenarios.figure import LEVEL, cell
 from scenarios.figure import figure as figure_of
-from scenarios.numerals import number
+from scenarios.numerals import listed, number
 from scenarios.quantiles import prediction_quantile
 from sim.measures import LINE_TITLES
 from sim.tally import COST_LINES

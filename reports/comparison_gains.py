@@ -12,12 +12,11 @@ from matplotlib.patches import Patch
 
 from reports.comparison_figures import colours
 from reports.comparison_tables import driven, moving
-from reports.comparison_words import listed
 from reports.page import figure, figure_svg, panels
 from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison
 from scenarios.figure import Figure, cell
-from scenarios.numerals import number, percent, significant
+from scenarios.numerals import listed, number, percent, significant
 from sim.measures import AT_PURCHASES
 
 NEUTRAL = "#555555"

@@ -8,8 +8,3 @@ def in_units(unit: str, currency: str) -> str:
     if unit in ("share", "ratio"):
         return ""
     return unit.replace("money", currency).replace("/", " a ")
-
-
-def listed(names: list[str]) -> str:
-    """a; a and b; a, b and c."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from scenarios.figure import LEVEL, NOTHING, Figure, cell
-from scenarios.numerals import as_stated, percent
+from scenarios.numerals import as_stated, listed, percent
 from sim.effects import BY_NAME
 from sim.measures import is_programme
 from sim.scenario import Scenario
@@ -87,7 +87,7 @@ def answer(scenarios: Sequence[Scenario], leader: Leader | None) -> str:
             more = cell(other, gain=True)
             said += f" On average {name} brings more, {more.value} ({more.interval}), but it may lose."
     if leader.verdict == "open" and leader.lost:
-        said += f" {_listed(leader.lost, 'and')} {'lose' if len(leader.lost) > 1 else 'loses'}."
+        said += f" {listed(leader.lost)} {'lose' if len(leader.lost) > 1 else 'loses'}."
     if leader.against is not None:
         name, than = leader.against[0], cell(leader.against[1], difference=True)
         said += f" Against {name}, the baseline, its net margin is {than.value} {currency} a member"
@@ -129,7 +129,7 @@ def _opening(leader: Leader, designs: list[str], alone: bool) -> str:
     if leader.verdict == "launch":
         if not leader.equals:
             return f"Launch {leader.name}: it brings"
-        names = _listed([leader.name, *leader.equals], "or")
+        names = listed([leader.name, *leader.equals], "or")
         return f"Launch {names}, which cannot be told apart: {leader.name} brings"
     one = len(designs) == 1
     does = "it brings" if one else f"the {'better of the two' if len(designs) == 2 else 'best of them'}, {leader.name}, brings"
@@ -139,7 +139,7 @@ def _opening(leader: Leader, designs: list[str], alone: bool) -> str:
         what = leader.name if one else "any of the designs"
         return f"One replication does not tell whether to launch {what}: {does}"
     open_ = [name for name in designs if name not in leader.lost]
-    what = "any of the designs" if len(open_) == len(designs) > 1 else _listed(open_, "or")
+    what = "any of the designs" if len(open_) == len(designs) > 1 else listed(open_, "or")
     return f"Whether to launch {what} is open: on balance {'it brings' if open_ == [leader.name] else does}"
 
 
@@ -150,11 +150,6 @@ def above(figure: Figure) -> bool:
 
 def _below(figure: Figure) -> bool:
     return figure.high is not None and figure.high < 0
-
-
-def _listed(names: Sequence[str], word: str) -> str:
-    *first, last = names
-    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _share(share: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scenarios.composing import compose, find, over, put
+from scenarios.composing import compose, find, over
 from scenarios.problems import check
 from scenarios.tree import Node, Place, Problem
 from sim.errors import InputError
@@ -27,9 +27,7 @@ def load_changed(
     if isinstance(target, str):
         raise InputError(f"{spec}: {target}")
     problems: list[Problem] = []
-    base = compose(target, problems)
-    if base is not None and population is not None:
-        put("population", population, base, problems)
+    base = compose(target, problems, population)
     own = _node({**nested(changes), "name": name}, Place(said, 0))
     scenario = None if base is None else check(over(base, own, problems), problems)
     if scenario is None:

@@ -28,8 +28,20 @@ def library_names() -> list[str]:
     return sorted(path.stem for path in LIBRARY.glob("*.yaml"))
 
 
-def compose(path: Path, problems: list[Problem], chain: tuple[Path, ...] = ()) -> Node | None:
-    """The whole tree of the scenario file `path`; `chain` = the files that led here by extends."""
+def compose(path: Path, problems: list[Problem], population: Path | None = None) -> Node | None:
+    """The whole tree of the scenario file `path`; population: file whose members take the place of its own."""
+    made = _composed(path, problems, ())
+    if made is None or population is None:
+        return made
+    if population.is_file():
+        made.value["population"] = _part(population, made.place, problems)
+    else:
+        problems.append(Problem(Place("--population", 0), f"found {str(population)!r}, {_no_file(population, Path())}"))
+    return made
+
+
+def _composed(path: Path, problems: list[Problem], chain: tuple[Path, ...]) -> Node | None:
+    """chain: the files that led here by extends."""
     tree = read(path, shown(path), problems)
     if tree is None:
         return None
@@ -54,14 +66,6 @@ def _check_name(name: Node, problems: list[Problem]) -> None:
     if isinstance(name.value, str) and not (name.value.isprintable() and 1 <= len(name.value.strip()) <= LONGEST_NAME):
         said = f"allowed is text of 1 to {LONGEST_NAME} letters on one line"
         problems.append(Problem(name.place, f"name: found {found(name.value)}, {said}"))
-
-
-def put(part: str, file: Path, tree: Node, problems: list[Problem]) -> None:
-    """The part that `file` holds in the place of the tree's own."""
-    if file.is_file():
-        tree.value[part] = _part(file, tree.place, problems)
-    else:
-        problems.append(Problem(Place(f"--{part}", 0), f"found {str(file)!r}, {_no_file(file, Path())}"))
 
 
 def over(base: Node | None, own: Node, problems: list[Problem]) -> Node:
@@ -124,7 +128,7 @@ def _base(node: Node, path: Path, problems: list[Problem], chain: tuple[Path, ..
         circle = " -> ".join(p.name for p in (*chain[chain.index(target.resolve()) :], target))
         problems.append(Problem(node.place, f"extends: goes round in a circle: {circle}"))
         return None
-    return compose(target, problems, chain)
+    return _composed(target, problems, chain)
 
 
 def _part_file(part: str, node: Node, path: Path, problems: list[Problem]) -> Node:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scenarios.composing import LIBRARY, compose, find, library_names, put
+from scenarios.composing import LIBRARY, compose, find, library_names
 from scenarios.problems import check
 from scenarios.resolved import resolved_yaml
 from scenarios.schema import json_schema
@@ -61,14 +61,12 @@ def library() -> dict[str, str]:
     return found
 
 
-def _loaded(spec: str | Path, population: Path | None = None) -> tuple[Scenario | None, list[Problem]]:
+def _loaded(spec: str | Path, population: Path | None) -> tuple[Scenario | None, list[Problem]]:
     target = Path(spec) if isinstance(spec, Path) else find(spec, Path())
     if isinstance(target, str):
         return None, [Problem(Place(str(spec), 0), target)]
     problems: list[Problem] = []
-    tree = compose(target, problems)
-    if tree is not None and population is not None:
-        put("population", population, tree, problems)
+    tree = compose(target, problems, population)
     scenario = check(tree, problems) if tree is not None else None
     return scenario, problems
 

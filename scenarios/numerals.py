@@ -1,8 +1,9 @@
-"""Numbers as every reader sees them: one way to set off thousands, to sign, to round to what is known."""
+"""Numbers and lists as every reader sees them: one way to set off thousands, to sign, to round to what is known."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "–"
@@ -49,6 +50,12 @@ def percent(value: float, digits: int = 1) -> str:
 def signed(text: str) -> str:
     """A printed number with its sign: a plus before one above 0; 0 and what is not defined have none."""
     return f"+{text}" if text[0].isdigit() and text.strip("0.,\u00a0% ") else text
+
+
+def listed(names: Iterable[str], word: str = "and") -> str:
+    """a; a and b; a, b and c; or another word before the last."""
+    *first, last = names
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _missing(value: float | None) -> str:

@@ -47,9 +47,7 @@ def by_cause(values: Floats, luck: Floats) -> tuple[Floats, Floats]:
     moved = values[: len(luck)] - luck
     both = np.isfinite(moved)
     enough = both.sum(axis=0) > 1
-    whole, apart, alone = (
-        _variance(v, at) for v, at in ((values, np.isfinite(values)), (moved, both), (luck, both & np.isfinite(luck)))
-    )
+    whole, apart, alone = (_variance(v, at) for v, at in ((values, np.isfinite(values)), (moved, both), (luck, both)))
     share = np.divide(apart, apart + alone, out=np.zeros_like(apart), where=apart + alone > 0)
     found = (np.sqrt(whole * part) for part in (1 - share, share))
     first, second = (np.where(enough, sd, np.nan) for sd in found)

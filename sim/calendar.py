@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 
 from sim.member import NEVER
-from sim.population import Population
+from sim.population import WEEKS, Population, week_of_year
 from sim.programme import Programme
 from sim.setting import Horizon
 from sim.shocks import common_factors
@@ -105,10 +105,9 @@ class Calendar:
         n = int(self.end)
         found = np.zeros(n + 1, DAY)
         dates = [self.start + dt.timedelta(days=d) for d in range(n + 1)]
-        week = np.array([(date.timetuple().tm_yday - 1) // 7 for date in dates])
-        season = np.ones(53) if population.season is None else np.array(population.season)
+        season = np.ones(WEEKS) if population.season is None else np.array(population.season)
         years = (np.arange(n + 1) + level_days) / 365.0
-        found["speed"] = season[week] * (1 + population.growth) ** years
+        found["speed"] = season[week_of_year(self.start, np.arange(n + 1))] * (1 + population.growth) ** years
         found["dear"] = (1 + inflation) ** years
         if population.shocks.stated():
             busy, dear = common_factors(population.shocks, seed, dates)

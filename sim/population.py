@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sim.limits import MOST_MEMBERS
+from sim.typing import Ints
+
 MOST = 10**12
 """The most of one amount of money (currency units) or of points: far beyond any programme, and well inside 64 bits."""
+WEEKS = 53
+"""of a year, the last of a day or two"""
+
+
+def week_of_year(start: dt.date, days: Ints) -> Ints:
+    """Week of the year, 0 .. 52, of each day given as a number of days after `start`: (day of the year - 1) // 7."""
+    date = np.datetime64(start, "D") + days.astype("timedelta64[D]")
+    return np.asarray((date - date.astype("datetime64[Y]")).astype(np.int64) // 7)
+
+
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Money = Annotated[float, Field(ge=0, le=MOST)]
@@ -148,14 +162,14 @@ class Shocks(Part):
 class Population(Part):
     """The members before any programme: how often they buy, for how much, when they leave."""
 
-    members: Annotated[int, Field(ge=1, le=50_000_000)] = 20_000
+    members: Annotated[int, Field(ge=1, le=MOST_MEMBERS)] = 20_000
     """members at the start of a run; --members overrides it"""
     purchase_rate: PurchaseRate
     regularity: Annotated[int, Field(ge=1, le=12)] = 1
     """gaps between purchases are Erlang of this order: 1 = Poisson, 3 = regular (groceries)"""
     leaving: Leaving = Leaving(probability=0.0)
     basket: Basket
-    season: Annotated[list[Positive], Field(min_length=53, max_length=53)] | None = None
+    season: Annotated[list[Positive], Field(min_length=WEEKS, max_length=WEEKS)] | None = None
     """factor on the purchase rate by week of the year (day of the year // 7; 53 factors); none = no season"""
     growth: Annotated[float, Field(gt=-0.9, lt=10)] = 0.0
     """relative change of every member's purchase rate per year from the start on, smooth"""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from sim.limits import FIRST_YEAR, LAST_YEAR
 from sim.population import Money, Part, Share
 
 
@@ -79,6 +80,6 @@ class Horizon(Part):
     def _first(self) -> Horizon:
         if self.start.day != 1:
             raise ValueError(f"start must be the first day of a month, found {self.start}")
-        if not 1900 <= self.start.year <= 2200:
-            raise ValueError(f"start must lie in a year from 1900 to 2200, found {self.start}")
+        if not FIRST_YEAR <= self.start.year <= LAST_YEAR:
+            raise ValueError(f"start must lie in a year from {FIRST_YEAR} to {LAST_YEAR}, found {self.start}")
         return self

@@ -10,24 +10,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.population import Shocks
+from sim.population import WEEKS, Shocks, week_of_year
 from sim.typing import Floats
 
-_WEEKS, _QUARTERS = 53, 4
+_QUARTERS = 4
 
 
 def common_factors(shocks: Shocks, seed: int, dates: Sequence[dt.date]) -> Floats:
-    """(2, dates) factors on the purchase rate and on list values, for dates in their order.
+    """(2, dates) factors on the purchase rate and on list values, for consecutive dates.
 
     seed: of the run; a date has the same factors in every run of the seed, whenever that began. Every factor is lognormal with
     mean 1; spreads are standard deviations of its log.
     """
     first = dates[0].year
     year = np.array([date.year for date in dates]) - first
-    week = np.array([(date.timetuple().tm_yday - 1) // 7 for date in dates])
-    quarter = _WEEKS + np.array([(date.month - 1) // 3 for date in dates])
+    week = week_of_year(dates[0], np.arange(len(dates)))
+    quarter = WEEKS + np.array([(date.month - 1) // 3 for date in dates])
     levels = _scores(2, seed)
-    scores = np.stack([_scores((2, _WEEKS + _QUARTERS), seed, first + k) for k in range(int(year[-1]) + 1)])
+    scores = np.stack([_scores((2, WEEKS + _QUARTERS), seed, first + k) for k in range(int(year[-1]) + 1)])
     found = []
     for series, spread in enumerate((shocks.purchases, shocks.baskets)):
         log = spread.level * levels[series] + spread.quarter * scores[year, series, quarter]

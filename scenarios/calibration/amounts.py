@@ -57,6 +57,3 @@ def _read(text: pd.Series[str], plain: pd.Series[float], thousands: str, decimal
 
 def _finite(values: pd.Series[Any]) -> pd.Series[float]:
     return values.astype(float).where(lambda v: np.isfinite(v))
-
-
-__all__ = ["amounts", "stray"]

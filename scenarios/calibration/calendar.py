@@ -10,20 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.population import week_of_year
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-WEEKS = 53
 DAYS_A_YEAR = 365.25
-
-
-def week_of_year(start: dt.date, days: Ints) -> Ints:
-    """Week of the year, 0 .. 52, of each day given as a number of days after `start`: (day of the year -
-    1) // 7.
-    """
-    date = np.datetime64(start, "D") + days.astype("timedelta64[D]")
-    week: Ints = (date - date.astype("datetime64[Y]")).astype(np.int64) // 7
-    return week
 
 
 @dataclass(frozen=True)

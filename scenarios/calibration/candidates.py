@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from scenarios.calibration.bgnbd import JOINED, Histories, Model, Origin, Records, histories, log_likelihood, records
-from scenarios.calibration.calendar import WEEKS, Clock, week_of_year
+from scenarios.calibration.calendar import Clock
 from scenarios.calibration.lives import states_given
 from scenarios.calibration.panel import Panel
 from scenarios.calibration.returns import RETURN_RATE
 from scenarios.calibration.season import WAVES, smooth_year, week_factors
+from sim.population import WEEKS, week_of_year
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

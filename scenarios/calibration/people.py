@@ -56,7 +56,7 @@ def population_data(
         "new_members_per_month": _joining(fit, panel, joined, members),
         "first_purchase_on_joining": model.origin != "panel start",
         "posterior": _posterior(fit, baskets, between),
-        "shocks": {name: spread for name, spread in befalls.items() if spread},
+        "shocks": befalls,
         "source": (
             f"calibrated from {source['file']} (sha256 {str(source['sha256'])[:12]}), "
             f"{period['members']:,} members, {period['purchases']:,} purchases, "
@@ -81,10 +81,11 @@ def common_shocks(fit: Fit, shocks: Shocks, error: ModelError) -> dict[str, dict
         "baskets": (few * max(0.0, value**2 - purchases**2) ** 0.5, quarters.basket, shocks.basket),
     }
     names = ("level", "quarter", "week")
-    return {
+    rounded = {
         series: {name: min(1.0, _round(s, 4)) for name, s in zip(names, spreads, strict=True) if s >= 5e-5}
         for series, spreads in found.items()
     }
+    return {series: spreads for series, spreads in rounded.items() if spreads}
 
 
 def _leaving(model: Model, theta: Floats) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.calibration.calendar import WEEKS
+from sim.population import WEEKS
 
 Floats = NDArray[np.float64]
 

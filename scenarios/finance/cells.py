@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sim.errors import InputError
+from sim.limits import FIRST_YEAR
 from sim.scenario import Scenario
 from sim.typing import Array, Floats, Ints
 
@@ -20,8 +21,6 @@ MOST = 20
 """problems that are told one by one"""
 LARGEST = 1e12
 """number that a cell can hold: amounts in minor units and their sums stay exact"""
-EARLIEST = 1900
-"""year that a date can have; an earlier one is a slip of the pen"""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
 _MONTH = re.compile(r"\d{4}-\d{1,2}")
 
@@ -41,7 +40,7 @@ def as_numbers(values: pd.Series[Any]) -> Floats:
 
 def too_early(days: pd.Series[Any]) -> Array:
     """(rows,) whether a date is one that nobody meant; days: dates, NaT for none."""
-    return np.asarray(days.dt.year < EARLIEST)
+    return np.asarray(days.dt.year < FIRST_YEAR)
 
 
 def looks_personal(ids: Array) -> tuple[int, str] | None:
@@ -100,7 +99,7 @@ class Cells:
             shown = text.where(text.str.fullmatch(_DAY if not text_month else _MONTH))
             parsed = pd.to_datetime(shown.str.slice(0, 10), format="%Y-%m" if text_month else "%Y-%m-%d", errors="coerce")
         self._wrong(column, parsed.isna(), "a day such as 2017-03-14, or in every row a month such as 2017-03")
-        self._wrong(column, too_early(parsed), f"a date from {EARLIEST} on")
+        self._wrong(column, too_early(parsed), f"a date from {FIRST_YEAR} on")
         self.refuse()
         days = parsed.to_numpy(dtype="datetime64[D]").astype(np.int64)
         firsts = bool((parsed.dt.day == 1).all())

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from sim.errors import InputError
-from sim.population import Population
+from sim.population import WEEKS, Population, week_of_year
 from sim.typing import Array, Floats, Ints
 
 CANDIDATES = 64
@@ -77,10 +77,8 @@ def elapsed(population: Population, start: dt.date, days: Array) -> Floats:
     known = np.isfinite(days)
     longest = int(np.nanmax(days, initial=0)) + 1
     back = np.arange(1, longest + 1)
-    dates = np.datetime64(start) - back
-    week = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(int) // 7
-    season = np.ones(53) if population.season is None else np.array(population.season)
-    speed = season[week] * (1 + population.growth) ** (-back / 365.0)
+    season = np.ones(WEEKS) if population.season is None else np.array(population.season)
+    speed = season[week_of_year(start, -back)] * (1 + population.growth) ** (-back / 365.0)
     total = np.concatenate([[0.0], np.cumsum(speed)])
     return np.where(known, np.interp(np.nan_to_num(days), np.arange(longest + 1), total), np.nan)
 

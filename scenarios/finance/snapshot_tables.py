@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from scenarios.composing import guess
-from scenarios.finance.cells import EARLIEST, LARGEST, MOST, as_numbers, is_empty, looks_personal, too_early
+from scenarios.finance.cells import LARGEST, MOST, as_numbers, is_empty, looks_personal, too_early
 from scenarios.sources import INDEX, Where, first_row, label, missing, open_source, whole
 from sim.errors import InputError
+from sim.limits import FIRST_YEAR
 from sim.typing import Array
 
 PERSONAL = re.compile(
@@ -152,7 +153,7 @@ def _date(table: Table, column: str, values: pd.Series[Any], what: Column) -> Ar
     bad = np.flatnonzero(np.asarray(parsed.isna()) & ~empty)
     table.wrong(bad, column, lambda r: f"found {values.iloc[r]!r}, a date is written like 2027-01-31")
     early = np.flatnonzero(too_early(parsed))
-    table.wrong(early, column, lambda r: f"found {values.iloc[r]!r}, allowed is a date from {EARLIEST} on")
+    table.wrong(early, column, lambda r: f"found {values.iloc[r]!r}, allowed is a date from {FIRST_YEAR} on")
     days = (parsed.to_numpy(dtype="datetime64[D]") - DAY_ZERO).astype(float)
     return np.where(np.asarray(parsed.isna()), np.nan, days)
 
