@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from single_cohort import accrued_cost, recognise
 
+from scenarios.finance import liability
 from scenarios.finance.allocation import earned_so_far, to_points
 from scenarios.finance.rounding import divide, exact, largest_remainder, minor_units
 from sim.errors import InputError
@@ -122,3 +124,13 @@ def test_what_is_left_goes_to_the_rows_that_lost_most():
 def test_what_is_no_number_is_refused(wrong):
     with pytest.raises(InputError, match="is not a number"):
         exact(wrong)
+
+
+@pytest.mark.parametrize(("rule", "cents"), [("half_up", 1), ("half_even", 0)])
+def test_what_is_deferred_for_points_from_before_is_rounded_by_the_rule(rule, cents):
+    """A point worth a cent, at a sale of 2 cents whose points are worth as much: half a cent of it was deferred."""
+    one_month = SimpleNamespace(of=lambda line: np.array([[0.02 if line == "net_sales" else 0.0]]))
+    points = SimpleNamespace(earned=np.array([-1, 0]), issued=np.array([[1], [2]]))
+    price = np.full((2, 1), Fraction(1), dtype=object)
+    found = liability._opening(one_month, [points], np.array([True, True]), price, None, rule)
+    assert found.tolist() == [[cents], [0]]

@@ -1,6 +1,7 @@
 """What befalls all members at once: spreads as stated, the same dates in every run of a seed, luck and not parameters."""
 
 import datetime as dt
+import types
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ from scenes import scenario
 from scipy import stats
 
 from scenarios.calibration import Calibration, calibrate
+from scenarios.calibration.forecast import ModelError
+from scenarios.calibration.people import common_shocks
+from scenarios.calibration.shocks import Shocks as Weekly
 from scenarios.comparison import compare
 from scenarios.sources import FrameSource
 from sim.outcome import Outcome, simulate
@@ -95,3 +99,22 @@ def test_calibration_carries_what_its_own_interval_holds(short: Calibration) -> 
     missed = doubt["past_forecast_error"]["purchases"]
     freedoms = [stats.t.ppf(0.9, f) / stats.norm.ppf(0.9) for f in (1, 2, 3)]
     assert any(found.purchases.level == pytest.approx(min(1.0, missed * few), rel=1e-2, abs=1e-3) for few in freedoms)
+
+
+@pytest.mark.parametrize(
+    ("days", "season", "level", "quarter"),
+    [(280, None, 0.0, 0.2), (400, (1.0,) * 53, 0.1, None), (400, None, 0.0, None), (600, (1.0,) * 53, 0.0, None)],
+)
+def test_what_a_fit_leaves_open(days: int, season: tuple[float, ...] | None, level: float, quarter: float | None) -> None:
+    """Below a year its weeks tell how far an unseen quarter may lie off; below a year and a half a year of growth may pass for
+    season. What two past forecasts missed by 3 % of purchases and 5 % of value widens the level as Student's t does."""
+    fit = types.SimpleNamespace(
+        clock=types.SimpleNamespace(season=season, last=days - 1), candidate=types.SimpleNamespace(growth=False)
+    )
+    error = ModelError({"purchases": 0.03, "active_members": 0.01, "value": 0.05}, 2)
+    found = common_shocks(fit, Weekly(0.2, 0.0), error)
+    few = 1.885618 / 1.281552
+    assert found["purchases"] == pytest.approx(
+        {"level": np.hypot(level, few * 0.03), "week": 0.2} | ({"quarter": quarter} if quarter else {}), rel=1e-3
+    )
+    assert found["baskets"] == pytest.approx({"level": few * 0.04}, rel=1e-3)
