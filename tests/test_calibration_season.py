@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from scenarios.calibration.choice import choose
 from scenarios.calibration.expectations import expectation
 from scenarios.calibration.lives import joiners
 from scenarios.calibration.panel import Panel, clean
+from sim.population import week_of_year
 
 WEEKS = (np.arange(53) + 0.5) * 7 / 365.25
 MEMBER = {"rate": 0.06, "shape": 1.2, "leaving": (1.0, 15.0)}
@@ -76,3 +78,9 @@ def test_joining_is_asked_of_the_likelihood() -> None:
     found = choose(growing(5, 200), 60, 0, lambda text: None)
     assert found.joining_gain > 20
     assert found.chosen.model.origin == "either"
+
+
+def test_weeks_of_the_year_are_counted_from_new_year() -> None:
+    """53 of them; the last has one day, or two in a leap year, and days before the start are counted back."""
+    assert week_of_year(dt.date(2027, 1, 1), np.array([0, 6, 7, 363, 364, 365])).tolist() == [0, 0, 1, 51, 52, 0]
+    assert week_of_year(dt.date(2028, 12, 30), np.array([-1, 0, 1, 2])).tolist() == [51, 52, 52, 0]
