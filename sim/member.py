@@ -14,7 +14,7 @@ MEMBER = np.dtype(
         ("t_extra", "f8"),  # next candidate above the baseline
         ("task", "f8"),  # when they next do a task that the programme rewards; they get it at the month end
         ("due", "f8"),  # next moment at which the programme does something with them
-        ("t_seen", "f8"),  # last candidate of the baseline stream
+        ("t_back", "f8"),  # next moment that brings them back if they have lapsed: at their next baseline candidate
         # what they are
         ("key", "i8"),  # address of their luck
         ("rate", "f8"),  # purchases a day at season factor 1
@@ -37,6 +37,7 @@ MEMBER = np.dtype(
         # where they stand with the shop
         ("n_base", "i8"),  # ordinal of the next baseline candidate
         ("n_extra", "i8"),
+        ("n_back", "i8"),
         ("alive", "i8"),  # 1 = active customer, 0 = lapsed
         ("alive0", "i8"),  # the same had there been no programme
         ("last_buy", "f8"),

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from sim.tables import Tables
 
 MOMENTS = (
-    "due", "t_seen", "joined", "last_buy", "first_buy", "pend_day", "refund_day", "card_until", "fee_until", "reward_at",
+    "due", "joined", "last_buy", "first_buy", "pend_day", "refund_day", "card_until", "fee_until", "reward_at",
     "demoted_at", "benefit_at", "pulled_at", "sent_at", "pull_until",
 )  # fmt: skip
-"""Fields of MEMBER that are moments of the clock; t_base and t_extra are operational (sim.calendar)."""
+"""Fields of MEMBER that are moments of the clock; t_base, t_extra and t_back are operational (sim.calendar)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Opening:
     level_days: float
     """days for which growth and inflation have already run"""
     members: Array
-    """(n,) of sim.member.MEMBER; t_base and t_extra are operational days from the start, NEVER where the run is to draw them"""
+    """(n,) of sim.member.MEMBER; t_base and t_extra are operational days from the start, t_back such days times the return
+    rate; NEVER where the run is to draw them"""
     lots: Ints
     """(n, past) open points by month of credit, the last column being the month before the start"""
     pend: Ints
@@ -152,7 +153,9 @@ class Opening:
         rows = slice(first, first + count)
         m = chunk.members[:count]
         m[...] = self.members[rows]
-        for field in ("t_base", "t_extra"):
+        rate = float(t.p["return_rate"][0])
+        m["t_back"] = np.where(m["t_back"] < NEVER / 2, m["t_back"] / rate, NEVER) if rate > 0.0 else NEVER
+        for field in ("t_base", "t_extra", "t_back"):
             m[field] = _clock_time(t, m[field])
         slots = chunk.lots.shape[1]
         for k in range(self.past):
@@ -198,8 +201,9 @@ def opening_after(
     m = members.copy()
     for field in MOMENTS:
         m[field] = _shifted(m[field], days)
-    for field in ("t_base", "t_extra"):
+    for field in ("t_base", "t_extra", "t_back"):
         m[field] = _shifted(m[field], days)  # beyond the end of a run the clock is operational time
+    m["t_back"] = np.where(m["t_back"] < NEVER / 2, m["t_back"] * p["return_rate"], NEVER)  # at a rate of 1, whatever the next is
     m["month_bought"] -= months
     oldest = np.where(m["balance"] > 0, m["oldest"] - months, 0)
     past = max(1, -int(oldest.min(initial=-1)))

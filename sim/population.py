@@ -58,7 +58,7 @@ class Leaving(Part):
     b: Positive | None = None
     """second parameter of Beta(a, b) over members"""
     return_rate: Annotated[float, Field(ge=0)] = 0.0
-    """hazard per day with which a lapsed member comes back of their own accord; 0 is BG/NBD"""
+    """hazard with which a lapsed member comes back of their own accord, a day of an average season; 0 is BG/NBD"""
 
     @model_validator(mode="after")
     def _one_form(self) -> Leaving:
@@ -98,7 +98,7 @@ MEANING = {
     "purchase_rate.shape": ("", "how alike members' rates are: small is very unequal"),
     "leaving.a": ("", "first parameter of the beta distribution of leaving after a purchase"),
     "leaving.b": ("", "second parameter of the beta distribution of leaving after a purchase"),
-    "leaving.return_rate": ("a day", "rate at which lapsed members return of their own accord"),
+    "leaving.return_rate": ("a day", "rate, in an average season, at which lapsed members return of their own accord"),
     "basket.median": ("currency units", "median value of a purchase of the median member"),
     "basket.sigma": ("log units", "spread of a member's own purchases"),
     "basket.sigma_between": ("log units", "spread between members"),

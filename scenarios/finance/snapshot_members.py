@@ -134,8 +134,8 @@ class Snapshot:
         m["aware"] = u[:, 3] < self.untouched.probability(float(b["awareness_share"]), float(t.p["redeem"][0]), basket)
         m["flexible"] = u[:, 4] < b["expiry_pressure_flexible"]
         m["muted"], m["enrolled"], m["joined"] = self.muted, 1, self.joined
-        for name in ("t_extra", "first_buy", "second_gap", "pend_day", "refund_day", "card_until", "fee_until", "pull_until",
-                     "due"):
+        for name in ("t_extra", "t_back", "first_buy", "second_gap", "pend_day", "refund_day", "card_until", "fee_until",
+                     "pull_until", "due"):
             m[name] = NEVER
         m["reward_at"], m["demoted_at"], m["tier0"] = LONG_AGO, LONG_AGO, -1
         return m
@@ -143,7 +143,6 @@ class Snapshot:
     def _standing(self, m: Array, t: Tables) -> None:
         bought = np.isfinite(self.last)
         m["last_buy"] = np.where(bought, self.last, self.joined)
-        m["t_seen"] = m["last_buy"]
         m["buys"] = np.where(self.purchases > 0, self.purchases, bought)
         m["first_buy"] = np.where(np.isfinite(self.first), self.first, np.where(bought, self.last, NEVER))
         m["month_bought"] = np.where(bought, months_before(self.day, np.nan_to_num(self.last, nan=-1.0)), -MONTHS_BACK - 1)

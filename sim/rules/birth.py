@@ -10,8 +10,7 @@ from sim.member import LONG_AGO, NEVER
 from sim.rules.life import cell_of
 from sim.rules.moments import begin
 from sim.rules.numbers import exp, log
-from sim.rules.response import comes_back
-from sim.rules.time import SHARE, base_gap, extra_gap, later
+from sim.rules.time import SHARE, base_gap, extra_gap, later, next_back
 from sim.rules.words import (
     AHEAD,
     AWARE,
@@ -148,8 +147,11 @@ def be_born(m, i, s, t, key):
         since = start + (t.months[month].end - start) * s.born[JOIN, k]
         m.joined = since
     m.last_buy = since
-    m.t_seen = since
     m.due = m.joined
+    m.t_back = NEVER
+    if p.return_rate > 0.0:
+        m.t_back = since
+        next_back(m, t, since)
     if key >= p.first_new and p.buys_on_joining == 1:
         m.t_base = since
     else:
@@ -162,12 +164,10 @@ def be_born(m, i, s, t, key):
             m.last_buy = now
             if s.ahead[row, BASE, SECOND, column] < m.leave:
                 m.alive = 0
-        elif p.return_rate > 0.0:
-            _, u_return, _, _ = uniforms(p.seed, m.key, m.n_base, BASE, 1)
-            if comes_back(m, t, now, u_return):
-                m.alive = 1
-                m.last_buy = now
-        m.t_seen = now
+        elif m.t_back <= now:
+            m.alive = 1
+            m.last_buy = now
+        next_back(m, t, now)
         m.t_base = later(t, now, base_gap(m, i, s, t, m.n_base))
         m.n_base += 1
         if m.alive == 0 and p.may_return == 0:
@@ -182,7 +182,7 @@ def be_born(m, i, s, t, key):
 def resume(m, i, s, t):
     """Let a member who comes from another run, or from a live programme, go on: what depends on the calendar of this one."""
     p = t.p[0]
-    u_base, u_extra, _, _ = uniforms(p.seed, m.key, 0, RESUME, 0)
+    u_base, u_extra, u_back, _ = uniforms(p.seed, m.key, 0, RESUME, 0)
     if m.patience == 0.0:  # they come from a live programme
         bear_messages(m, s, cradle(s, t, m.key))
     m.gap = 1.0 / m.rate
@@ -191,5 +191,7 @@ def resume(m, i, s, t):
         m.t_base = later(t, 0.0, -log(u_base) * m.gap)
     if p.calm == 0 and m.t_extra >= NEVER and here:
         m.t_extra = later(t, 0.0, -log(u_extra) * m.gap * SHARE)
+    if p.return_rate > 0.0 and m.t_back >= NEVER:
+        m.t_back = later(t, 0.0, -log(u_back) / p.return_rate)
     s.cube[cell_of(m, t, 0), tally.ACTIVE_AT_START] += m.alive
     begin(m, i, s, t)

@@ -14,9 +14,10 @@ from sim.rules.numbers import exp
 from sim.rules.own import own
 from sim.rules.purchase import purchase, whole
 from sim.rules.refunds import give_back, refund_slot, wait
-from sim.rules.response import appeal, ceiling, comes_back, faded, leaves, response, too_low
+from sim.rules.response import appeal, ceiling, faded, leaves, response, too_low
 from sim.rules.tiers import forget
-from sim.rules.time import base_gap, later, next_extra, skip_to
+from sim.rules.time import base_gap, later, next_back, next_extra, skip_to
+from sim.rules.wallet import see_coupons
 from sim.rules.words import BASE, BASKET, EXTRA, REDEEM, SECOND, normal, place, uniforms
 from sim.tables import BOUND, INACTIVE
 
@@ -88,6 +89,8 @@ def pass_over(m, i, s, t, month, end):
     Nothing else happens to the member meanwhile. True if one is left before `end` with which the member's life goes on.
     """
     until = min(min(m.t_base, m.due), min(t.months[month].end, end))
+    if m.pull_until <= m.t_extra < until:
+        see_coupons(m, i, s, t, m.t_extra)
     most = ceiling(m, t, m.t_extra)
     row, k = place(m, i, s, t, m.n_extra, EXTRA)
     while m.t_extra < until:
@@ -98,6 +101,25 @@ def pass_over(m, i, s, t, month, end):
         next_extra(m, i, s, t)
         row, k = place(m, i, s, t, m.n_extra, EXTRA)
     return False
+
+
+@rule
+def stay_away(m, i, s, t, month, end):
+    """Let the next baseline candidates of a member go by who has lapsed with the programme and without it.
+
+    True if one is left before `end` at which they come back.
+    """
+    until = min(m.due, min(t.months[month].end, end))
+    while m.t_base < min(until, m.t_back):
+        to_next_base(m, i, s, t, m.t_base)
+    return m.t_base < until
+
+
+@rule
+def to_next_base(m, i, s, t, now):
+    """On from the baseline candidate at `now` to the next."""
+    m.t_base = later(t, now, base_gap(m, i, s, t, m.n_base))
+    m.n_base += 1
 
 
 @rule
@@ -115,6 +137,12 @@ def happen(m, i, s, t, month, end):
         if not pass_over(m, i, s, t, month, end):
             return
         now = m.t_extra
+    elif m.alive == 0 and m.alive0 == 0:
+        if not stay_away(m, i, s, t, month, end):
+            return
+        now = m.t_base
+    if m.pull_until <= now:
+        see_coupons(m, i, s, t, now)
     stream = BASE if on_base else EXTRA
     ordinal = m.n_base if on_base else m.n_extra
     row, k = place(m, i, s, t, ordinal, stream)
@@ -127,11 +155,9 @@ def happen(m, i, s, t, month, end):
         shift += own(p.own_rate, m, i, s, t, now)
     base_buys = on_base and m.alive0 == 1
     buys = on_base and m.alive == 1  # unless something holds the member back
-    returning = on_base and p.return_rate > 0.0 and (m.alive0 == 0 or m.alive == 0)
     u_accept = 0.0
-    u_return = 1.0
-    if returning or (on_base and shift < 0.0):
-        u_accept, u_return, _, _ = uniforms(p.seed, m.key, ordinal, BASE, 1)
+    if on_base and shift < 0.0:
+        u_accept, _, _, _ = uniforms(p.seed, m.key, ordinal, BASE, 1)
     slot = -1
     log_ratio = 0.0
     if p.calm == 0 and (not on_base or u_accept >= 1.0 + shift):  # of the baseline, exp(log ratio) >= exp(shift) >= 1 + shift
@@ -139,7 +165,7 @@ def happen(m, i, s, t, month, end):
     if on_base:
         if log_ratio < 0.0:
             buys = u_accept < exp(log_ratio)
-        if returning and comes_back(m, t, now, u_return):
+        if m.t_back <= now:
             if m.alive0 == 0:
                 m.alive0 = 1
                 base_buys = True
@@ -148,6 +174,7 @@ def happen(m, i, s, t, month, end):
                 skip_to(m, i, s, t, now)
                 buys = True
                 s.cube[cell, tally.RETURNS] += 1
+            next_back(m, t, now)
     elif log_ratio > 0.0:
         buys = exp(log_ratio) > 1.0 + (BOUND - 1.0) * u_second
         if log_ratio > LOG_BOUND:
@@ -192,9 +219,7 @@ def happen(m, i, s, t, month, end):
             wait(m, i, s, t, slot, value, value0, buys, base_buys, now, month)
     if on_base:
         lapse_after(m, i, s, t, u_second, base_buys, now, cell)
-        m.t_base = later(t, now, base_gap(m, i, s, t, ordinal))
-        m.t_seen = now
-        m.n_base += 1
+        to_next_base(m, i, s, t, now)
     else:
         if buys and t.b[0].pull_forward_strength > 0.0:
             m.pulled = faded(m.pulled, m.pulled_at, now, t.b[0].pull_forward_decay) + 1.0

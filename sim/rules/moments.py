@@ -84,7 +84,6 @@ def plan_from(m, i, s, t, now, soonest):
     if p.expiry == INACTIVE and m.balance > 0:
         due = min(due, max(now, lapse_at(m, t)))
     if p.has_incentives == 1:
-        due = min(due, m.pull_until)
         if len(t.expiring) > 0:
             due = min(due, announced(m, i, s, t, lapse_at(m, t), now))
     m.due = due
@@ -134,8 +133,6 @@ def moments(m, i, s, t, now, month, cell):
                 s.wallet[i, j].mark = lapse_at(m, t)
             s.wallet[i, j].next = next_moment(m, i, s, t, j, now)
         soonest = min(soonest, s.wallet[i, j].next + t.incentives[j].unplanned)
-    if m.pull_until <= now:
-        see_coupons(m, i, s, t, now)
     return soonest
 
 

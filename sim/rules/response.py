@@ -244,13 +244,6 @@ def leaves(m, i, s, t, now, u):
 
 
 @rule
-def comes_back(m, t, now, u):
-    """Whether a lapsed member has returned of their own accord since the last baseline candidate."""
-    mean = t.p[0].return_rate * (now - m.t_seen)
-    return u < mean and u < 1.0 - exp(-mean)
-
-
-@rule
 def feels(m, t, value, now):
     """The member has received a benefit of `value` minor units."""
     m.benefit = faded(m.benefit, m.benefit_at, now, t.b[0].retention_decay) + value

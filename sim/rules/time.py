@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sim.compiled import rare, rule
-from sim.rules.words import BASE, EXTRA, GAP, place
+from sim.rules.numbers import log
+from sim.rules.words import BACK, BASE, EXTRA, GAP, place, uniforms
 from sim.tables import BOUND
 
 SHARE = 1.0 / (BOUND - 1.0)  # of the mean gap between purchases, the mean gap between candidates above the baseline
@@ -50,6 +51,17 @@ def next_extra(m, i, s, t):
     """On to the next candidate above the baseline."""
     m.t_extra = later(t, m.t_extra, extra_gap(m, i, s, t, m.n_extra))
     m.n_extra += 1
+
+
+@rare
+def next_back(m, t, now):
+    """On to the first moment after `now` that brings a lapsed member back: a Poisson stream of the member's own, in operational
+    time as purchases are, that goes on while they are active. Of a member who lapses, the rate at which they return."""
+    p = t.p[0]
+    while m.t_back <= now:
+        u, _, _, _ = uniforms(p.seed, m.key, m.n_back, BACK, 0)
+        m.t_back = later(t, m.t_back, -log(u) / p.return_rate)
+        m.n_back += 1
 
 
 @rare

@@ -12,13 +12,14 @@ import numpy as np
 from sim.compiled import rare, rule
 from sim.rules.numbers import exp, log
 
-BASE = 0  # candidates of the baseline stream; block 0: gap, leaving, basket, redeeming; 1: accept, return, category, refund
+BASE = 0  # candidates of the baseline stream; block 0: gap, leaving, basket, redeeming; 1: accept, -, category, refund
 EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, redeeming;   1: -, -, category, refund
 BIRTH = 2  # once a member; words by BORN
 MOMENT = 3  # a win-back message, ordinal = day, third word of the counter = the incentive's; return, wake
 # such days are counted from the start of the first run, so that a run that goes on meets the same luck
 TASK = 4  # a member's tasks of one incentive, ordinal = number of the task, third word as above; gap
-RESUME = 5  # once a member whose run goes on without a next candidate, ordinal 0; block 0: baseline, extra
+RESUME = 5  # once a member whose run goes on without a next candidate or a next call back, ordinal 0; baseline, extra, back
+BACK = 6  # what would bring a lapsed member back, ordinal = number of the moment; gap
 AHEAD = 8  # candidates whose luck is drawn at a time
 LUCK = ("gap", "second", "basket", "redeem")  # what is drawn ahead for a candidate of the streams BASE and EXTRA:
 # - log of the product of the gap's uniforms; word 1; basket / median basket by word 2 (EXTRA: the word itself); word 3
