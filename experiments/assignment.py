@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.plan_file import Condition, Plan
 from experiments.values import EMPTY, Labels, dates, numbers
+from scenarios.source_numbers import NumberSource
 from scenarios.sources import Source, require
 from sim.errors import InputError
 
@@ -46,6 +47,8 @@ class Allocation:
     """index of the arm, -1 where not eligible, shape (rows,)"""
     units: dict[str, int] = field(default_factory=dict)
     """randomised units by arm"""
+    written: tuple[str, ...] = ()
+    """a sentence for each column of numbers that is not plain"""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -81,13 +84,14 @@ def assign(source: Source, plan: Plan) -> Allocation:
     """
     roles = plan.columns
     require(source, _uses(plan))
+    table = NumberSource(source, frozenset(one.column for one in plan.eligibility if one.compares_numbers))
     salt = plan.salt or plan.experiment
     unit_column = plan.cluster_column or roles.member
     ids, strata = Labels(), Labels()
     eligible, codes, stratum_codes, rows = [], [], [], 0
     members: list[NDArray[np.int32]] = []
     seen = Labels()
-    for block in source.blocks(list(_uses(plan))):
+    for block in table.blocks(list(_uses(plan))):
         mask = np.ones(len(block), dtype=bool)
         for condition in plan.eligibility:
             mask &= _holds(block, condition, source.name, rows + 1)
@@ -125,7 +129,8 @@ def assign(source: Source, plan: Plan) -> Allocation:
         if n == 0:
             what = "clusters" if plan.cluster_column else "members"
             raise InputError(f"{source.name}: {len(chosen)} eligible {what} leave arm {name!r} empty")
-    return Allocation(source, plan, rows, mask, arm, dict(zip(plan.arms, counted.tolist(), strict=True)))
+    units = dict(zip(plan.arms, counted.tolist(), strict=True))
+    return Allocation(source, plan, rows, mask, arm, units, tuple(table.told()))
 
 
 def _dealt(count: int, shares: NDArray[np.float64], start: int) -> NDArray[np.int8]:

@@ -62,6 +62,11 @@ class Condition(Record):
         return self
 
     @property
+    def compares_numbers(self) -> bool:
+        """Whether the column must hold numbers."""
+        return isinstance(self.at_least, float) or isinstance(self.at_most, float)
+
+    @property
     def words(self) -> str:
         """The condition as a reader would say it."""
         parts = []

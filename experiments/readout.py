@@ -29,7 +29,8 @@ from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
 from experiments.scan import Scan, label_columns, scan
 from scenarios.numerals import significant
-from scenarios.sources import open_source, require
+from scenarios.source_numbers import NumberSource
+from scenarios.sources import Source, open_source, require
 from sim.errors import InputError
 
 Table = str | Path | pd.DataFrame
@@ -53,19 +54,23 @@ def read(
 
     Raises InputError for anything in the data that the plan does not allow.
     """
-    source = open_source(live)
+    plain = features_of(plan, events is not None, {})
+    tables = [NumberSource(open_source(live), frozenset(plain.columns()))]
+    source: Source = tables[0]
     if events is not None:
         require(source, label_columns(plan))
-        source = EventSource(source, open_source(events), plan)
+        happened = open_source(events)
+        tables.append(NumberSource(happened, frozenset(happened.columns()) - {plan.columns.member, plan.columns.date}))
+        source = EventSource(source, tables[1], plan)
     known = Until(as_of, "as stated") if as_of is not None else None
     if known is None and isinstance(source, EventSource) and (last := source.last_day()) is not None:
         known = Until(last, "the day of the last event")
-    plain = features_of(plan, events is not None, {})
     require(source, label_columns(plan) | plain.columns())
     features, quantiles = with_quantiles(plan, source, events is not None)
     found = scan(source, plan, features)
     try:
-        return _Analysis(plan, found, features, quantiles, look, known, information).readout(source.name)
+        written = [sentence for table in tables for sentence in table.told()]
+        return _Analysis(plan, found, features, quantiles, look, known, information).readout(source.name, written)
     except InputError as error:
         raise InputError(*(f"{source.name}: {problem}" for problem in error.problems)) from None
 
@@ -94,8 +99,8 @@ class _Analysis:
         self.gates: list[Gate] = []
         self.rows: list[Estimate] = []
 
-    def readout(self, source: str) -> Readout:
-        """Gates, rows, decisions, in this order."""
+    def readout(self, source: str, written: list[str]) -> Readout:
+        """Gates, rows, decisions, in this order; written: which columns of numbers are not plain."""
         self._check_variation()
         effects, scales = self._overall()
         self._gates(effects)
@@ -118,6 +123,8 @@ class _Analysis:
             if metric.role == "guardrail" and metric.noninferiority_margin is not None:
                 loss = -1 if metric.better == "higher" else 1
                 facts[f"guardrail.{metric.name}"] = loss * metric.noninferiority_margin
+        if written:
+            facts["thousands_and_decimals"] = "; ".join(written)
         if self.until is not None:
             facts |= {"as_of": self.until.day.isoformat(), "as_of_is": self.until.how}
         joint = covariance(self.means, effects, scales)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from experiments.aggregates import Codes, Floats
+from scenarios.source_numbers import present
 from sim.errors import InputError
 
 EMPTY = "(empty)"
@@ -20,7 +21,6 @@ LARGEST = 1e30
 """beyond it squares of squares, which errors of errors need, are no numbers any more"""
 
 _WHOLE = re.compile(r"-?\d+\.0")
-_NOTHING = pa.array(["", "NA", "N/A", "NULL", "null", "NaN", "nan", "None"])
 
 
 def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
@@ -33,8 +33,7 @@ def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-        text = pc.if_else(pc.is_in(text, _NOTHING), pa.scalar(None, pa.string()), text)
+        text = present(column)
         try:
             column = text.cast(pa.float64())
         except pa.ArrowInvalid:
@@ -123,7 +122,7 @@ def _first_bad(text: pa.ChunkedArray, place: str, first_row: int, date: bool = F
     for i, value in enumerate(text.to_pylist()):
         try:
             if value is not None:
-                dt.date.fromisoformat(value) if date else float(value)
+                dt.date.fromisoformat(value) if date else pa.array([value]).cast(pa.float64())
         except ValueError:
             allowed = "a date such as 2026-01-31" if date else "a number"
             return InputError(f"{place}: row {first_row + i}: found {value!r}; must be {allowed}")

@@ -15,7 +15,6 @@ from panel_simulator import simulated_panel
 
 from reports.fit import answer
 from scenarios.calibration import calibrate
-from scenarios.calibration.amounts import amounts
 from scenarios.calibration.panel import Panel, clean, holdout_day
 from scenarios.calibration.table import read_table
 from sim.errors import InputError
@@ -248,27 +247,6 @@ def test_a_column_named_twice_for_two_roles_is_refused() -> None:
     frame = pd.DataFrame({"who": ["a"], "paid": [1.0]})
     with pytest.raises(InputError, match="three different columns"):
         calibrate(frame, member="who", date="paid", value="paid")
-
-
-@pytest.mark.parametrize(
-    ("written", "numbers", "count"),
-    [
-        (["12.50", "1,634.00", "12,345,678"], [12.5, 1634.0, 12345678.0], 2),
-        (["12,50", "1.634,00", "1.634"], [12.5, 1634.0, 1634.0], 3),
-        (["12,50", "16,3", "7"], [12.5, 16.3, 7.0], 2),
-        (["12.500", "1.634", "1e3"], [12.5, 1.634, 1000.0], 0),
-        (["1,634", "12.50", "four"], [1634.0, 12.5, np.nan], 1),
-    ],
-)
-def test_thousands_and_decimal_commas_are_read_as_the_column_writes_them(written, numbers, count) -> None:
-    found, style, changed = amounts(pd.Series(written), "paid", "t.csv")
-    np.testing.assert_array_equal(found, numbers)
-    assert changed == count and bool(style) == (count > 0)
-
-
-def test_commas_that_can_be_thousands_or_decimals_are_refused() -> None:
-    with pytest.raises(InputError, match=r"comma for thousands or for decimals \(found '1,634'\); write numbers"):
-        amounts(pd.Series(["12", "1,634", "2,500"]), "paid", "t.csv")
 
 
 def test_one_value_far_beyond_all_others_is_left_out_and_counted() -> None:

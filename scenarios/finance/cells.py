@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenarios.source_numbers import Way, as_written
 from sim.errors import InputError
 from sim.limits import FIRST_YEAR
 from sim.scenario import Scenario
@@ -28,14 +29,6 @@ _MONTH = re.compile(r"\d{4}-\d{1,2}")
 def is_empty(values: pd.Series[Any]) -> Array:
     """(rows,) whether nothing stands in the cell."""
     return np.asarray(values.isna() | (values.astype(str).str.strip() == ""))
-
-
-def as_numbers(values: pd.Series[Any]) -> Floats:
-    """(rows,) numbers; NaN for a cell that is none, empty ones included."""
-    text = not pd.api.types.is_numeric_dtype(values)
-    found = pd.to_numeric(values.astype(str).str.strip() if text else values, errors="coerce")
-    number = found.astype(float).to_numpy(na_value=np.nan)
-    return np.asarray(np.where(np.isfinite(number), number, np.nan))
 
 
 def too_early(days: pd.Series[Any]) -> Array:
@@ -59,6 +52,8 @@ class Cells:
     def __init__(self, name: str, first: int, frame: pd.DataFrame) -> None:
         self.name, self.first, self.frame = name, first, frame
         self.problems: list[str] = []
+        self.told: dict[str, Way] = {}
+        """how columns of numbers that are not plain are written"""
 
     def refuse(self) -> None:
         """Raise InputError with what is wrong so far, if anything is."""
@@ -108,7 +103,9 @@ class Cells:
     def numbers(self, column: str, *, negative: bool = False, empty_is_0: bool = False) -> Floats:
         """(rows,) finite numbers, 0 or more unless `negative`."""
         values: Any = self.frame[column]
-        number = as_numbers(values)
+        number, way = as_written(values, f"{self.name}: column {column!r}")
+        if way.style:
+            self.told[column] = way
         if empty_is_0:
             number = np.where(is_empty(values), 0.0, number)
         self._wrong(column, np.isnan(number), "a number such as 120.50")
