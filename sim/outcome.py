@@ -13,6 +13,7 @@ from sim.clock import ProgrammeClock
 from sim.errors import InputError
 from sim.opening import Opening, opening_after
 from sim.production import CHUNK, Crew
+from sim.room import Room
 from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
 from sim.tables import BOUND, Tables
@@ -70,6 +71,7 @@ class _Sums:
     """Gathers finished chunks; integers, so the order does not matter."""
 
     tables: Tables
+    room: Room
     keep: bool
     keep_state: bool = False
     cube: Ints = field(init=False)
@@ -89,6 +91,7 @@ class _Sums:
     def add(self, first: int, chunk: Chunk) -> None:
         m = chunk.members
         with self.lock:
+            self.room.take(chunk)
             for name in SUMS:
                 mine = getattr(self, name)
                 mine += getattr(chunk, name)
@@ -116,13 +119,14 @@ def simulate(
     look: day (a whole number inside the run) at whose start the state of every member is returned as well; shocks: seed of what
     befalls all members at once (default: `seed`), for runs whose members live side by side in one world.
 
-    Raises InputError where a response exceeds the engine's bound, or the scenario cannot go on from the opening.
+    Raises InputError where a response exceeds the engine's bound, the scenario cannot go on from the opening, or amounts are too
+    large to be counted (sim.room).
     """
     t = compile_tables(
         scenario, members=members, seed=seed, draw=draw, score=score, watch=watch, cohorts=cohorts, opening=opening,
         goes_on=keep_state, shocks=shocks,
     )
-    sums = _Sums(t, keep or watch[2] > 0, keep_state)
+    sums = _Sums(t, Room(scenario, t), keep or watch[2] > 0, keep_state)
     stays = bool(meetings) or look is not None or bool((t.incentives["budget"] > 0).any())
     names = [x.name for x in scenario.programme.incentives]
     crew = Crew(t, threads=threads, chunk=chunk, stays=stays, done=sums.add, opening=opening, incentives=names)

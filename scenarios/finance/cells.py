@@ -14,14 +14,14 @@ import pandas as pd
 
 from scenarios.source_numbers import Way, as_written
 from sim.errors import InputError
-from sim.limits import FIRST_YEAR
+from sim.limits import FIRST_YEAR, MOST_COUNTED
 from sim.scenario import Scenario
 from sim.typing import Array, Floats, Ints
 
 MOST = 20
 """problems that are told one by one"""
 LARGEST = 1e12
-"""number that a cell can hold: amounts in minor units and their sums stay exact"""
+"""number that a cell can hold: amounts in minor units stay exact"""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
 _MONTH = re.compile(r"\d{4}-\d{1,2}")
 
@@ -34,6 +34,12 @@ def is_empty(values: pd.Series[Any]) -> Array:
 def too_early(days: pd.Series[Any]) -> Array:
     """(rows,) whether a date is one that nobody meant; days: dates, NaT for none."""
     return np.asarray(days.dt.year < FIRST_YEAR)
+
+
+def too_much(values: Floats) -> str | None:
+    """What is wrong with numbers of a column, (rows,), whose sum is beyond counting; None where nothing is."""
+    total, most = float(np.abs(values).sum()), MOST_COUNTED // 100  # currency units as well as points
+    return f"its numbers add up to {total:,.0f}, allowed is {most:,} together" if total > most else None
 
 
 def looks_personal(ids: Array) -> tuple[int, str] | None:
@@ -112,7 +118,10 @@ class Cells:
         self._wrong(column, np.abs(number) > LARGEST, f"{LARGEST:,.0f} at most")
         if not negative:
             self._wrong(column, number < 0, "0 or more")
-        return np.asarray(np.nan_to_num(number))
+        found = np.nan_to_num(np.where(np.abs(number) > LARGEST, 0.0, number))
+        beyond = too_much(found)
+        self.problems += [f"{self.name}: column {column}: {beyond}"] if beyond else []
+        return np.asarray(found)
 
     def whole(self, column: str, values: Floats) -> None:
         """Note values of the column that are not whole."""

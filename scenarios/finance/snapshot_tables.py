@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.composing import guess
-from scenarios.finance.cells import LARGEST, MOST, is_empty, looks_personal, too_early
+from scenarios.finance.cells import LARGEST, MOST, is_empty, looks_personal, too_early, too_much
 from scenarios.source_numbers import Way, as_written
 from scenarios.sources import INDEX, Where, first_row, label, missing, open_source, whole
 from sim.errors import InputError
@@ -175,7 +175,10 @@ def _number(table: Table, column: str, values: pd.Series[Any], what: Column) -> 
         table.wrong(np.flatnonzero(parsed < 0), column, lambda r: f"found {values.iloc[r]}, allowed is 0 or more")
     if what.needed:
         table.wrong(np.flatnonzero(empty), column, lambda r: f"is empty; needed: {what.says}")
-    return np.asarray(np.where(np.abs(parsed) <= LARGEST, parsed, 0.0))
+    found = np.where(np.abs(parsed) <= LARGEST, parsed, 0.0)
+    beyond = too_much(found)
+    table.problems += [f"{table.name}: column {column}: {beyond}"] if beyond else []
+    return np.asarray(found)
 
 
 def _whole(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:
