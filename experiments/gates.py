@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,7 @@ from scipy import stats
 from experiments.aggregates import Aggregate
 from experiments.arm_means import ArmMeans
 from experiments.documents import Gate
-from experiments.effect_words import effect_text, p_text
-from experiments.estimators import Effect
+from experiments.effect_words import p_text
 from experiments.looks import Look
 from experiments.plan_file import Plan
 from experiments.scan import Scan
@@ -132,50 +131,6 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
             )
         )
     return gates
-
-
-DECIDES = 1.5
-"""Standard errors by which a few members must move an effect to have decided it"""
-
-
-def outlier_gate(
-    plan: Plan, scan: Scan, before: list[Effect], estimate: Callable[[Aggregate], list[Effect]], alpha: float
-) -> Gate | None:
-    """Do a few members decide? The primary metric's effects with and without its most extreme rows.
-
-    Without: the one in a thousand (1 to 10 rows) that lie farthest from the mean of all. Fails where an
-    effect changes between significant and not, or its sign while significant, and moves by more than `DECIDES`
-    standard errors of the effect without them: then the result is theirs. An assumption of ours, between long
-    tails, which are no fault, and slips: of 600 simulated tests of 2,000 to 20,000 members with lognormal
-    spend (sigma 1.3 a purchase) it stops 0.7 % (half a standard error with them: 8 %); where one amount was
-    a thousand times too large it stops 49 % (50 %), of the rest the decision is the same without it.
-    """
-    if plan.primary.kind in ("proportion", "quantile"):
-        return None
-    reduced, count = scan.overall, 0
-    for key, rows in scan.extremes.items():
-        left = reduced.n[reduced.keys.index(key)] - len(rows)
-        if left < 2:
-            continue
-        reduced, count = reduced.less(key, rows), count + len(rows)
-    if not count:
-        return None
-    after = estimate(reduced)
-    fragile = [
-        (one, other)
-        for one, other in zip(before, after, strict=True)
-        if abs(one.effect - other.effect) > DECIDES * other.se
-        and ((one.p < alpha) != (other.p < alpha) or (one.p < alpha and one.effect * other.effect < 0))
-    ]
-    one, other = (fragile or list(zip(before, after, strict=True)))[0]
-    shown = f"{effect_text(one.effect)} ({p_text(one.p)}) with and {effect_text(other.effect)} ({p_text(other.p)}) without"
-    return Gate(
-        name="outliers",
-        passed=not fragile,
-        statistic=(one.effect - other.effect) / one.se if one.se > 0 else 0.0,
-        sentence=f"{plan.primary.name}: {shown} the {count} most extreme members"
-        + ("; they decide the result: winsorise in the plan." if fragile else "."),
-    )
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from experiments.estimands import estimand
 from experiments.estimators import Effect, Target, Undefined, covariance
 from experiments.events import EventSource
 from experiments.features import Features, features_of
-from experiments.gates import Until, balance_gate, look_gates, outlier_gate, sample_ratio_gates, unit_gates
+from experiments.gates import Until, balance_gate, look_gates, sample_ratio_gates, unit_gates
 from experiments.looks import Look, look_of
+from experiments.outliers import outlier_gate
 from experiments.parts import Parts
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
@@ -164,7 +165,7 @@ class _Analysis:
             try:
                 found = self.of.effects(self.means, self._target(metric))
             except Undefined as problem:
-                self.gates.append(Gate(name="defined", passed=False, sentence=f"{metric.name}: {problem}."))
+                self.gates.append(Gate(name="defined", metric=metric.name, passed=False, sentence=f"{metric.name}: {problem}."))
                 continue
             relative = metric.scale == "relative"
             if relative and any(one.relative is None for one in found):
@@ -175,7 +176,7 @@ class _Analysis:
                     f"{metric.name}: the level of the control, {significant(found[0].base, 4)}, is within 3 standard "
                     "errors of 0; a relative effect would mean nothing, the absolute one is shown."
                 )
-                self.gates.append(Gate(name="relative effect", passed=False, sentence=sentence))
+                self.gates.append(Gate(name="relative effect", metric=metric.name, passed=False, sentence=sentence))
             for arm, one in zip(self.plan.treatments, found, strict=True):
                 self.rows.append(self.of.row(metric, arm, one, self.means, relative))
                 effects.append(one)
@@ -201,13 +202,17 @@ class _Analysis:
         plan = self.plan
         first = [*sample_ratio_gates(plan, self.scan), *unit_gates(self.scan, plan)]
         balance = balance_gate(plan, self.means, self.features.covariates)
-        primary = plan.primary
+        outliers = [self._outliers(metric, effects) for metric in plan.metrics]
+        timing = look_gates(self.look, self.until)
+        self.gates = [*first, *(gate for gate in (balance, *outliers) if gate), *timing, *self.gates]
+
+    def _outliers(self, metric: Metric, effects: list[Effect]) -> Gate | None:
+        before = [one for one in effects if one.target.name == metric.name]
+        if not before or metric.name not in self.scan.extremes:
+            return None
 
         def again(aggregate: Aggregate) -> list[Effect]:
-            return self.of.effects(arm_means(aggregate, self.arms, self.variance), self._target(primary))
+            return self.of.effects(arm_means(aggregate, self.arms, self.variance), self._target(metric))
 
-        before = [one for one in effects if one.target.name == primary.name]
-        outliers = outlier_gate(plan, self.scan, before, again, self.of.level) if before else None
-        timing = look_gates(self.look, self.until)
-        self.gates = [*first, *(gate for gate in (balance, outliers) if gate), *timing, *self.gates]
+        return outlier_gate(metric, self.scan.overall, self.scan.extremes[metric.name], before, again, self.of.level)
 

@@ -211,7 +211,47 @@ def test_one_member_who_decides_is_found_and_winsorising_mends_it():
     frame.loc[frame.index[frame.arm == "control"][0], "spend"] = 30_000
     assert not gate(read(frame, plan()), "outliers").passed
     mended = read(frame, plan({"winsor": [0.0, 0.99]}))
-    assert gate(mended, "outliers").passed and mended.estimands[0].capping.startswith("winsorised")
+    assert gate(mended, "outliers").passed and "spend, winsorised at" in gate(mended, "outliers").sentence
+    assert mended.estimands[0].capping.startswith("winsorised")
+
+
+def slipped(**changes) -> tuple[Readout, pd.DataFrame]:
+    """A true effect that one slip of a till in the control hides from the raw mean, and not from the winsorised one."""
+    frame = live(1500, effect=2.0, seed=3)
+    frame.loc[frame.index[frame.arm == "control"][0], "spend"] = 30_000
+    cut = {**BASE["metrics"][0], "name": "cut", "winsor": [0.0, 0.99]}
+    roles = [BASE["metrics"][0] | {"name": "raw", "role": "secondary"}, cut]
+    return read(frame, plan(metrics=[one | changes.get(one["name"], {}) for one in roles])), frame
+
+
+def test_a_metric_that_the_plan_winsorises_is_judged_as_winsorised():
+    found, _ = slipped()
+    verdicts = {line.metric: line.verdict for line in found.decisions}
+    assert verdicts == {"raw": "no verdict", "cut": "better", None: "launch"}
+    assert not found.blocked and [gate.words for gate in found.withheld] == ["outliers of raw"]
+    page = readout_page(found)
+    assert "Why there is no verdict on raw" in page and "cut, trial against control" in page
+    assert page.count("not preregistered") == 2  # why there is no verdict, and the table of checks
+
+
+def test_what_an_outlier_makes_of_a_primary_metric_is_no_verdict_with_advice_for_after_the_freeze():
+    found, frame = slipped(raw={"role": "primary"}, cut={"role": "secondary"})
+    verdicts = {line.metric: line.verdict for line in found.decisions}
+    assert verdicts == {"raw": "no verdict", "cut": "better", None: "no verdict"}
+    (gate,) = found.withheld
+    assert "without the most extreme member (up to 30,000), which decides the result. See whether it is an error" in gate.sentence
+    assert "not preregistered: it is a sensitivity analysis and decides nothing. Let the next plan winsorise." in gate.sentence
+    without = read(frame[frame.spend < 30_000], plan()).rows[0]
+    assert f"{effect_text(without.effect)} ({p_text(without.p)}) without" in gate.sentence
+    assert '<p class="answer">trial: no verdict, because of outliers of raw.</p>' in readout_page(found)
+
+
+def test_a_guardrail_is_judged_by_whether_it_is_held():
+    held = {"role": "guardrail", "noninferiority_margin": 1.0}
+    found, _ = slipped(raw=held)
+    (gate,) = found.withheld
+    assert "(open) with and" in gate.sentence and "(held) without" in gate.sentence
+    assert found.decisions[-1].verdict == "no verdict"
 
 
 def test_a_long_tail_is_no_outlier():
@@ -288,7 +328,7 @@ def test_relative_effects_near_zero_are_refused_and_block():
     frame = live().assign(spend=lambda f: np.random.default_rng(1).normal(0, 1, len(f)))
     found = read(frame, plan({"scale": "relative"}))
     assert found.rows[0].scale == "absolute" and found.rows[0].relative is None
-    assert [one.name for one in found.blocked] == ["relative effect"]
+    assert [one.words for one in found.withheld] == ["relative effect of spend"]
     assert found.estimands[0].scale == "absolute"
     fine = read(live(effect=2.0), plan({"scale": "relative"})).rows[0]
     assert fine.effect == pytest.approx(0.1, abs=0.04) and fine.low < fine.effect < fine.high
