@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from experiments.plan_file import Condition, Plan
-from experiments.values import EMPTY, Labels, dates, numbers
+from experiments.values import EMPTY, Labels, dates, joined, numbers
 from scenarios.source_numbers import NumberSource
 from scenarios.sources import Source, require
 from sim.errors import InputError
@@ -184,7 +184,7 @@ def _joined(block: pa.Table, strata: Sequence[str]) -> pa.ChunkedArray:
         labels = Labels()
         codes = labels.encode(block[column])
         parts.append(np.array(labels.names, dtype=object)[codes])
-    return pa.chunked_array([pa.array([" / ".join(row) for row in zip(*parts, strict=True)])])
+    return pa.chunked_array([pa.array([joined(row) for row in zip(*parts, strict=True)])])
 
 
 def _check_once(codes: NDArray[np.int32], mask: NDArray[np.bool_], names: list[str], source: str) -> None:

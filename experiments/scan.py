@@ -14,7 +14,7 @@ from experiments.aggregates import Accumulator, Aggregate, Codes, Floats, Key
 from experiments.features import Feature, Features, Reader
 from experiments.outliers import Extremes
 from experiments.plan_file import Plan
-from experiments.values import Labels, dates
+from experiments.values import Labels, dates, joined
 from scenarios.sources import Source
 from sim.errors import InputError
 
@@ -196,7 +196,7 @@ def _stratum(
         return np.zeros(size, dtype=np.int32)
     group = _Group([])
     cells = group.cells([codes[c] for c in plan.strata], [labels[c].names for c in plan.strata])
-    names = pa.chunked_array([pa.array([" / ".join(key) for key in group.keys])])
+    names = pa.chunked_array([pa.array([joined(key) for key in group.keys])])
     return strata.encode(names)[cells]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -84,10 +85,6 @@ class Labels:
 
     def encode(self, column: pa.ChunkedArray) -> Codes:
         """Codes of the column; whole numbers in floating point lose their .0, a missing value is EMPTY."""
-        kind = column.type
-        if pa.types.is_floating(kind):
-            whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
-            column = column.cast(pa.int64()) if whole is not False else column
         encoded = column.combine_chunks().dictionary_encode()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.combine_chunks()
@@ -109,13 +106,20 @@ class Labels:
         return self._code[name]
 
 
+def joined(labels: Sequence[str]) -> str:
+    """Labels of several columns as one, another for every combination: a slash of a label's own is marked by a backslash."""
+    if len(labels) == 1:
+        return labels[0]
+    return " / ".join(label.replace("\\", "\\\\").replace("/", "\\/") for label in labels)
+
+
 def _label(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         text = value.strip()
         return (text.removesuffix(".0") if _WHOLE.fullmatch(text) else text) or EMPTY
-    return str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _first_bad(text: pa.ChunkedArray, place: str, first_row: int, date: bool = False) -> InputError:
