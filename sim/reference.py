@@ -148,4 +148,4 @@ def simulate_reference(
     run.run()
     sums = _Sums(t, Room(scenario, t), keep=True)
     sums.add(0, run.plain)
-    return outcome_of(scenario, t, sums)
+    return outcome_of(scenario, t, sums, opening)
