@@ -45,6 +45,17 @@ class EventSource:
         before = [f"pre_{column}" for column in values] if self.plan.pre_days else []
         return list(dict.fromkeys([*self.members.columns(), *forms, *weekly, *before]))
 
+    def check_known_before(self) -> None:
+        """Raise InputError for a covariate that is made of the events from exposure on."""
+        made = set(self.columns()) - set(self.members.columns())
+        for metric in self.plan.metrics:
+            for column in metric.covariates:
+                if column in made and _parsed(column)[0] != "pre":
+                    raise InputError(
+                        f"{self.events.name}: column {column!r} (covariate of metric {metric.name}) is made of the events from "
+                        f"exposure on; a covariate is known before: pre_{_parsed(column)[1]}, with pre_days in the plan"
+                    )
+
     def blocks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         import duckdb
 

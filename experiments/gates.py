@@ -9,14 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from experiments.aggregates import Aggregate
+from experiments.aggregates import Aggregate, Floats
 from experiments.arm_means import ArmMeans
 from experiments.documents import Gate
 from experiments.effect_words import p_text
+from experiments.estimators import Target
 from experiments.looks import Look
 from experiments.plan_file import Plan
+from experiments.plan_metric import Metric
 from experiments.scan import Scan
-from scenarios.numerals import as_stated, integer, percent
+from scenarios.numerals import as_stated, integer, listed, percent
 
 LEVEL = 0.001
 """p-value below which a gate fails"""
@@ -86,6 +88,64 @@ def balance_gate(plan: Plan, means: ArmMeans, covariates: tuple[str, ...]) -> Ga
         else f"The arms differed before the experiment, most in {named}: the allocation was not random, or "
         "the pre-period was touched by the treatment.",
     )
+
+
+COPIED = 0.998
+"""Share of a metric's variance that its covariates explain where they are the metric itself (a correlation of .999)"""
+ALIKE = 0.9
+"""The same where they explain more than what was known before the start usually can (a correlation of .95)"""
+
+
+def covariate_gate(metric: Metric, target: Target, overall: Aggregate) -> Gate | None:
+    """Are the covariates of a metric the metric itself, so that adjusting by them takes the effect away? None without covariates.
+
+    Both bounds are assumptions of ours. For a ratio numerator, denominator and the linearised ratio are asked.
+    """
+    if not target.covariates:
+        return None
+    arms = overall.by(lambda key: key[:1])
+    scatter = arms.scatter.sum(axis=0)
+    at = [overall.columns.index(name) for name in target.covariates]
+    wanted = [np.eye(len(scatter))[overall.columns.index(target.column)]]
+    if target.denominator is not None:
+        wanted.append(np.eye(len(scatter))[overall.columns.index(target.denominator)])
+        total = arms.n @ arms.mean
+        wanted.append(wanted[0] - wanted[1] * (total @ wanted[0]) / (total @ wanted[1]))
+    explained = [_explained(scatter, weights, at) for weights in wanted]
+    most, names = max(explained), listed(metric.covariates)
+    if most < ALIKE:
+        says = f"explain {percent(explained[-1], 0)} of its variance within the arms."
+    elif most < COPIED:
+        says = (
+            f"explain {percent(most, 0)} of its variance within the arms, more than what was known before the start usually can. "
+            "See that they hold no day of the window."
+        )
+    else:
+        says = (
+            f"explain over {percent(COPIED, 1)} of its variance within the arms: they are as good as the outcome itself. "
+            "Adjusting by the outcome takes the effect away; put into the table what was known before the start."
+        )
+    return Gate(
+        name="covariates",
+        metric=metric.name,
+        passed=most < ALIKE,
+        blocks=most >= COPIED,
+        statistic=most,
+        sentence=f"{metric.name}: its covariates ({names}) {says}",
+    )
+
+
+def _explained(scatter: Floats, weights: Floats, at: list[int]) -> float:
+    """Share of the variance of a weighted sum of the columns that the columns `at` explain."""
+    scale = np.sqrt(np.diag(scatter)[at])
+    used = np.array(at)[scale > 0]
+    total = float(weights @ scatter @ weights)
+    if not len(used) or not total > 0:
+        return 0.0
+    size = np.sqrt(np.diag(scatter)[used])
+    with_them = (scatter[used] @ weights) / size
+    correlation = scatter[np.ix_(used, used)] / np.outer(size, size)
+    return float(with_them @ np.linalg.pinv(correlation, rcond=1e-8, hermitian=True) @ with_them) / total
 
 
 def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:

@@ -22,7 +22,7 @@ from experiments.estimands import estimand
 from experiments.estimators import Effect, Target, Undefined, covariance
 from experiments.events import EventSource
 from experiments.features import Features, features_of
-from experiments.gates import Until, balance_gate, look_gates, sample_ratio_gates, unit_gates
+from experiments.gates import Until, balance_gate, covariate_gate, look_gates, sample_ratio_gates, unit_gates
 from experiments.looks import Look, look_of
 from experiments.outliers import outlier_gate
 from experiments.parts import Parts
@@ -64,8 +64,10 @@ def read(
         tables.append(NumberSource(happened, frozenset(happened.columns()) - {plan.columns.member, plan.columns.date}))
         source = EventSource(source, tables[1], plan)
     known = Until(as_of, "as stated") if as_of is not None else None
-    if known is None and isinstance(source, EventSource) and (last := source.last_day()) is not None:
-        known = Until(last, "the day of the last event")
+    if isinstance(source, EventSource):
+        source.check_known_before()
+        if known is None and (last := source.last_day()) is not None:
+            known = Until(last, "the day of the last event")
     require(source, label_columns(plan) | plain.columns())
     features, quantiles = with_quantiles(plan, source, events is not None)
     found = scan(source, plan, features)
@@ -202,9 +204,10 @@ class _Analysis:
         plan = self.plan
         first = [*sample_ratio_gates(plan, self.scan), *unit_gates(self.scan, plan)]
         balance = balance_gate(plan, self.means, self.features.covariates)
-        outliers = [self._outliers(metric, effects) for metric in plan.metrics]
+        single = [covariate_gate(metric, self.features.targets[metric.name], self.scan.overall) for metric in plan.metrics]
+        single += [self._outliers(metric, effects) for metric in plan.metrics]
         timing = look_gates(self.look, self.until)
-        self.gates = [*first, *(gate for gate in (balance, *outliers) if gate), *timing, *self.gates]
+        self.gates = [*first, *(gate for gate in (balance, *single) if gate), *timing, *self.gates]
 
     def _outliers(self, metric: Metric, effects: list[Effect]) -> Gate | None:
         before = [one for one in effects if one.target.name == metric.name]

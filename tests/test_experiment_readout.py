@@ -195,6 +195,45 @@ def test_duplicates_early_exposure_and_imbalance_are_found():
     assert "most in before" in gate(read(tilted, plan(adjusted)), "pre-period balance").sentence
 
 
+@pytest.mark.parametrize(
+    ("covariate", "passed", "blocks", "says"),
+    [
+        (lambda f, rng: f.spend, False, True, "as good as the outcome itself. Adjusting by the outcome takes"),
+        (lambda f, rng: 3 - 0.1 * f.spend.round(), False, True, "put into the table what was known before the start."),
+        (lambda f, rng: f.spend + rng.normal(0, 2, len(f)), False, False, "explain 96\u00a0% of its variance within the arms,"),
+        (lambda f, rng: f.spend + rng.normal(0, 10, len(f)), True, False, "its covariates (before) explain 50\u00a0% of its"),
+    ],
+)
+def test_a_covariate_that_is_the_metric_is_found(covariate, passed, blocks, says):
+    frame = live(effect=0.3)
+    frame["before"] = covariate(frame, np.random.default_rng(3))
+    adjusted = BASE["metrics"][0] | {"covariates": ["before"], "adjustment": "cuped"}
+    found = read(frame, plan(metrics=[adjusted, {"name": "orders", "role": "secondary", "column": "orders"}]))
+    one = gate(found, "covariates")
+    assert (one.passed, one.blocks, one.metric) == (passed, blocks, "spend") and says in one.sentence
+    verdicts = {line.metric: line.verdict for line in found.decisions}
+    assert (verdicts["spend"] == "no verdict") == (verdicts[None] == "no verdict") == blocks
+    assert verdicts["orders"] == "inconclusive"
+
+
+def test_covariates_that_add_up_to_the_metric_or_are_the_denominator_of_a_ratio_are_found():
+    frame = live().assign(web=lambda f: np.random.default_rng(3).uniform(0, f.spend), shop=lambda f: f.spend - f.web)
+    parts = plan({"covariates": ["web", "shop"], "adjustment": "lin"})
+    assert "its covariates (web and shop) explain over" in gate(read(frame, parts), "covariates").sentence
+    ratio = {"kind": "ratio", "denominator": "orders", "covariates": ["visits"], "adjustment": "cuped"}
+    assert not gate(read(frame.assign(visits=frame.orders), plan(ratio)), "covariates").passed
+    even = np.random.default_rng(4).normal(size=len(frame))
+    assert gate(read(frame.assign(visits=even), plan(ratio)), "covariates").passed
+
+
+def test_a_covariate_made_of_events_after_exposure_is_refused():
+    events = pd.DataFrame({"member_id": np.arange(400), "date": "2026-01-28", "spend": 1.0 + np.arange(400) % 7, "visits": 1})
+    of = plan({"covariates": ["visits"], "adjustment": "cuped"}, pre_days=28)
+    said = r"column 'visits' \(covariate of metric spend\) is made of the events from exposure on; .* before: pre_visits, with"
+    with pytest.raises(InputError, match=said):
+        read(live(400)[["member_id", "arm"]], of, events=events)
+
+
 def test_a_cluster_in_two_arms_is_found():
     of = plan(unit="cluster", columns={"cluster": "store"})
     torn = gate(read(live(), of), "clusters in one arm")
