@@ -121,7 +121,6 @@ def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] =
         heat_map=figures.heat_map(s),
         split=figures.split(s),
         single=len(f.values) == 1,
-        shocked=any(a.name.startswith("shocks: ") for a in f.assumptions),
         peak=month_name(f.peak_month),
         totals=total_rows(s),
         overruns=overrun_rows(s),

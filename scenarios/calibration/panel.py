@@ -37,6 +37,8 @@ class Rule:
     unit: str = "rows"
     places: tuple[int, ...] = ()
     """first few lines of the file (the header is line 1) to which it applied"""
+    left_out: bool = False
+    """whether these rows are in no part of the fit"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
 
     def drop(bad: NDArray[np.bool_], name: str, text: str) -> None:
         nonlocal frame, lines
-        rules.append(Rule(name, text, int(bad.sum()), "rows", tuple(int(n) for n in lines[bad][:5])))
+        rules.append(Rule(name, text, int(bad.sum()), "rows", tuple(int(n) for n in lines[bad][:5]), left_out=True))
         frame, lines = frame[~bad], lines[~bad]
 
     drop(frame.duplicated().to_numpy(), "duplicate rows", "rows equal in every column: the first is kept")

@@ -183,6 +183,7 @@ def _assembled(
         peak_month=months[int(cost.mean(axis=0).argmax())],
         budget=risk,
         provenance=_provenance(scenario, start, runs[0].members, len(runs), seed),
+        shocked=bool(scenario.population.shocks.stated()),
         assumptions=[*assumptions_of(scenario), *budget_assumption(risk, scenario.market.currency)],
         notes=[*(start.notes if start else []), *_left_out(scenario, start is not None)],
     )
