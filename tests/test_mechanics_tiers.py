@@ -45,13 +45,14 @@ def test_points_that_qualify_are_those_of_purchases() -> None:
 
 
 def test_what_a_tier_gives_is_given_to_its_members() -> None:
-    """Free delivery a purchase, care a member and month; members of the tier below cost nothing."""
+    """Free delivery a purchase, care a member and month, lapsed or not; members of the tier below cost nothing."""
     high = {"name": "high", "requires": {"purchases": 5}, "free_delivery": True, "care_cost_per_month": 1.5}
-    o = year({"tiers": [{"name": "low"}, high]}, economics={"delivery_cost": 2.0})
+    leaving = {**OFTEN, "leaving": {"probability": 0.1}}
+    o = year({"tiers": [{"name": "low"}, high]}, economics={"delivery_cost": 2.0}, population=leaving)
     low, top = (o.cube[:, k].sum(axis=1) for k in (0, 1))
     np.testing.assert_array_equal(top[:, tally.CARE_COST], 150 * top[:, tally.MEMBERS])
     np.testing.assert_array_equal(top[:, tally.DELIVERY_COST], 200 * top[:, tally.PURCHASES])
-    assert top[:, tally.PURCHASES].sum() > 0
+    assert top[-1, tally.ALIVE] < top[-1, tally.MEMBERS] and top[:, tally.PURCHASES].sum() > 0
     assert low[:, [tally.CARE_COST, tally.DELIVERY_COST]].sum() == 0
 
 
