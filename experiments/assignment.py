@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from experiments.plan_file import Condition, Plan
 from experiments.values import EMPTY, Labels, dates, joined, numbers
 from scenarios.source_numbers import NumberSource
-from scenarios.sources import Source, require
+from scenarios.sources import Source, first_row, require
 from sim.errors import InputError
 
 
@@ -94,7 +94,7 @@ def assign(source: Source, plan: Plan) -> Allocation:
     for block in table.blocks(list(_uses(plan))):
         mask = np.ones(len(block), dtype=bool)
         for condition in plan.eligibility:
-            mask &= _holds(block, condition, source.name, rows + 1)
+            mask &= _holds(block, condition, source.name, first_row(source) + rows)
         eligible.append(mask)
         codes.append(ids.encode(block[unit_column]))
         members.append(seen.encode(block[roles.member]) if plan.cluster_column else codes[-1])
@@ -106,7 +106,7 @@ def assign(source: Source, plan: Plan) -> Allocation:
     if not mask.any():
         words = " and ".join(condition.words for condition in plan.eligibility)
         raise InputError(f"{source.name}: none of {rows:,} members is eligible ({words})")
-    _check_once(np.concatenate(members), mask, (seen if plan.cluster_column else ids).names, source.name)
+    _check_once(np.concatenate(members), mask, (seen if plan.cluster_column else ids).names, source)
     first = _first_stratum(unit[mask], stratum[mask], ids.names, strata.names, plan, source.name)
     chosen = np.array(sorted(first), dtype=np.intp)
     place = np.array([position(salt, ids.names[code]) for code in chosen.tolist()], dtype=np.uint64)
@@ -187,15 +187,15 @@ def _joined(block: pa.Table, strata: Sequence[str]) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([joined(row) for row in zip(*parts, strict=True)])])
 
 
-def _check_once(codes: NDArray[np.int32], mask: NDArray[np.bool_], names: list[str], source: str) -> None:
+def _check_once(codes: NDArray[np.int32], mask: NDArray[np.bool_], names: list[str], source: Source) -> None:
     counts = np.bincount(codes[mask], minlength=len(names))
     if EMPTY in names and counts[names.index(EMPTY)]:
-        at = int(np.flatnonzero(mask & (codes == names.index(EMPTY)))[0]) + 1
-        raise InputError(f"{source}: row {at}: the member's id is empty; every row needs one")
+        at = int(np.flatnonzero(mask & (codes == names.index(EMPTY)))[0]) + first_row(source)
+        raise InputError(f"{source.name}: row {at}: the member's id is empty; every row needs one")
     twice = np.flatnonzero(counts > 1)
     if len(twice):
         raise InputError(
-            f"{source}: {len(twice):,} members are listed more than once, the first is {names[twice[0]]!r}; "
+            f"{source.name}: {len(twice):,} members are listed more than once, the first is {names[twice[0]]!r}; "
             "each must be listed once"
         )
 

@@ -15,7 +15,7 @@ from experiments.features import Feature, Features, Reader
 from experiments.outliers import Extremes
 from experiments.plan_file import Plan
 from experiments.values import Labels, dates, joined
-from scenarios.sources import Source
+from scenarios.sources import Source, first_row
 from sim.errors import InputError
 
 
@@ -95,11 +95,11 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
     ids: list[NDArray[np.uint64]] = []
     arm_of: list[NDArray[np.int8]] = []
     kept = [Extremes(one.name) for one in plan.metrics if one.kind not in ("proportion", "quantile")]
-    rows, early = 0, 0
+    rows, early, first = 0, 0, first_row(source)
     for block in source.blocks(needed(plan, features)):
-        arm = arm_codes(block, plan, arms, source.name, rows + 1)
+        arm = arm_codes(block, plan, arms, source.name, first + rows)
         codes = {column: known.encode(block[column]) for column, known in labels.items()}
-        values = reader.values(block, arm, rows + 1)
+        values = reader.values(block, arm, first + rows)
         base = [arm, _stratum(plan, codes, labels, strata, len(block))]
         known = [arms.names, strata.names]
         if cluster:
@@ -111,8 +111,8 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
             group.add(group.cells([*base, codes[column]], [*known, labels[column].names]), values)
         for accumulator in weekly.values():
             accumulator.add(cells, [values[name] for name in accumulator.columns], len(overall.keys))
-        early += _early(block, plan, source.name, rows + 1)
-        ids.append(_hashes(block[plan.columns.member], f"{source.name}: column {plan.columns.member!r}", rows + 1))
+        early += _early(block, plan, source.name, first + rows)
+        ids.append(_hashes(block[plan.columns.member], f"{source.name}: column {plan.columns.member!r}", first + rows))
         arm_of.append(arm.astype(np.int8))
         for extremes in kept:
             extremes.add(cells, values)
@@ -175,7 +175,7 @@ def collect(
     roles = plan.columns
     extra = [roles.cluster] if clusters and roles.cluster else []
     parts: dict[str, list[Floats]] = {one.name: [] for one in wanted}
-    arm_parts, cluster_parts, row = [], [], 1
+    arm_parts, cluster_parts, row = [], [], first_row(source)
     for block in source.blocks(list(dict.fromkeys([roles.arm, *extra, *(one.column for one in wanted)]))):
         arm = arm_codes(block, plan, arms, source.name, row)
         for name, values in reader.values(block, arm, row).items():
@@ -183,7 +183,7 @@ def collect(
         arm_parts.append(arm)
         cluster_parts.append(known.encode(block[extra[0]]) if extra else np.zeros(len(block), np.int32))
         row += len(block)
-    if row == 1:
+    if not arm_parts:
         raise InputError(f"{source.name}: has 0 rows; there is nothing to read")
     whole = {name: np.concatenate(values) for name, values in parts.items()}
     return whole, np.concatenate(arm_parts), np.concatenate(cluster_parts)

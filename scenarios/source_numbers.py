@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scenarios.sources import Source
+from scenarios.sources import Source, first_row
 from sim.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -82,13 +82,17 @@ class NumberSource:
     def name(self) -> str:
         return self.source.name
 
+    @property
+    def first_row(self) -> int:
+        return first_row(self.source)
+
     def columns(self) -> list[str]:
         return self.source.columns()
 
     def blocks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         self._learn([column for column in columns if column in self.numeric and column not in self.ways])
         styled = [column for column in columns if column in self.ways and self.ways[column].style]
-        row = 1
+        row = self.first_row
         for block in self.source.blocks(columns):
             for column in styled:
                 numbers = self._read(block[column], column, row)
