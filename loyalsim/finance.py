@@ -88,7 +88,8 @@ def forecast(
     from scenarios.finance.changed_terms import changed_terms
     from scenarios.finance.closing import check_side_by_side, closed, run_off_months, what_goes_on
     from scenarios.finance.forecast import forecast as forecast_of
-    from scenarios.finance.forecast import months_of, placed
+    from scenarios.finance.forecast import placed
+    from scenarios.finance.forecast_assembled import months_of
     from scenarios.finance.rounding import exact, minor_units
     from scenarios.finance.snapshot import snapshot_of
     from scenarios.finance.snapshot_store import load_snapshot
