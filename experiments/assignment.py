@@ -11,8 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from experiments.plan_file import Condition, Plan
-from experiments.values import EMPTY, Labels, dates, numbers
-from scenarios.sources import Source, require
+from experiments.values import EMPTY, Labels, dates, joined, numbers
+from scenarios.source_numbers import NumberSource
+from scenarios.sources import Source, first_row, require
 from sim.errors import InputError
 
 
@@ -46,6 +47,8 @@ class Allocation:
     """index of the arm, -1 where not eligible, shape (rows,)"""
     units: dict[str, int] = field(default_factory=dict)
     """randomised units by arm"""
+    written: tuple[str, ...] = ()
+    """a sentence for each column of numbers that is not plain"""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -81,16 +84,17 @@ def assign(source: Source, plan: Plan) -> Allocation:
     """
     roles = plan.columns
     require(source, _uses(plan))
+    table = NumberSource(source, frozenset(one.column for one in plan.eligibility if one.compares_numbers))
     salt = plan.salt or plan.experiment
     unit_column = plan.cluster_column or roles.member
     ids, strata = Labels(), Labels()
     eligible, codes, stratum_codes, rows = [], [], [], 0
     members: list[NDArray[np.int32]] = []
     seen = Labels()
-    for block in source.blocks(list(_uses(plan))):
+    for block in table.blocks(list(_uses(plan))):
         mask = np.ones(len(block), dtype=bool)
         for condition in plan.eligibility:
-            mask &= _holds(block, condition, source.name, rows + 1)
+            mask &= _holds(block, condition, source.name, first_row(source) + rows)
         eligible.append(mask)
         codes.append(ids.encode(block[unit_column]))
         members.append(seen.encode(block[roles.member]) if plan.cluster_column else codes[-1])
@@ -102,7 +106,7 @@ def assign(source: Source, plan: Plan) -> Allocation:
     if not mask.any():
         words = " and ".join(condition.words for condition in plan.eligibility)
         raise InputError(f"{source.name}: none of {rows:,} members is eligible ({words})")
-    _check_once(np.concatenate(members), mask, (seen if plan.cluster_column else ids).names, source.name)
+    _check_once(np.concatenate(members), mask, (seen if plan.cluster_column else ids).names, source)
     first = _first_stratum(unit[mask], stratum[mask], ids.names, strata.names, plan, source.name)
     chosen = np.array(sorted(first), dtype=np.intp)
     place = np.array([position(salt, ids.names[code]) for code in chosen.tolist()], dtype=np.uint64)
@@ -125,7 +129,8 @@ def assign(source: Source, plan: Plan) -> Allocation:
         if n == 0:
             what = "clusters" if plan.cluster_column else "members"
             raise InputError(f"{source.name}: {len(chosen)} eligible {what} leave arm {name!r} empty")
-    return Allocation(source, plan, rows, mask, arm, dict(zip(plan.arms, counted.tolist(), strict=True)))
+    units = dict(zip(plan.arms, counted.tolist(), strict=True))
+    return Allocation(source, plan, rows, mask, arm, units, tuple(table.told()))
 
 
 def _dealt(count: int, shares: NDArray[np.float64], start: int) -> NDArray[np.int8]:
@@ -179,18 +184,18 @@ def _joined(block: pa.Table, strata: Sequence[str]) -> pa.ChunkedArray:
         labels = Labels()
         codes = labels.encode(block[column])
         parts.append(np.array(labels.names, dtype=object)[codes])
-    return pa.chunked_array([pa.array([" / ".join(row) for row in zip(*parts, strict=True)])])
+    return pa.chunked_array([pa.array([joined(row) for row in zip(*parts, strict=True)])])
 
 
-def _check_once(codes: NDArray[np.int32], mask: NDArray[np.bool_], names: list[str], source: str) -> None:
+def _check_once(codes: NDArray[np.int32], mask: NDArray[np.bool_], names: list[str], source: Source) -> None:
     counts = np.bincount(codes[mask], minlength=len(names))
     if EMPTY in names and counts[names.index(EMPTY)]:
-        at = int(np.flatnonzero(mask & (codes == names.index(EMPTY)))[0]) + 1
-        raise InputError(f"{source}: row {at}: the member's id is empty; every row needs one")
+        at = int(np.flatnonzero(mask & (codes == names.index(EMPTY)))[0]) + first_row(source)
+        raise InputError(f"{source.name}: row {at}: the member's id is empty; every row needs one")
     twice = np.flatnonzero(counts > 1)
     if len(twice):
         raise InputError(
-            f"{source}: {len(twice):,} members are listed more than once, the first is {names[twice[0]]!r}; "
+            f"{source.name}: {len(twice):,} members are listed more than once, the first is {names[twice[0]]!r}; "
             "each must be listed once"
         )
 

@@ -124,7 +124,7 @@ def caveats(prediction: Prediction, readout: Readout, matched: Matched, margins:
         shown = "; ".join(matched.unmatched[:5])
         more = len(matched.unmatched) - 5
         out.append(f"Not compared: {shown}" + (f"; and {more} more." if more > 0 else "."))
-    failed = [gate for gate in readout.gates if not gate.passed]
+    failed = [gate for gate in readout.gates if not gate.passed and not gate.blocks]
     out += [f"Warning of the read-out: {gate.sentence}" for gate in failed]
     return out
 

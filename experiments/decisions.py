@@ -15,17 +15,22 @@ from experiments.plan_metric import Metric
 from scenarios.numerals import as_stated
 
 NO_VERDICT = "no verdict"
+FIRST = "gates come first"
 
 
 def decide(plan: Plan, rows: Sequence[Estimate], gates: Sequence[Gate], look: Look) -> list[Decision]:
     """Decisions on the overall `rows`, first by metric, then one an arm (metric none).
 
-    A failed gate that blocks leaves every verdict at `no verdict` and says why.
+    A failed gate that blocks leaves every verdict at `no verdict` and says why; one of a single metric that metric's, and the
+    arm's where the plan's rules ask for it.
     """
     failed = [gate for gate in gates if gate.blocks and not gate.passed]
     overall = [row for row in rows if row.overall]
     tested = [row for row in overall if plan.metric(row.metric).role != "guardrail"]
-    p_values = adjusted([look.p(1.0 if row.p is None else row.p) for row in tested], plan.multiplicity)
+    silent = {gate.metric for gate in failed}
+    p_values = adjusted(
+        [1.0 if row.p is None or row.metric in silent else look.p(row.p) for row in tested], plan.multiplicity
+    )
     by_key = {row.key: p for row, p in zip(tested, p_values, strict=True)}
     lines = []
     for row in overall:
@@ -34,11 +39,9 @@ def decide(plan: Plan, rows: Sequence[Estimate], gates: Sequence[Gate], look: Lo
             line = _guardrail(metric, row)
         else:
             line = _superiority(plan, metric, row, by_key[row.key], look)
-        if failed:
-            why = " ".join(gate.sentence for gate in failed)
-            line = line.model_copy(
-                update={"verdict": NO_VERDICT, "sentence": f"{metric.name}: no verdict. {why}"}
-            )
+        if why := " ".join(gate.sentence for gate in failed if gate.metric in (None, metric.name)):
+            said = f"{metric.name}: {NO_VERDICT}. {why}"
+            line = line.model_copy(update={"verdict": NO_VERDICT, "rule": FIRST, "p": None, "sentence": said})
         lines.append(line)
     return lines + [
         _arm(plan, arm, [line for line in lines if line.arm == arm], failed, look) for arm in plan.treatments
@@ -113,12 +116,14 @@ def _guardrail(metric: Metric, row: Estimate) -> Decision:
 
 
 def _arm(plan: Plan, arm: str, lines: list[Decision], failed: list[Gate], look: Look) -> Decision:
+    asked = {None, *(metric.name for metric in plan.metrics if metric.role != "secondary")}
+    failed = [gate for gate in failed if gate.metric in asked]
     if failed:
-        names = ", ".join(dict.fromkeys(gate.name for gate in failed))
+        names = ", ".join(dict.fromkeys(gate.words for gate in failed))
         return Decision(
             arm=arm,
             verdict=NO_VERDICT,
-            rule="gates come first",
+            rule=FIRST,
             sentence=f"{arm}: no verdict, because of {names}. " + " ".join(gate.sentence for gate in failed),
         )
     verdicts = {line.metric: line.verdict for line in lines}

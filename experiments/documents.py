@@ -105,6 +105,8 @@ class Gate(Record):
     passed: bool
     blocks: bool = True
     """a failed gate that blocks leaves no verdict; the others are warnings"""
+    metric: str | None = None
+    """the one metric that it leaves without a verdict; none = all of them"""
     segment: str | None = None
     statistic: Finite | None = None
     p: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -112,6 +114,12 @@ class Gate(Record):
     """the gate fails where `p` is below it"""
     sentence: str
     """what was found, for the reader"""
+
+    @property
+    def words(self) -> str:
+        """Its name, and the metric or segment that it is about."""
+        about = self.segment or self.metric
+        return f"{self.name} of {about}" if about else self.name
 
 
 class Decision(Record):
@@ -186,7 +194,12 @@ class Readout(Document):
 
     @property
     def blocked(self) -> list[Gate]:
-        """The failed gates that leave no verdict."""
+        """The failed gates that leave no verdict at all."""
+        return [gate for gate in self.withheld if gate.metric is None]
+
+    @property
+    def withheld(self) -> list[Gate]:
+        """The failed gates that leave no verdict, at all or on their metric."""
         return [gate for gate in self.gates if gate.blocks and not gate.passed]
 
     def estimand(self, metric: str) -> Estimand:

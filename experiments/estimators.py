@@ -25,6 +25,8 @@ REFUSED_WITHIN = 3.0
 """standard errors: a base or denominator nearer to 0 than this is taken as 0"""
 FIELLER_WITHIN = 10.0
 """standard errors: a denominator nearer to 0 than this has its interval by Fieller"""
+ROUNDING = 1e-13
+"""a variance is 0 below this share of those that it is the difference of, as where a covariate is the metric itself"""
 
 
 class Undefined(ValueError):
@@ -147,7 +149,11 @@ def effect(means: ArmMeans, of: Levels, arm: int, control: int, alpha: float = 0
     widening, share_left = _widening(means, of, arm, control)
     gradient = (of.gradients[arm] - of.gradients[control]) * widening
     difference, base = float(of.value[arm] - of.value[control]), float(of.value[control])
-    se = math.sqrt(max(float(means.covariance(gradient[None])[0, 0]), 0.0))
+    variance = float(means.covariance(gradient[None])[0, 0])
+    parts = float(np.einsum("ap,app,ap", gradient, means.variance, gradient))
+    se = math.sqrt(variance) if variance > ROUNDING * parts else 0.0
+    if se == 0 and abs(difference) <= math.sqrt(ROUNDING) * abs(base):
+        difference = 0.0
     df = means.df(gradient) * share_left
     t = float(stats.t.isf(alpha / 2, df))
     low, high = difference - t * se, difference + t * se
@@ -164,7 +170,8 @@ def covariance(means: ArmMeans, effects: Sequence[Effect], relative: Sequence[bo
         one.relative_gradient if wanted and one.relative_gradient is not None else one.gradient
         for one, wanted in zip(effects, relative, strict=True)
     ]
-    return means.covariance(np.array(gradients))
+    moves = np.array([one.se > 0 for one in effects])
+    return means.covariance(np.array(gradients)) * np.outer(moves, moves)
 
 
 def _coefficients(squares: Floats, sides: Floats) -> tuple[Floats, int]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from experiments.plan_file import Plan
 from experiments.values import dates, numbers
-from scenarios.sources import Source, arrow_reader, quoted, require
+from scenarios.sources import Source, arrow_reader, first_row, quoted, require
 from sim.errors import InputError
 
 
@@ -37,6 +37,10 @@ class EventSource:
     def name(self) -> str:
         return f"{self.members.name} with {self.events.name}"
 
+    @property
+    def first_row(self) -> int:
+        return first_row(self.members)
+
     def columns(self) -> list[str]:
         reserved = {self.plan.columns.member, self.plan.columns.date}
         values = [column for column in self.events.columns() if column not in reserved]
@@ -44,6 +48,17 @@ class EventSource:
         weekly = [f"{form}@{week}" for form in forms for week in range(1, self.plan.weeks + 1)]
         before = [f"pre_{column}" for column in values] if self.plan.pre_days else []
         return list(dict.fromkeys([*self.members.columns(), *forms, *weekly, *before]))
+
+    def check_known_before(self) -> None:
+        """Raise InputError for a covariate that is made of the events from exposure on."""
+        made = set(self.columns()) - set(self.members.columns())
+        for metric in self.plan.metrics:
+            for column in metric.covariates:
+                if column in made and _parsed(column)[0] != "pre":
+                    raise InputError(
+                        f"{self.events.name}: column {column!r} (covariate of metric {metric.name}) is made of the events from "
+                        f"exposure on; a covariate is known before: pre_{_parsed(column)[1]}, with pre_days in the plan"
+                    )
 
     def blocks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         import duckdb
@@ -62,10 +77,10 @@ class EventSource:
 
     def last_day(self) -> dt.date | None:
         """Date of the last event; none where there is no event."""
-        column, row, last = self.plan.columns.date, 1, None
+        column, row, last = self.plan.columns.date, first_row(self.events), None
         require(self.events, {column: "the date of the event"})
         for block in self.events.blocks([column]):
-            days = dates(block[column], f"{self.events.name}: {column}", row)
+            days = dates(block[column], f"{self.events.name}: column {column!r}", row)
             known = days[~np.isnat(days)]
             if len(known):
                 last = known.max() if last is None else max(last, known.max())
@@ -75,11 +90,11 @@ class EventSource:
     def _load_members(self, connection: Any, columns: Sequence[str]) -> None:
         roles = self.plan.columns
         kept = list(dict.fromkeys([roles.member, *columns, *([roles.exposed] if roles.exposed else [])]))
-        row, made = 1, False
+        row, made = self.first_row, False
         for block in self.members.blocks(kept):
             start = np.full(len(block), np.datetime64(self.plan.start, "D"))
             if roles.exposed:
-                exposed = dates(block[roles.exposed], f"{self.members.name}: {roles.exposed}", row)
+                exposed = dates(block[roles.exposed], f"{self.members.name}: column {roles.exposed!r}", row)
                 start = np.where(np.isnat(exposed), start, np.maximum(exposed, start))
             part = block.append_column("__from", pa.array(start))
             part = part.append_column("__row", pa.array(np.arange(row, row + len(block))))
@@ -92,18 +107,18 @@ class EventSource:
     def _load_events(self, connection: Any, values: Sequence[str]) -> None:
         roles, plan = self.plan.columns, self.plan
         require(self.events, {roles.member: "the member", roles.date: "the date of the event"})
-        row, outside, example, made = 1, 0, "", False
+        row, outside, example, made = first_row(self.events), 0, "", False
         first = np.datetime64(plan.start, "D") - plan.pre_days
         last = np.datetime64(plan.end, "D")
         for block in self.events.blocks([roles.member, roles.date, *values]):
-            day = dates(block[roles.date], f"{self.events.name}: {roles.date}", row)
+            day = dates(block[roles.date], f"{self.events.name}: column {roles.date!r}", row)
             wrong = np.flatnonzero(np.isnat(day) | (day < first) | (day > last))
             if len(wrong) and not outside:
                 example = f"row {row + wrong[0]} has {day[wrong[0]]}"
             outside += len(wrong)
             arrays: dict[str, Any] = {"__id": block[roles.member].cast(pa.string()), "__date": pa.array(day)}
             for value in values:
-                number = numbers(block[value], f"{self.events.name}: {value}", row)
+                number = numbers(block[value], f"{self.events.name}: column {value!r}", row)
                 arrays[value] = pa.array(np.nan_to_num(number))
             _insert(connection, "events", pa.table(arrays), made)
             row, made = row + len(block), True

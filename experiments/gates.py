@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from experiments.aggregates import Aggregate
+from experiments.aggregates import Aggregate, Floats
 from experiments.arm_means import ArmMeans
 from experiments.documents import Gate
-from experiments.effect_words import effect_text, p_text
-from experiments.estimators import Effect
+from experiments.effect_words import p_text
+from experiments.estimators import Target
 from experiments.looks import Look
 from experiments.plan_file import Plan
+from experiments.plan_metric import Metric
 from experiments.scan import Scan
-from scenarios.numerals import as_stated, integer, percent
+from scenarios.numerals import as_stated, integer, listed, percent
 
 LEVEL = 0.001
 """p-value below which a gate fails"""
@@ -89,6 +90,64 @@ def balance_gate(plan: Plan, means: ArmMeans, covariates: tuple[str, ...]) -> Ga
     )
 
 
+COPIED = 0.998
+"""Share of a metric's variance that its covariates explain where they are the metric itself (a correlation of .999)"""
+ALIKE = 0.9
+"""The same where they explain more than what was known before the start usually can (a correlation of .95)"""
+
+
+def covariate_gate(metric: Metric, target: Target, overall: Aggregate) -> Gate | None:
+    """Are the covariates of a metric the metric itself, so that adjusting by them takes the effect away? None without covariates.
+
+    Both bounds are assumptions of ours. For a ratio numerator, denominator and the linearised ratio are asked.
+    """
+    if not target.covariates:
+        return None
+    arms = overall.by(lambda key: key[:1])
+    scatter = arms.scatter.sum(axis=0)
+    at = [overall.columns.index(name) for name in target.covariates]
+    wanted = [np.eye(len(scatter))[overall.columns.index(target.column)]]
+    if target.denominator is not None:
+        wanted.append(np.eye(len(scatter))[overall.columns.index(target.denominator)])
+        total = arms.n @ arms.mean
+        wanted.append(wanted[0] - wanted[1] * (total @ wanted[0]) / (total @ wanted[1]))
+    explained = [_explained(scatter, weights, at) for weights in wanted]
+    most, names = max(explained), listed(metric.covariates)
+    if most < ALIKE:
+        says = f"explain {percent(explained[-1], 0)} of its variance within the arms."
+    elif most < COPIED:
+        says = (
+            f"explain {percent(most, 0)} of its variance within the arms, more than what was known before the start usually can. "
+            "See that they hold no day of the window."
+        )
+    else:
+        says = (
+            f"explain over {percent(COPIED, 1)} of its variance within the arms: they are as good as the outcome itself. "
+            "Adjusting by the outcome takes the effect away; put into the table what was known before the start."
+        )
+    return Gate(
+        name="covariates",
+        metric=metric.name,
+        passed=most < ALIKE,
+        blocks=most >= COPIED,
+        statistic=most,
+        sentence=f"{metric.name}: its covariates ({names}) {says}",
+    )
+
+
+def _explained(scatter: Floats, weights: Floats, at: list[int]) -> float:
+    """Share of the variance of a weighted sum of the columns that the columns `at` explain."""
+    scale = np.sqrt(np.diag(scatter)[at])
+    used = np.array(at)[scale > 0]
+    total = float(weights @ scatter @ weights)
+    if not len(used) or not total > 0:
+        return 0.0
+    size = np.sqrt(np.diag(scatter)[used])
+    with_them = (scatter[used] @ weights) / size
+    correlation = scatter[np.ix_(used, used)] / np.outer(size, size)
+    return float(with_them @ np.linalg.pinv(correlation, rcond=1e-8, hermitian=True) @ with_them) / total
+
+
 def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
     """Duplicate members, clusters torn apart, and exposure before assignment."""
     twice = scan.duplicated == 0
@@ -132,50 +191,6 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
             )
         )
     return gates
-
-
-DECIDES = 1.5
-"""Standard errors by which a few members must move an effect to have decided it"""
-
-
-def outlier_gate(
-    plan: Plan, scan: Scan, before: list[Effect], estimate: Callable[[Aggregate], list[Effect]], alpha: float
-) -> Gate | None:
-    """Do a few members decide? The primary metric's effects with and without its most extreme rows.
-
-    Without: the one in a thousand (1 to 10 rows) that lie farthest from the mean of all. Fails where an
-    effect changes between significant and not, or its sign while significant, and moves by more than `DECIDES`
-    standard errors of the effect without them: then the result is theirs. An assumption of ours, between long
-    tails, which are no fault, and slips: of 600 simulated tests of 2,000 to 20,000 members with lognormal
-    spend (sigma 1.3 a purchase) it stops 0.7 % (half a standard error with them: 8 %); where one amount was
-    a thousand times too large it stops 49 % (50 %), of the rest the decision is the same without it.
-    """
-    if plan.primary.kind in ("proportion", "quantile"):
-        return None
-    reduced, count = scan.overall, 0
-    for key, rows in scan.extremes.items():
-        left = reduced.n[reduced.keys.index(key)] - len(rows)
-        if left < 2:
-            continue
-        reduced, count = reduced.less(key, rows), count + len(rows)
-    if not count:
-        return None
-    after = estimate(reduced)
-    fragile = [
-        (one, other)
-        for one, other in zip(before, after, strict=True)
-        if abs(one.effect - other.effect) > DECIDES * other.se
-        and ((one.p < alpha) != (other.p < alpha) or (one.p < alpha and one.effect * other.effect < 0))
-    ]
-    one, other = (fragile or list(zip(before, after, strict=True)))[0]
-    shown = f"{effect_text(one.effect)} ({p_text(one.p)}) with and {effect_text(other.effect)} ({p_text(other.p)}) without"
-    return Gate(
-        name="outliers",
-        passed=not fragile,
-        statistic=(one.effect - other.effect) / one.se if one.se > 0 else 0.0,
-        sentence=f"{plan.primary.name}: {shown} the {count} most extreme members"
-        + ("; they decide the result: winsorise in the plan." if fragile else "."),
-    )
 
 
 @dataclass(frozen=True)

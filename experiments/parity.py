@@ -36,10 +36,12 @@ def match(prediction: Prediction, readout: Readout) -> Matched:
 
     Population, window, capping, estimator, scale and unit must be the same, or the metric is refused. What a
     hand-made document leaves unstated cannot be compared and is reported as unverified.
-    Raises InputError where a blocking gate of the read-out failed, the controls differ, or nothing is left.
+    A metric that a gate of the read-out left without a verdict is refused too.
+    Raises InputError where the gates leave none, the controls differ, or nothing is left.
     """
-    if readout.blocked:
-        reasons = [f"gate {gate.name} failed: {gate.sentence}" for gate in readout.blocked]
+    silent = {gate.metric: gate for gate in readout.withheld}
+    if readout.blocked or silent.keys() >= {estimand.metric for estimand in readout.estimands}:
+        reasons = [f"gate {gate.name} failed: {gate.sentence}" for gate in readout.withheld]
         raise InputError(f"the read-out of {readout.experiment} allows no verdict", *reasons)
     if prediction.control != readout.control:
         raise InputError(
@@ -50,7 +52,11 @@ def match(prediction: Prediction, readout: Readout) -> Matched:
     theirs = {estimand.metric: estimand for estimand in readout.estimands}
     units = [{row.metric for row in rows if row.unit} for rows in (prediction.rows, readout.rows)]
     for estimand in prediction.estimands:
-        if estimand.metric in theirs:
+        if estimand.metric in silent:
+            gate = silent[estimand.metric]
+            refused.append(f"{estimand.metric} is not compared: gate {gate.name} failed: {gate.sentence.removesuffix('.')}")
+            dropped.add(estimand.metric)
+        elif estimand.metric in theirs:
             different, unstated = _compare(estimand, theirs[estimand.metric])
             if different:
                 refused.append(f"{estimand.metric} is not compared: " + "; ".join(different))

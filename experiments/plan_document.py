@@ -127,6 +127,8 @@ class AssignmentDocument(Document):
     """randomised units by arm"""
     sample_ratio_p: Finite
     """of the units against the planned shares"""
+    written: list[str] = []
+    """a sentence for each column of numbers that is not plain"""
 
 
 def plan_document(plan: Plan, simulated: Sequence[SimulatedPower] = (), warnings: Sequence[str] = ()) -> PlanDocument:
@@ -188,6 +190,7 @@ def assignment_document(allocation: Allocation) -> AssignmentDocument:
         members=allocation.counts,
         units=allocation.units,
         sample_ratio_p=sample_ratio(allocation.units, plan.shares)[1],
+        written=list(allocation.written),
     ).sealed()
 
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from experiments.complaints import complaints
 from experiments.documents import Record
-from experiments.plan_metric import Metric, Name, Positive, Share
+from experiments.plan_metric import Metric, Name, Positive, Share, check_known_before
 from experiments.yaml_file import read_yaml
 from scenarios.digest import digest_of
 from sim.errors import InputError
@@ -60,6 +60,11 @@ class Condition(Record):
         if self.one_of is None and self.at_least is None and self.at_most is None:
             raise ValueError(f"the condition on {self.column} says nothing; give one_of, at_least or at_most")
         return self
+
+    @property
+    def compares_numbers(self) -> bool:
+        """Whether the column must hold numbers."""
+        return isinstance(self.at_least, float) or isinstance(self.at_most, float)
 
     @property
     def words(self) -> str:
@@ -215,6 +220,8 @@ class Plan(Record):
                 "sequential is anytime; sizing.members (sizing.clusters for unit cluster) must say how many "
                 "are expected, since the intervals are tuned to that number before the first look"
             )
+        known = dict.fromkeys(self.segments, "segment") | dict.fromkeys(self.strata, "stratum")
+        check_known_before(self.metrics, self.weeks, known)
         self._check_looks()
         return self
 

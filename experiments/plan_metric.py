@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -125,3 +126,18 @@ class Metric(Record):
         if self.role != "guardrail" or self.noninferiority_margin is None:
             return self.planning.minimum_effect
         return self.noninferiority_margin * (abs(self.planning.baseline) if self.scale == "relative" else 1.0)
+
+
+def check_known_before(metrics: Sequence[Metric], weeks: int, labels: Mapping[str, str]) -> None:
+    """Raise ValueError where a covariate or label is what a metric measures in the window; labels: column -> what for."""
+    measured: dict[str, str] = {}
+    for metric in metrics:
+        patterns = [metric.column, metric.denominator, metric.weekly, metric.weekly_denominator]
+        for column in (pattern.replace("{week}", str(week)) for pattern in patterns if pattern for week in range(1, weeks + 1)):
+            measured.setdefault(column, metric.name)
+    wanted = [(column, f"covariate of metric {metric.name}") for metric in metrics for column in metric.covariates]
+    for column, use in [*wanted, *labels.items()]:
+        if column in measured:
+            raise ValueError(
+                f"{column} ({use}) is what metric {measured[column]} measures in the window; it must be known before the start"
+            )

@@ -22,14 +22,16 @@ from experiments.estimands import estimand
 from experiments.estimators import Effect, Target, Undefined, covariance
 from experiments.events import EventSource
 from experiments.features import Features, features_of
-from experiments.gates import Until, balance_gate, look_gates, outlier_gate, sample_ratio_gates, unit_gates
+from experiments.gates import Until, balance_gate, covariate_gate, look_gates, sample_ratio_gates, unit_gates
 from experiments.looks import Look, look_of
+from experiments.outliers import outlier_gate
 from experiments.parts import Parts
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
 from experiments.scan import Scan, label_columns, scan
 from scenarios.numerals import significant
-from scenarios.sources import open_source, require
+from scenarios.source_numbers import NumberSource
+from scenarios.sources import Source, open_source, require
 from sim.errors import InputError
 
 Table = str | Path | pd.DataFrame
@@ -53,19 +55,25 @@ def read(
 
     Raises InputError for anything in the data that the plan does not allow.
     """
-    source = open_source(live)
+    plain = features_of(plan, events is not None, {})
+    tables = [NumberSource(open_source(live), frozenset(plain.columns()))]
+    source: Source = tables[0]
     if events is not None:
         require(source, label_columns(plan))
-        source = EventSource(source, open_source(events), plan)
+        happened = open_source(events)
+        tables.append(NumberSource(happened, frozenset(happened.columns()) - {plan.columns.member, plan.columns.date}))
+        source = EventSource(source, tables[1], plan)
     known = Until(as_of, "as stated") if as_of is not None else None
-    if known is None and isinstance(source, EventSource) and (last := source.last_day()) is not None:
-        known = Until(last, "the day of the last event")
-    plain = features_of(plan, events is not None, {})
+    if isinstance(source, EventSource):
+        source.check_known_before()
+        if known is None and (last := source.last_day()) is not None:
+            known = Until(last, "the day of the last event")
     require(source, label_columns(plan) | plain.columns())
     features, quantiles = with_quantiles(plan, source, events is not None)
     found = scan(source, plan, features)
     try:
-        return _Analysis(plan, found, features, quantiles, look, known, information).readout(source.name)
+        written = [sentence for table in tables for sentence in table.told()]
+        return _Analysis(plan, found, features, quantiles, look, known, information).readout(source.name, written)
     except InputError as error:
         raise InputError(*(f"{source.name}: {problem}" for problem in error.problems)) from None
 
@@ -94,8 +102,8 @@ class _Analysis:
         self.gates: list[Gate] = []
         self.rows: list[Estimate] = []
 
-    def readout(self, source: str) -> Readout:
-        """Gates, rows, decisions, in this order."""
+    def readout(self, source: str, written: list[str]) -> Readout:
+        """Gates, rows, decisions, in this order; written: which columns of numbers are not plain."""
         self._check_variation()
         effects, scales = self._overall()
         self._gates(effects)
@@ -118,6 +126,8 @@ class _Analysis:
             if metric.role == "guardrail" and metric.noninferiority_margin is not None:
                 loss = -1 if metric.better == "higher" else 1
                 facts[f"guardrail.{metric.name}"] = loss * metric.noninferiority_margin
+        if written:
+            facts["thousands_and_decimals"] = "; ".join(written)
         if self.until is not None:
             facts |= {"as_of": self.until.day.isoformat(), "as_of_is": self.until.how}
         joint = covariance(self.means, effects, scales)
@@ -157,7 +167,7 @@ class _Analysis:
             try:
                 found = self.of.effects(self.means, self._target(metric))
             except Undefined as problem:
-                self.gates.append(Gate(name="defined", passed=False, sentence=f"{metric.name}: {problem}."))
+                self.gates.append(Gate(name="defined", metric=metric.name, passed=False, sentence=f"{metric.name}: {problem}."))
                 continue
             relative = metric.scale == "relative"
             if relative and any(one.relative is None for one in found):
@@ -168,7 +178,7 @@ class _Analysis:
                     f"{metric.name}: the level of the control, {significant(found[0].base, 4)}, is within 3 standard "
                     "errors of 0; a relative effect would mean nothing, the absolute one is shown."
                 )
-                self.gates.append(Gate(name="relative effect", passed=False, sentence=sentence))
+                self.gates.append(Gate(name="relative effect", metric=metric.name, passed=False, sentence=sentence))
             for arm, one in zip(self.plan.treatments, found, strict=True):
                 self.rows.append(self.of.row(metric, arm, one, self.means, relative))
                 effects.append(one)
@@ -194,13 +204,18 @@ class _Analysis:
         plan = self.plan
         first = [*sample_ratio_gates(plan, self.scan), *unit_gates(self.scan, plan)]
         balance = balance_gate(plan, self.means, self.features.covariates)
-        primary = plan.primary
+        single = [covariate_gate(metric, self.features.targets[metric.name], self.scan.overall) for metric in plan.metrics]
+        single += [self._outliers(metric, effects) for metric in plan.metrics]
+        timing = look_gates(self.look, self.until)
+        self.gates = [*first, *(gate for gate in (balance, *single) if gate), *timing, *self.gates]
+
+    def _outliers(self, metric: Metric, effects: list[Effect]) -> Gate | None:
+        before = [one for one in effects if one.target.name == metric.name]
+        if not before or metric.name not in self.scan.extremes:
+            return None
 
         def again(aggregate: Aggregate) -> list[Effect]:
-            return self.of.effects(arm_means(aggregate, self.arms, self.variance), self._target(primary))
+            return self.of.effects(arm_means(aggregate, self.arms, self.variance), self._target(metric))
 
-        before = [one for one in effects if one.target.name == primary.name]
-        outliers = outlier_gate(plan, self.scan, before, again, self.of.level) if before else None
-        timing = look_gates(self.look, self.until)
-        self.gates = [*first, *(gate for gate in (balance, outliers) if gate), *timing, *self.gates]
+        return outlier_gate(metric, self.scan.overall, self.scan.extremes[metric.name], before, again, self.of.level)
 

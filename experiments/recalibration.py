@@ -28,7 +28,7 @@ from experiments.reweighting import (
     weighted_quantile,
 )
 from scenarios.digest import digest_of
-from scenarios.numerals import integer, number, percent, signed, significant
+from scenarios.numerals import integer, listed, number, percent, signed, significant
 from sim.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -36,6 +36,8 @@ Floats = NDArray[np.float64]
 LEAST_EFFECTIVE_DRAWS = 100
 """fewer effective draws describe no posterior"""
 _MONTE_CARLO_ERRORS = 3.0
+_FARTHEST = 100
+"""prior standard deviations beyond which a move explains nothing"""
 
 
 def recalibrate(
@@ -61,6 +63,7 @@ def recalibrate(
     values = np.array(prediction.parameter_draws.values, dtype=float)
     simulated = np.array(prediction.draws, dtype=float)[:, ours]
     observed = np.array([row.effect for row in rows])
+    _check_spread(prediction, values, simulated, rows)
     try:
         effects, covariance, caveats = _noise_free(prediction, readout, values, simulated, pairs)
         found = reweight(effects, observed, covariance)
@@ -107,6 +110,26 @@ def recalibrate(
             "base": prediction.provenance.get("base"),
         },
     )
+
+
+def _check_spread(prediction: Prediction, values: Floats, simulated: Floats, rows: list[Estimate]) -> None:
+    """Raise InputError where the draws are the same again and again, so that no result can tell them apart."""
+    if not _varies(values).any():
+        raise InputError(
+            f"the prediction of {prediction.experiment}: all {len(values)} parameter_draws are the same; a result can only tell "
+            "draws apart that differ"
+        )
+    same = [row for row, varies in zip(rows, _varies(simulated), strict=True) if not varies]
+    if same and (prediction.includes_live_noise or len(same) == len(rows)):
+        names = listed(f"{row.metric} of {row.arm}" for row in same)
+        noise = "sampling noise, which they are said to include, would make them differ"
+        why = noise if prediction.includes_live_noise else "no parameter moves them"
+        raise InputError(f"the prediction of {prediction.experiment}: all {len(values)} draws of {names} are the same; {why}")
+
+
+def _varies(columns: Floats) -> NDArray[np.bool_]:
+    """(K,) whether the numbers of a column differ by more than rounding; columns: (M, K)."""
+    return np.asarray(np.ptp(columns, axis=0) > 1e-12 * np.abs(columns).max(axis=0))
 
 
 def launch_decision(
@@ -163,6 +186,11 @@ def _noise_free(
         covariance = np.array(readout.covariance, dtype=float)[np.ix_(order, order)]
     elif emulator is not None:
         sd = np.sqrt(np.diag(emulator.noise))
+        if (sd <= 1e-9 * simulated.std(axis=0)).any():
+            raise ValueError(
+                "the parameters explain the simulated effects to the last digit, yet the draws are said to include sampling "
+                "noise; draws without it say includes_live_noise: false"
+            )
         covariance = emulator.noise * np.outer(se / sd, se / sd)
         if len(rows) > 1:
             caveats.append("The read-out states no covariance: the simulated one of the noise was used.")
@@ -236,25 +264,23 @@ def _belief(values: Floats, weights: Floats | None = None) -> Belief:
 
 
 def _refusal(found: Weights, blamed: Culprit | None, parameters: ParameterDraws, draws: int) -> str:
-    if blamed is None:
-        move = "no parameter moves these effects, so that the model itself would have to change"
-    else:
-        name = parameters.names[blamed.parameter]
+    move = ""
+    if blamed is not None and abs(blamed.standard_deviations) <= _FARTHEST:
         move = (
-            f"{name} would have to move by {signed(number(blamed.standard_deviations))} of its prior standard "
-            f"deviations, to {significant(blamed.value, 4)}"
+            f"{parameters.names[blamed.parameter]} would have to move by {signed(number(blamed.standard_deviations))} of its "
+            f"prior standard deviations, to {significant(blamed.value, 4)}"
         )
         if not blamed.suffices:
             move += ", and that alone would not explain it"
     if found.conflict:
         return (
             "recalibration is refused: prediction and result conflict beyond what any of the "
-            f"{draws} draws explains (distance {number(found.best_misfit)}, allowed {number(found.threshold)}); "
-            f"{move}"
+            f"{integer(draws)} draws explains (distance {number(found.best_misfit)}, allowed {number(found.threshold)}); "
+            + (move or "no parameter moves these effects so far, so that the model itself would have to change")
         )
     wanted = int(np.ceil(draws * LEAST_EFFECTIVE_DRAWS / found.effective_draws / 100) * 100)
     return (
-        f"recalibration is refused: only {integer(found.effective_draws)} of {draws} draws effectively explain "
-        f"the result, {LEAST_EFFECTIVE_DRAWS} are needed; predict again with about {wanted} draws, or with a "
-        f"wider prior ({move})"
+        f"recalibration is refused: only {integer(found.effective_draws)} of {integer(draws)} draws effectively explain "
+        f"the result, {LEAST_EFFECTIVE_DRAWS} are needed; predict again with about {integer(wanted)} draws"
+        + (f", or with a wider prior ({move})" if move else "")
     )

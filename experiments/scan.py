@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,13 +12,11 @@ from numpy.typing import NDArray
 
 from experiments.aggregates import Accumulator, Aggregate, Codes, Floats, Key
 from experiments.features import Feature, Features, Reader
+from experiments.outliers import Extremes
 from experiments.plan_file import Plan
-from experiments.values import Labels, dates
-from scenarios.sources import Source
+from experiments.values import Labels, dates, joined
+from scenarios.sources import Source, first_row
 from sim.errors import InputError
-
-EXTREMES = 10
-"""rows kept at each end of the primary metric"""
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,8 @@ class Scan:
     """of these, those listed in more than one arm"""
     exposed_early: int
     """members exposed before they were assigned"""
-    extremes: dict[Key, Floats]
-    """features of the most extreme rows of the primary metric, by cell, shape (k, p)"""
+    extremes: dict[str, dict[Key, Floats]]
+    """by metric that is no share and no quantile: features of its most extreme rows, by cell, shape (k, p)"""
 
 
 @dataclass
@@ -97,12 +94,12 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
     strata = Labels(() if plan.strata else ("all",))
     ids: list[NDArray[np.uint64]] = []
     arm_of: list[NDArray[np.int8]] = []
-    kept = _Extremes()
-    rows, early = 0, 0
+    kept = [Extremes(one.name) for one in plan.metrics if one.kind not in ("proportion", "quantile")]
+    rows, early, first = 0, 0, first_row(source)
     for block in source.blocks(needed(plan, features)):
-        arm = arm_codes(block, plan, arms, source.name, rows + 1)
+        arm = arm_codes(block, plan, arms, source.name, first + rows)
         codes = {column: known.encode(block[column]) for column, known in labels.items()}
-        values = reader.values(block, arm, rows + 1)
+        values = reader.values(block, arm, first + rows)
         base = [arm, _stratum(plan, codes, labels, strata, len(block))]
         known = [arms.names, strata.names]
         if cluster:
@@ -114,10 +111,11 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
             group.add(group.cells([*base, codes[column]], [*known, labels[column].names]), values)
         for accumulator in weekly.values():
             accumulator.add(cells, [values[name] for name in accumulator.columns], len(overall.keys))
-        early += _early(block, plan, source.name, rows + 1)
-        ids.append(_hashes(block[plan.columns.member], f"{source.name}: column {plan.columns.member!r}", rows + 1))
+        early += _early(block, plan, source.name, first + rows)
+        ids.append(_hashes(block[plan.columns.member], f"{source.name}: column {plan.columns.member!r}", first + rows))
         arm_of.append(arm.astype(np.int8))
-        kept.add(values[plan.primary.name], cells, values)
+        for extremes in kept:
+            extremes.add(cells, values)
         rows += len(block)
     if not rows:
         raise InputError(f"{source.name}: has 0 rows; there is nothing to read")
@@ -131,7 +129,7 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
         duplicated,
         two,
         early,
-        kept.by_cell(overall.keys, whole, plan.primary.name),
+        {extremes.name: extremes.by_cell(overall.keys, whole) for extremes in kept},
     )
 
 
@@ -177,7 +175,7 @@ def collect(
     roles = plan.columns
     extra = [roles.cluster] if clusters and roles.cluster else []
     parts: dict[str, list[Floats]] = {one.name: [] for one in wanted}
-    arm_parts, cluster_parts, row = [], [], 1
+    arm_parts, cluster_parts, row = [], [], first_row(source)
     for block in source.blocks(list(dict.fromkeys([roles.arm, *extra, *(one.column for one in wanted)]))):
         arm = arm_codes(block, plan, arms, source.name, row)
         for name, values in reader.values(block, arm, row).items():
@@ -185,7 +183,7 @@ def collect(
         arm_parts.append(arm)
         cluster_parts.append(known.encode(block[extra[0]]) if extra else np.zeros(len(block), np.int32))
         row += len(block)
-    if row == 1:
+    if not arm_parts:
         raise InputError(f"{source.name}: has 0 rows; there is nothing to read")
     whole = {name: np.concatenate(values) for name, values in parts.items()}
     return whole, np.concatenate(arm_parts), np.concatenate(cluster_parts)
@@ -198,7 +196,7 @@ def _stratum(
         return np.zeros(size, dtype=np.int32)
     group = _Group([])
     cells = group.cells([codes[c] for c in plan.strata], [labels[c].names for c in plan.strata])
-    names = pa.chunked_array([pa.array([" / ".join(key) for key in group.keys])])
+    names = pa.chunked_array([pa.array([joined(key) for key in group.keys])])
     return strata.encode(names)[cells]
 
 
@@ -245,35 +243,3 @@ def _duplicates(ids: NDArray[np.uint64], arms: NDArray[np.int8]) -> tuple[int, i
         return 0, 0
     table = pd.DataFrame({"id": ids[again], "arm": arms[again]}).groupby("id")["arm"].nunique()
     return len(table), int((table > 1).sum())
-
-
-class _Extremes:
-    """The EXTREMES lowest and highest rows of one feature, whatever the order of the rows."""
-
-    def __init__(self) -> None:
-        self._kept: list[tuple[float, int, Floats]] = []
-
-    def add(self, watched: Floats, cells: Codes, values: dict[str, Floats]) -> None:
-        k = min(EXTREMES, len(watched))
-        order: Callable[[NDArray[np.float64], int], NDArray[np.intp]] = np.argpartition
-        at = np.union1d(order(watched, k - 1)[:k], order(watched, len(watched) - k)[-k:])
-        rows = np.column_stack([column[at] for column in values.values()])
-        self._kept += [
-            (float(watched[i]), int(cells[i]), row) for i, row in zip(at.tolist(), rows, strict=True)
-        ]
-        self._kept.sort(key=lambda item: item[0])
-        if len(self._kept) > 2 * EXTREMES:
-            self._kept = self._kept[:EXTREMES] + self._kept[-EXTREMES:]
-
-    def by_cell(self, keys: list[Key], whole: Aggregate, name: str) -> dict[Key, Floats]:
-        """Of the rows kept, the most distant from the mean: one in a thousand, at least 1 and at most
-        EXTREMES."""
-        at = whole.columns.index(name)
-        total = whole.n.sum()
-        centre = float(whole.n @ whole.mean[:, at] / total)
-        count = int(min(EXTREMES, max(1, total // 1000)))
-        far = sorted(self._kept, key=lambda item: -abs(item[0] - centre))[:count]
-        out: dict[Key, list[Floats]] = {}
-        for _, cell, row in far:
-            out.setdefault(keys[cell], []).append(row[: len(whole.columns)])
-        return {key: np.array(rows) for key, rows in out.items()}

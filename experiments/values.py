@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from experiments.aggregates import Codes, Floats
+from scenarios.source_numbers import present
 from sim.errors import InputError
 
 EMPTY = "(empty)"
@@ -20,7 +22,6 @@ LARGEST = 1e30
 """beyond it squares of squares, which errors of errors need, are no numbers any more"""
 
 _WHOLE = re.compile(r"-?\d+\.0")
-_NOTHING = pa.array(["", "NA", "N/A", "NULL", "null", "NaN", "nan", "None"])
 
 
 def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
@@ -33,8 +34,7 @@ def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-        text = pc.if_else(pc.is_in(text, _NOTHING), pa.scalar(None, pa.string()), text)
+        text = present(column)
         try:
             column = text.cast(pa.float64())
         except pa.ArrowInvalid:
@@ -85,10 +85,6 @@ class Labels:
 
     def encode(self, column: pa.ChunkedArray) -> Codes:
         """Codes of the column; whole numbers in floating point lose their .0, a missing value is EMPTY."""
-        kind = column.type
-        if pa.types.is_floating(kind):
-            whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
-            column = column.cast(pa.int64()) if whole is not False else column
         encoded = column.combine_chunks().dictionary_encode()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.combine_chunks()
@@ -110,20 +106,27 @@ class Labels:
         return self._code[name]
 
 
+def joined(labels: Sequence[str]) -> str:
+    """Labels of several columns as one, another for every combination: a slash of a label's own is marked by a backslash."""
+    if len(labels) == 1:
+        return labels[0]
+    return " / ".join(label.replace("\\", "\\\\").replace("/", "\\/") for label in labels)
+
+
 def _label(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         text = value.strip()
         return (text.removesuffix(".0") if _WHOLE.fullmatch(text) else text) or EMPTY
-    return str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _first_bad(text: pa.ChunkedArray, place: str, first_row: int, date: bool = False) -> InputError:
     for i, value in enumerate(text.to_pylist()):
         try:
             if value is not None:
-                dt.date.fromisoformat(value) if date else float(value)
+                dt.date.fromisoformat(value) if date else pa.array([value]).cast(pa.float64())
         except ValueError:
             allowed = "a date such as 2026-01-31" if date else "a number"
             return InputError(f"{place}: row {first_row + i}: found {value!r}; must be {allowed}")

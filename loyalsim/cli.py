@@ -30,7 +30,7 @@ app = typer.Typer(
 
 Replications = Annotated[int, typer.Option(min=1, help="Runs with other luck; more = narrower intervals.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report and data; written whole or not at all.")]
-REPORT = ("report.html", "summary.json", "measures.parquet", "scenarios")
+REPORT = ("report.html", "summary.json", "measures.parquet", "reruns.parquet", "scenarios")
 """what a comparison writes"""
 
 

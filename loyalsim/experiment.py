@@ -243,11 +243,11 @@ def record(
 
 
 def _readout_lines(found: Readout) -> Iterable[str]:
-    for one in found.decisions:
-        if one.metric is None:
-            yield one.sentence
+    arms = [one.sentence for one in found.decisions if one.metric is None]
+    yield from arms
     if not found.blocked:
-        yield from (f"- {one.sentence}" for one in found.decisions if one.metric is not None)
+        told = [gate.metric for gate in found.withheld if any(gate.sentence in said for said in arms)]
+        yield from (f"- {one.sentence}" for one in found.decisions if one.metric is not None and one.metric not in told)
     for gate in found.gates:
         if not gate.passed and not gate.blocks:
             yield f"Warning: {gate.sentence}"

@@ -86,9 +86,10 @@ def forecast(
     from scenarios.finance.budget_file import budget_of
     from scenarios.finance.cells import LARGEST
     from scenarios.finance.changed_terms import changed_terms
-    from scenarios.finance.closing import check_side_by_side, closed, run_off_months
+    from scenarios.finance.closing import check_side_by_side, closed, run_off_months, what_goes_on
     from scenarios.finance.forecast import forecast as forecast_of
-    from scenarios.finance.forecast import months_of, placed
+    from scenarios.finance.forecast import placed
+    from scenarios.finance.forecast_assembled import months_of
     from scenarios.finance.rounding import exact, minor_units
     from scenarios.finance.snapshot import snapshot_of
     from scenarios.finance.snapshot_store import load_snapshot
@@ -144,7 +145,8 @@ def forecast(
             last = run_off_months(designs[0], placed(designs[0], starts[0], months).horizon.start)
             length = min(120, last or months)
             shut = closed(placed(designs[0], starts[0], length))
-            run = RunOff(told(shut, starts[0], length, 0 if last else run_off, first), ends=last == length)
+            off = told(shut, starts[0], length, 0 if last else run_off, first)
+            run = RunOff(off, ends=last == length, felt=tuple(what_goes_on(designs[0])))
         waiting.say("writing the report")
         target.write(forecast_files(statements, variants, run))
     print(answer(first))

@@ -27,6 +27,7 @@ def assignment_page(record: AssignmentDocument, file: str) -> str:
             "members": record.source,
             "plan": record.plan_digest,
             "salt": record.salt,
+            **({"thousands and decimals": "; ".join(record.written)} if record.written else {}),
             "digest": record.sealed().digest,
         },
         record=record,

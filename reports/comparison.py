@@ -30,32 +30,34 @@ ENOUGH = least_replications((1 + LEVEL) / 2)
 
 
 def comparison_files(comparison: Comparison) -> dict[str, str | bytes]:
-    """What `loyalsim compare` and `run` write, by name: report.html, summary.json, measures.parquet, scenarios/<name>.yaml."""
+    """What `loyalsim compare` and `run` write, by name: report.html, summary.json, measures.parquet, reruns.parquet,
+    scenarios/<name>.yaml."""
+    whole, lived_again = (runs.assign(month=-1, group="all") for runs in (comparison.runs, comparison.reruns))
     return {
         "report.html": comparison_page(comparison),
         "summary.json": json.dumps(comparison.summary(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        "measures.parquet": measures_parquet(comparison),
+        "measures.parquet": measures_parquet(pd.concat([whole[_MEASURES], comparison.months[_MEASURES]], ignore_index=True)),
+        "reruns.parquet": measures_parquet(lived_again),
         **scenario_files(comparison),
     }
 
 
-def measures_parquet(comparison: Comparison) -> bytes:
-    """Every measure of every replication: scenario, replication, month (null = the whole run), group, measure, value.
+_MEASURES = ["scenario", "replication", "month", "group", "measure", "value"]
+
+
+def measures_parquet(frame: pd.DataFrame) -> bytes:
+    """Measures of runs: scenario, replication, month (null = the whole run; -1 in `frame`), group, measure, value.
 
     A figure that is not defined (0 / 0) is null.
     """
-    columns = ["scenario", "replication", "month", "group", "measure", "value"]
-    whole = comparison.runs.assign(month=-1, group="all")[columns]
-    frame = pd.concat([whole, comparison.months[columns]], ignore_index=True)
     months = frame["month"].astype("Int32")
-    frame["month"] = months.mask(months < 0)
     schema = pa.schema(
         [
             ("scenario", pa.string()), ("replication", pa.int32()), ("month", pa.int32()), ("group", pa.string()),
             ("measure", pa.string()), ("value", pa.float64()),
         ]
     )  # fmt: skip
-    return _parquet(frame, schema)
+    return _parquet(frame[_MEASURES].assign(month=months.mask(months < 0)), schema)
 
 
 def events_parquet(log: pd.DataFrame) -> bytes:
@@ -245,7 +247,8 @@ def provenance(comparison: Comparison) -> dict[str, str]:
     for name, digest in rests["scenario_digests"].items():
         found[f"Scenario {name}, SHA-256"] = str(digest)
     found["Beside this page"] = (
-        "summary.json (these figures), measures.parquet (every replication and month), scenarios/ (what was run, in full)"
+        "summary.json (these figures), measures.parquet (every replication and month), reruns.parquet (the same luck with the "
+        "parameters at their means), scenarios/ (what was run, in full)"
     )
     return found
 

@@ -60,8 +60,7 @@ def fit_page(report: dict[str, Any]) -> str:
 
 def answer(report: dict[str, Any]) -> str:
     """The page in a sentence or two, and how many rows were left out where they are more than one in a hundred."""
-    rules = [r for r in report["rules"] if "left out" in r["text"] and r["name"] != "zero value"]
-    lost = {r["name"]: r["count"] for r in rules if r["count"]}
+    lost = {r["name"]: r["count"] for r in report["rules"] if r["left_out"] and r["count"]}
     share = sum(lost.values()) / report["source"]["rows"]
     if share <= 0.01:
         return _found(report)

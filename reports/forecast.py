@@ -100,6 +100,7 @@ def _run_off(run: RunOff) -> dict[str, Any]:
         "due_to_third_party": _last(run.statement.due_spread()),
         "points_redeemed": {n: _plain(x) for n, x in zip(BAND, redeemed[:4], strict=True)},
         "cost": {n: _plain(x) for n, x in zip(BAND, cost[:4], strict=True)},
+        "notes": [*run.felt, RUSH],
     }
 
 
@@ -120,7 +121,6 @@ def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] =
         heat_map=figures.heat_map(s),
         split=figures.split(s),
         single=len(f.values) == 1,
-        shocked=any(a.name.startswith("shocks: ") for a in f.assumptions),
         peak=month_name(f.peak_month),
         totals=total_rows(s),
         overruns=overrun_rows(s),
@@ -140,7 +140,7 @@ def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] =
         run_off_fans=None if run is None else run_off_fans(run),
         run_off_rows=[] if run is None else run_off_rows(run),
         run_off_worth=None if run is None else money(run.worth, f.currency),
-        rush=RUSH,
+        run_off_notes=[] if run is None else [*run.felt, RUSH],
         accrued=accrued_sentence(s),
         cost_titles=list(COST_TITLES.values()),
         cost_rows=cost_rows(s),

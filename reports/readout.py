@@ -8,11 +8,12 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
+from experiments.decisions import NO_VERDICT
 from experiments.documents import Decision, Estimate, Fact, Readout
 from experiments.effect_words import effect_text, p_value
 from reports.page import COLOURS, figure, figure_svg, render
 from reports.together import together
-from scenarios.numerals import NONE, integer, percent, significant
+from scenarios.numerals import NONE, integer, listed, percent, significant
 
 EFFECT, QUIET = COLOURS[0], "#999999"
 
@@ -33,8 +34,9 @@ def readout_page(found: Readout) -> str:
         title=f"Read-out of {found.experiment}",
         provenance=_rests_on(found),
         found=found,
-        decisions=[one.sentence for one in found.decisions if one.metric is None] if not found.blocked else _withheld(found),
-        blocked=found.blocked,
+        decisions=_answers(found),
+        withheld=found.withheld,
+        blocked=bool(found.blocked),
         warnings=[gate for gate in found.gates if not gate.passed and not gate.blocks],
         gates=[(gate, NONE if gate.p is None else p_value(gate.p)) for gate in found.gates],
         together=_together(overall, found),
@@ -64,10 +66,14 @@ def _rests_on(found: Readout) -> dict[str, Fact]:
     return {**facts, "digest": found.sealed().digest}
 
 
-def _withheld(found: Readout) -> list[str]:
-    """One sentence an arm that says which checks failed; why stands below it, once."""
-    names = " and ".join(dict.fromkeys(gate.name for gate in found.blocked))
-    return [f"{one.arm}: no verdict. Failed: {names}." for one in found.decisions if one.metric is None]
+def _answers(found: Readout) -> list[str]:
+    """One sentence an arm: its decision, or that there is none; why stands below it, once."""
+    out = []
+    for one in found.decisions:
+        if one.metric is None:
+            why = dict.fromkeys(gate.words for gate in found.withheld if gate.sentence in one.sentence)
+            out.append(f"{one.arm}: no verdict, because of {listed(why)}." if why else one.sentence)
+    return out
 
 
 def _line(row: Estimate, decisions: list[Decision]) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def _line(row: Estimate, decisions: list[Decision]) -> dict[str, Any]:
         "n": " / ".join(integer(row.n[arm]) for arm in (row.arm, row.control)),
         "shrunk": effect_text(row.shrunk, row.scale) if row.shrunk is not None else NONE,
         "verdict": verdict.verdict if verdict else "",
-        "sentence": verdict.sentence if verdict else "",
+        "sentence": verdict.sentence if verdict and verdict.verdict != NO_VERDICT else "",
         "rule": verdict.rule if verdict else "",
     }
 

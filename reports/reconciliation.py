@@ -96,6 +96,7 @@ def _facts(tables: LiveTables) -> list[dict[str, str]]:
     rows = []
     for name, table in tables.all.items():
         columns = ", ".join(table.columns)
+        columns += "".join(f"; {column}: {way.words} ({integer(way.cells)})" for column, way in table.told.items())
         absent = ", ".join(column for column in _COLUMNS[name] if not table.has(column))
         rows.append({"table": name, "from": table.label, "rows": integer(table.rows), "columns": columns, "absent": absent})
     return rows

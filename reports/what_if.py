@@ -73,6 +73,8 @@ class RunOff:
     statement: Statement
     ends: bool
     """whether the rule of expiry leaves no point at the last month"""
+    felt: tuple[str, ...] = ()
+    """what members still feel after the closing, and what not; sentences"""
 
     @property
     def opening(self) -> int:

@@ -35,6 +35,8 @@ class Comparison:
     seed: int
     runs: pd.DataFrame
     """scenario, replication, measure, value of whole runs; replication = parameter draw and luck together"""
+    reruns: pd.DataFrame
+    """the same of the first replications lived again: each with its luck, and the parameters at their means"""
     months: pd.DataFrame
     """scenario, replication, month, group, measure, value"""
     measures: dict[str, dict[str, Figure]]
@@ -144,6 +146,7 @@ def compare(
         replications=replications,
         seed=seed,
         runs=runs,
+        reruns=lucks,
         months=pd.concat(month_by_month, ignore_index=True),
         measures=measures,
         differences=differences,

@@ -7,7 +7,7 @@ import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import pyarrow as pa
 
@@ -24,6 +24,8 @@ class CsvSource:
     """
 
     path: Path
+    first_row: ClassVar[int] = 2
+    """the line of the first row, after the header's"""
 
     @property
     def name(self) -> str:

@@ -100,7 +100,7 @@ def label(source: Source) -> str:
 
 def first_row(source: Source) -> int:
     """Number of the first row as a person counts: 2 in a file whose header is line 1, else 1."""
-    return 2 if isinstance(source, CsvSource) else 1
+    return int(getattr(source, "first_row", 1))
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,8 @@ class OwnEffect(Part):
     """added to the log probability of leaving, within -10 and 10; a probability goes up to 1"""
     log_redeeming: Formula | None = None
     """added to the log odds of redeeming of a member who knows the programme, within -10 and 10"""
+    after_closing: bool = False
+    """whether it goes on when the programme closes (forecast --closing): true for what rests on points that members hold"""
 
     def formulas(self) -> dict[str, str]:
         """The formulas by the key they stand under."""

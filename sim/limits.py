@@ -4,3 +4,5 @@ MOST_MEMBERS = 50_000_000
 """of a population or an experiment"""
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """in which anything may happen"""
+MOST_COUNTED = 5 * 10**17
+"""minor units or points of one kind in a run or a column: a figure may add up eighteen of them and stays below 2^63"""

@@ -13,11 +13,13 @@ from sim.clock import ProgrammeClock
 from sim.errors import InputError
 from sim.opening import Opening, opening_after
 from sim.production import CHUNK, Crew
+from sim.room import Room
 from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
 from sim.tables import BOUND, Tables
 from sim.tabulating import compile_tables
 from sim.typing import Array, Ints
+from sim.undefined import formula_without_value
 
 
 @dataclass
@@ -70,6 +72,7 @@ class _Sums:
     """Gathers finished chunks; integers, so the order does not matter."""
 
     tables: Tables
+    room: Room
     keep: bool
     keep_state: bool = False
     cube: Ints = field(init=False)
@@ -79,6 +82,8 @@ class _Sums:
     repurchase: Ints = field(init=False)
     kept: dict[int, tuple[Array, Ints]] = field(default_factory=dict)
     states: dict[int, tuple[Array, ...]] = field(default_factory=dict)
+    undefined: list[tuple[int, int]] = field(default_factory=list)
+    """(first, members) of chunks in which a formula gave no number"""
     lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -89,9 +94,12 @@ class _Sums:
     def add(self, first: int, chunk: Chunk) -> None:
         m = chunk.members
         with self.lock:
+            self.room.take(chunk)
             for name in SUMS:
                 mine = getattr(self, name)
                 mine += getattr(chunk, name)
+            if chunk.cube[0, tally.NO_NUMBER]:
+                self.undefined.append((first, len(m)))
             if self.keep:
                 self.kept[first] = (m.copy(), chunk.watch.copy())
             if self.keep_state:
@@ -116,19 +124,20 @@ def simulate(
     look: day (a whole number inside the run) at whose start the state of every member is returned as well; shocks: seed of what
     befalls all members at once (default: `seed`), for runs whose members live side by side in one world.
 
-    Raises InputError where a response exceeds the engine's bound, or the scenario cannot go on from the opening.
+    Raises InputError where a response exceeds the engine's bound, the scenario cannot go on from the opening, or amounts are too
+    large to be counted (sim.room).
     """
     t = compile_tables(
         scenario, members=members, seed=seed, draw=draw, score=score, watch=watch, cohorts=cohorts, opening=opening,
         goes_on=keep_state, shocks=shocks,
     )
-    sums = _Sums(t, keep or watch[2] > 0, keep_state)
+    sums = _Sums(t, Room(scenario, t), keep or watch[2] > 0, keep_state)
     stays = bool(meetings) or look is not None or bool((t.incentives["budget"] > 0).any())
     names = [x.name for x in scenario.programme.incentives]
     crew = Crew(t, threads=threads, chunk=chunk, stays=stays, done=sums.add, opening=opening, incentives=names)
     clock = ProgrammeClock(crew, meetings, look)
     clock.run()
-    outcome = outcome_of(scenario, t, sums)
+    outcome = outcome_of(scenario, t, sums, opening)
     outcome.seen = clock.seen
     if keep_state:
         arrays = [np.concatenate(a) for a in zip(*(sums.states[first] for first in sorted(sums.states)), strict=True)]
@@ -137,7 +146,7 @@ def simulate(
     return outcome
 
 
-def outcome_of(scenario: Scenario, t: Tables, sums: _Sums) -> Outcome:
+def outcome_of(scenario: Scenario, t: Tables, sums: _Sums, opening: Opening | None = None) -> Outcome:
     """The outcome of finished chunks; refuses a run in which a response exceeded the bound or a formula gave no number."""
     cube = sums.cube.reshape(len(t.months), len(t.tiers), len(t.segments), tally.SIZE)
     over = int(cube[..., tally.OVER_BOUND].sum())
@@ -146,12 +155,11 @@ def outcome_of(scenario: Scenario, t: Tables, sums: _Sums) -> Outcome:
             f"scenario {scenario.name}: behaviour.effects: together the effects multiply a member's purchase rate by more "
             f"than {BOUND:g} at {over} moments; the engine allows up to {BOUND:g}: lower the strengths or the discounts"
         )
-    undefined = int(cube[..., tally.NO_NUMBER].sum())
-    if undefined:
-        names = ", ".join(scenario.behaviour.acting())
+    if sums.undefined:
+        where = formula_without_value(scenario, t, *min(sums.undefined), opening)
         raise InputError(
-            f"scenario {scenario.name}: behaviour.own_effects: a formula of {names} gave no number at {undefined} moments: "
-            "it divides by 0 there, takes the log of what is not above 0 or the root of what is below 0, or reckons beyond 1e308"
+            f"scenario {scenario.name}: behaviour.own_effects.{where}: the formula gives no number: it divides by 0 there, takes "
+            "the log of what is not above 0 or the root of what is below 0, or reckons beyond 1e308"
         )
     kept = [sums.kept[first] for first in sorted(sums.kept)]
     watched = bool(kept) and t.p["watch_periods"][0] > 0

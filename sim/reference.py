@@ -16,6 +16,7 @@ import simpy
 from sim.clock import ACCOUNTING, LIVES, SNAPSHOT, Clock
 from sim.opening import Opening
 from sim.outcome import Outcome, _Sums, outcome_of
+from sim.room import Room
 from sim.rules.birth import be_born, resume
 from sim.rules.life import cell_of, happen, next_event
 from sim.rules.moments import call
@@ -145,6 +146,6 @@ def simulate_reference(
     t = compile_tables(scenario, members=members, seed=seed, draw=draw, cohorts=cohorts, opening=opening)
     run = Reference(t, opening, [x.name for x in scenario.programme.incentives])
     run.run()
-    sums = _Sums(t, keep=True)
+    sums = _Sums(t, Room(scenario, t), keep=True)
     sums.add(0, run.plain)
-    return outcome_of(scenario, t, sums)
+    return outcome_of(scenario, t, sums, opening)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from sim.behaviour import Behaviour
-from sim.population import Part, Population
+from sim.population import MOST, Part, Population
 from sim.programme import Programme
 from sim.setting import Economics, Horizon, Market
 
@@ -39,6 +39,12 @@ class Scenario(Part):
                 raise ValueError(
                     f"programme.incentives: {incentive.name} names the category {incentive.only.category!r}, "
                     f"market has {', '.join(categories) or 'none'}"
+                )
+            counted = incentive.give.points * self.economics.cost_per_point
+            if incentive.budget and counted > MOST:
+                raise ValueError(
+                    f"programme.incentives: {incentive.name} gives points that take {counted:g} currency units from its budget "
+                    f"(economics.cost_per_point), at most {MOST:,} are possible"
                 )
         for effect in self.behaviour.own_effects:
             effect.check_names([tier.name for tier in self.programme.tiers], segments)

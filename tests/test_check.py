@@ -180,6 +180,19 @@ def test_failed_gate_blocks_and_late_prediction_is_marked():
     assert "after the experiment had started" in found.caveats[0]
 
 
+def test_a_metric_without_a_verdict_is_not_compared_and_the_others_are():
+    rng = np.random.default_rng(4)
+    made = prediction({"spend": rng.normal(1, 0.2, 100), "visits": rng.normal(1, 0.2, 100)}, margins={"visits": 1.0})
+    gate = Gate(name="outliers", metric="spend", passed=False, sentence="One member decides.")
+    rows = [row("spend", 1.0, 0.2), row("visits", 1.0, 0.2)]
+    found = check(made, readout(rows, gates=[gate]))
+    assert [one.metric for one in found.rows] == ["visits"]
+    assert found.refused == ["spend is not compared: gate outliers failed: One member decides"]
+    assert not any("decides" in sentence for sentence in found.caveats)
+    with pytest.raises(InputError, match="allows no verdict"):
+        check(made, readout(rows[:1], gates=[gate]))
+
+
 def test_refusals_are_one_clear_sentence():
     made = prediction({"spend": normal(1, 0.2)}, margins={"spend": 1.0})
     live = readout([row("spend", 1.0, 0.2)])

@@ -7,7 +7,9 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from markupsafe import escape
@@ -324,3 +326,30 @@ def test_numbers_that_the_calibration_ties_together_are_said_to_move_together(pa
     fitted = compare([design.model_copy(update={"population": population})], members=50, replications=1)
     said = "ties together move together"
     assert said in comparison_page(fitted) and said not in page
+
+
+def test_luck_and_parameters_are_told_apart_from_the_folder_alone(files: Files, summary: dict) -> None:
+    """As README says it, by design and by difference: the pairs of two tables, and nothing else."""
+    tables = [pd.read_parquet(io.BytesIO(bytes(files[f"{n}.parquet"]))) for n in ("measures", "reruns")]  # type: ignore[arg-type]
+    assert list(tables[0]) == list(tables[1])
+    whole_runs = [table[table["month"].isna()] for table in tables]
+    runs, again = (t.pivot(index="replication", columns=["scenario", "measure"], values="value") for t in whole_runs)
+    assert list(runs) == list(again) and 1 < len(again) <= len(runs)
+
+    def check(found: dict[str, Any], whole: pd.Series, lucky: pd.Series) -> bool:
+        if found["luck_sd"] is None or whole.isna().any() or lucky.isna().any():
+            return False
+        apart, luck = (whole - lucky).var(), lucky.var()
+        share = apart / (apart + luck) if apart + luck > 0 else 0.0
+        assert found["parameter_sd"] == pytest.approx((share * whole.var()) ** 0.5, abs=1e-12)
+        assert found["luck_sd"] == pytest.approx(((1 - share) * whole.var()) ** 0.5, abs=1e-12)
+        return found["parameter_sd"] > 0
+
+    seen = 0
+    for design in NAMES:
+        for measure, found in summary["scenarios"][design]["measures"].items():
+            seen += check(found, runs[design, measure], again[design, measure])
+        for measure, found in summary["differences"].get(design, {}).items():
+            both = [table[design, measure] - table[NAMES[0], measure] for table in (runs, again)]
+            seen += check(found, *both)
+    assert seen > 60

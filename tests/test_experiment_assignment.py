@@ -12,6 +12,8 @@ import pytest
 from experiments.assignment import arm_of, assign
 from experiments.commands import assign_command
 from experiments.plan_file import Plan
+from experiments.readout import read
+from experiments.values import joined
 from reports.assignment import assignment_files
 from scenarios.sources import open_source
 from sim.errors import InputError
@@ -71,6 +73,37 @@ def test_order_and_company_do_not_matter_but_the_salt_does():
 def test_proportions():
     share = arms(members(), plan()).value_counts(normalize=True)
     assert share["control"] == pytest.approx(0.5, abs=0.02) and share["a"] == pytest.approx(0.25, abs=0.02)
+
+
+CLASHING = [
+    ("x / y", "z"), ("x", "y / z"), ("x /", "y"), ("x", "/ y"), ("x \\", "y"), ("x", "\\ y"), ("x \\/", "y"), ("x", "\\/ y")
+]  # fmt: skip
+"""pairs of labels of which some read alike where they are put together"""
+
+
+def clashing(frame) -> pd.DataFrame:
+    """The frame with the pair that its column `pair` numbers, in columns `one` and `other`."""
+    one, other = np.array(CLASHING, dtype=object)[frame["pair"]].T
+    return frame.assign(one=one, other=other)
+
+
+def test_strata_whose_labels_hold_the_separator_are_told_apart():
+    """Of seven members each stratum gives three or four to the control; two taken for one gave some of them two or five."""
+    assert len({joined(pair) for pair in CLASHING}) == len(CLASHING) > len({" / ".join(pair) for pair in CLASHING})
+    frame = clashing(members(7 * len(CLASHING)).assign(pair=np.repeat(np.arange(len(CLASHING)), 7)))
+    for salt in "abcdefgh":
+        found = arms(frame, plan(salt=salt, strata=["one", "other"]))
+        control = (found == "control").groupby(frame["pair"].to_numpy()).sum()
+        assert control.isin([3, 4]).all()
+
+
+def test_the_read_out_tells_them_apart_too():
+    pair = np.random.default_rng(3).integers(0, len(CLASHING), 4000)
+    frame = members(4000).assign(pair=pair, arm=["control", "a", "b", "control"] * 1000)
+    frame["y"] = np.random.default_rng(4).normal(size=4000) + frame["pair"]
+    by_number, by_name = (read(clashing(frame), plan(strata=names)) for names in (["pair"], ["one", "other"]))
+    for one, other in zip(by_number.rows, by_name.rows, strict=True):
+        assert (one.effect, one.se) == pytest.approx((other.effect, other.se), rel=1e-9)
 
 
 def test_strata_are_exact_to_the_unit():

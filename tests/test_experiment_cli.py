@@ -147,7 +147,7 @@ def test_an_experiment_from_plan_to_track_record(command, folder):
         (["assign", "empty.csv", "experiment.yaml", "--out", "o"], "has 0 rows"),
         (["read", "live.csv", "--out", "o"], "the plan is missing"),
         (["read", "live.csv", "experiment.yaml", "--plan", "wrong.yaml", "--out", "o"], "two plans are given"),
-        (["read", "text.csv", "experiment.yaml", "--out", "o"], "column 'spend': row 2: found 'much'"),
+        (["read", "text.csv", "experiment.yaml", "--out", "o"], "column 'spend': row 3: found 'much'"),
         (["read", "live.csv", "experiment.yaml", "--look", "2", "--out", "o"], "look 2 is not planned"),
         (["read", "live.csv", "experiment.yaml", "--information", "0.5", "--out", "o"], "its looks hold as planned"),
         (["check", ".", "R.json", "--out", "o"], "holds no prediction.json"),

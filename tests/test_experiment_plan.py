@@ -98,6 +98,18 @@ def test_a_plan_is_read_with_defaults(tmp_path):
             "column: spend\n    covariates: [spend]\n    adjustment: lin\n",
             "spend is what it measures",
         ),
+        (
+            "column: spend\n",
+            "column: spend\n    covariates: [before, active]\n    adjustment: lin\n",
+            "active (covariate of metric spend) is what metric active measures in the window; it must be known before the start",
+        ),
+        ("control: control\n", "control: control\nsegments: [active]\n", "active (segment) is what metric active measures"),
+        ("control: control\n", "control: control\nstrata: [spend]\n", "spend (stratum) is what metric spend measures"),
+        (
+            "column: spend\n",
+            "column: spend\n    weekly: spend_w{week}\n    covariates: [spend_w2]\n    adjustment: lin\n",
+            "spend_w2 (covariate of metric spend) is what metric spend measures",
+        ),
         ("kind: proportion", "kind: ratio", "a ratio, and only a ratio, needs a denominator"),
         ("end: 2026-05-30", "end: 2026-02-01", "end 2026-02-01 is before start"),
         ("end: 2026-05-30", "end: 9999-05-30", "end is 9999-05-30; its year must lie between 1900 and 2199"),

@@ -296,3 +296,4 @@ def test_values_and_labels():
     assert labels.encode(pa.chunked_array([[1.0, None, 2.0]])).tolist() == [0, 2, 1]
     assert labels.names == ["1", "2", "(empty)"]
     assert labels.encode(pa.chunked_array([["2.0", "1", ""]])).tolist() == [1, 0, 2]
+    assert labels.encode(pa.chunked_array([[2.0, 2.5]])).tolist() == [1, 3], "a block with a fraction calls 2 as all others do"

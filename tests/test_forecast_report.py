@@ -26,6 +26,7 @@ from scenarios.finance.point_value import point_value
 from scenarios.finance.roll_forward import LINES as ROLL
 from scenarios.numerals import integer, money, percent
 from sim.errors import InputError
+from sim.population import Shocks, Spread
 from sim.setting import Refunds
 
 
@@ -115,6 +116,16 @@ def test_text_of_others_is_shown_not_obeyed(page):
 def test_the_page_lists_assumptions_notes_provenance_and_scenarios(statement, page):
     for text in ("basket, median", "ab" * 32, "Scenarios side by side", "company&#39;s own", "replication 1 of 12"):
         assert text in page
+
+
+def test_shocks_are_told_where_the_population_states_some_and_not_by_the_names_of_assumptions(statement):
+    named = replace(statement.forecast.assumptions[0], name="shocks: of the till")
+    for week in (0.0, 0.1):
+        population = load("cash-back").population.model_copy(update={"shocks": Shocks(purchases=Spread(week=week))})
+        found = forecast(load("cash-back").model_copy(update={"population": population}), months=1, members=20, replications=2)
+        shown = replace(statement.forecast, shocked=found.shocked, assumptions=[named])
+        page = forecast_page([replace(statement, forecast=shown)])
+        assert ("but for shocks to all members at once" in page) == (week > 0)
 
 
 def test_quarters_of_the_roll_forward_add_up_to_the_whole_period(statement):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from scenes import PLAIN, RICH, only, scenario
 
 from scenarios.answer import notes
-from sim.behaviour import Behaviour, OwnEffect
+from sim.behaviour import MOVED, Behaviour, OwnEffect
 from sim.errors import InputError
 from sim.formula import READS, check
+from sim.log import member_log
 from sim.measures import BY_NAME
 from sim.outcome import Outcome, simulate
 from sim.reference import simulate_reference
@@ -167,11 +170,48 @@ def test_its_numbers_are_drawn_like_a_prior() -> None:
 @pytest.mark.parametrize("formula", ["1 / tier", "log(tier)", "sqrt(-1 - balance)", "1 if balance / tier > 1 else 0",
                                      "(tier + 1e299) * 1e299 - 1e299 * 1e299"])  # fmt: skip
 def test_a_formula_that_gives_no_number_fails_the_run(formula: str) -> None:
-    with pytest.raises(InputError, match=r"a formula of mine gave no number at [0-9]+ moments: .* or reckons beyond 1e308"):
+    told = r"behaviour\.own_effects\.mine\.log_rate, of member [0-9]+ on 2027-..-..: the formula gives no number: it divides by 0"
+    with pytest.raises(InputError, match=told):
         run(own(log_rate=formula), members=100)
     s = scenario({**PLAIN, "programme": POINTS}, behaviour={**only(), "own_effects": [own(log_rate=formula)]})
-    with pytest.raises(InputError, match="gave no number"):
+    with pytest.raises(InputError, match=told):
         simulate_reference(s, members=20, seed=4)
+
+
+@pytest.mark.parametrize("key", ["log_rate", "log_basket", "log_leaving", "log_redeeming"])
+def test_the_formula_without_a_value_is_the_one_that_is_named(key: str) -> None:
+    """Among sound ones of the same place, of another effect and of its own; whatever the driver and how the work is cut."""
+    sound = dict.fromkeys(MOVED, "0.01 * aware")
+    effects = [own("before", **sound), own("guilty", **{**sound, key: "1 / (3 - redemptions)"}), own("after", **sound)]
+    s = scenario(RICH, behaviour={"own_effects": effects}, behaviour__redeeming={"probability": 0.9})
+    told = []
+    for driver, members in ((simulate, 200), (partial(simulate, chunk=7, threads=1), 200), (simulate_reference, 200)):
+        with pytest.raises(InputError) as caught:
+            driver(s, members=members, seed=3)
+        told.append(str(caught.value))
+    found = re.match(rf"scenario rich: behaviour.own_effects.guilty.{key}, of member ([0-9]+) on (2027|2028)-", told[0])
+    assert found is not None and told == [told[0]] * 3
+    log = member_log(scenario(RICH, behaviour__redeeming={"probability": 0.9}), 10**6, members=200, seed=3)
+    first = log[(log["what"] == "redemptions")].groupby("member")["amount"].sum()
+    assert (first >= 3).sum() < len(first)  # not everybody comes that far
+
+
+def test_of_members_who_go_on_the_right_one_is_named() -> None:
+    """Nobody before the member who is named meets it, and the member does so alone."""
+    before = simulate(scenario({**PLAIN, "programme": POINTS}), members=300, seed=2, keep_state=True)
+    assert before.state is not None
+    effects = [own("sound", log_rate="0.1"), own("guilty", log_rate="log(2001 - balance)")]
+    later = {"start": before.state.start}
+    s = scenario({**PLAIN, "programme": POINTS}, behaviour={**only(), "own_effects": effects}, horizon=later)
+    with pytest.raises(InputError) as caught:
+        simulate(s, seed=2, opening=before.state)
+    found = re.search(r"own_effects\.guilty\.log_rate, of member ([0-9]+) on ", str(caught.value))
+    assert found is not None and int(found[1]) > 0
+    whose = before.state.part([int(found[1])])
+    with pytest.raises(InputError, match=r"guilty\.log_rate, of member 0 on "):
+        simulate(s, seed=2, opening=whose)
+    earlier = before.state.part(range(int(found[1])))
+    assert simulate(s, seed=2, opening=earlier).total("purchases") > 0
 
 
 REFUSED = {

@@ -237,7 +237,7 @@ def test_lower_is_better_where_the_plan_said_so(made):
 def test_conflict_is_refused_with_the_parameter_that_would_have_to_move(made):
     live = readout([row("spend", 20.0, 0.3), row("visits", 1.5, 0.2)])
     with pytest.raises(
-        InputError, match=rf"beyond what any of the 2000 .*{STRENGTH} would have to move by \+"
+        InputError, match=rf"beyond what any of the 2,000 .*{STRENGTH} would have to move by \+"
     ):
         recalibrate(made, live)
 
@@ -264,6 +264,35 @@ def test_refusals_name_what_is_missing(made):
     noiseless = prediction({"spend": x, "the same": x}, noise=False, parameters={STRENGTH: x})
     with pytest.raises(InputError, match="covariance of the live effects is not positive definite"):
         recalibrate(noiseless, twice)
+
+
+SAME, DIFFERENT = np.full(300, 1.0), np.random.default_rng(9).normal(1, 0.3, 300)
+
+
+@pytest.mark.parametrize(
+    ("spend", "parameter", "noise", "said"),
+    [
+        (SAME, DIFFERENT, True, "all 300 draws of spend of offer are the same; sampling noise, which they are said to include"),
+        (0 * SAME, DIFFERENT, True, "all 300 draws of spend of offer are the same; sampling noise"),
+        (SAME, DIFFERENT, False, "all 300 draws of spend of offer are the same; no parameter moves them"),
+        (DIFFERENT, SAME, True, "all 300 parameter_draws are the same; a result can only tell draws apart that differ"),
+        (DIFFERENT, SAME, False, "all 300 parameter_draws are the same"),
+        (2 * DIFFERENT, DIFFERENT, True, "explain the simulated effects to the last digit, .* say includes_live_noise: false"),
+    ],
+)
+@pytest.mark.parametrize("effect", [1.0, 9.0])
+def test_draws_that_are_the_same_again_and_again_are_told(spend, parameter, noise, said, effect):
+    """They made the parameter move by 10^16 of its standard deviations, or not at all."""
+    made = prediction({"spend": spend}, noise=noise, parameters={STRENGTH: parameter})
+    with pytest.raises(InputError, match=said) as caught:
+        recalibrate(made, readout([row("spend", effect, 0.2)]))
+    assert len(caught.value.problems) == 1
+
+
+def test_a_parameter_that_moves_no_effect_is_not_asked_to_move_by_hundreds_of_standard_deviations():
+    noise = np.random.default_rng(10).normal(0, 0.2, 300)
+    with pytest.raises(InputError, match="no parameter moves these effects so far, so that the model itself would"):
+        recalibrate(prediction({"spend": noise}, parameters={STRENGTH: DIFFERENT}), readout([row("spend", 9.0, 0.2)]))
 
 
 def test_a_recalibration_is_a_document_that_survives_the_disk(made, tmp_path):

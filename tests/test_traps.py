@@ -100,3 +100,40 @@ def test_trap_4_roi_is_gain_over_cost() -> None:
     o = simulate(scenario(base), members=100, seed=1)
     assert BY_NAME["roi"].compute(o) == -1.0
     assert BY_NAME["incremental_net_margin"].compute(o) == -3.0
+
+
+def test_trap_1_redemption_is_three_figures() -> None:
+    """From 1:10 to 1:8 with 28 % more points redeemed the cost is 1.28 x 10 / 8 = 1.60 times, and of members the same redeem."""
+    found = []
+    for points, held in ((10, 100), (8, 128)):
+        base = {
+            "name": "ratio",
+            "population": {"purchase_rate": {"mean": 0.02, "shape": 1.0}, "basket": {"median": 40.0, "sigma": 0.0}},
+            "programme": {
+                "earning": {"points_per_unit": 0.0},
+                "rewards": [{"name": "one", "kind": "voucher", "points": points, "value": 1.0}],
+                "incentives": [{"name": "gift", "when": {"event": "sign_up"}, "give": {"points": held}}],
+            },
+            "behaviour": {**OFF, "redeeming": {"probability": 1.0}},
+            "horizon": {"months": 3},
+        }
+        found.append(measure_run(simulate(scenario(base), members=500, seed=1)))
+    for name, times in (("points_redeemed", 1.28), ("redemption_cost", 1.60), ("redeemer_share", 1.0)):
+        assert found[1][name] / found[0][name] == pytest.approx(times)
+
+
+def test_trap_6_members_of_a_tier_against_the_rest_are_a_selection() -> None:
+    """Where nobody reacts to anything, the top buys several times what the rest buys; what is gained is 0."""
+    base = {
+        "name": "top",
+        "population": {"purchase_rate": {"mean": 0.05, "shape": 1.0}, "basket": {"median": 40.0, "sigma": 0.3}},
+        "programme": {"tiers": [{"name": "low"}, {"name": "high", "requires": {"purchases": 20}, "price": 0.95}]},
+        "behaviour": OFF,
+        "horizon": {"months": 12},
+    }
+    o = simulate(scenario(base), members=2000, seed=1, keep=True)
+    assert o.members is not None
+    top = o.members["tier"] == 1
+    assert top.sum() > 300
+    assert o.members["buys"][top].mean() > 3 * o.members["buys"][~top].mean()
+    assert BY_NAME["incremental_purchases"].compute(o) == 0.0

@@ -3,11 +3,12 @@
 import datetime as dt
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import openpyxl
 import pytest
-from scenes import scenario
+from scenes import only, scenario
 from test_forecast_report import loyalsim
 from test_workbook import SOFFICE, formulas, opened, recomputed
 
@@ -17,9 +18,10 @@ from reports.what_if import CHANGE_TITLES, RunOff, Variant, run_off_answer, run_
 from reports.workbook import workbook
 from scenarios.files import load
 from scenarios.finance.changed_terms import changed_terms
-from scenarios.finance.closing import closed, paired, paired_whole, run_off_months, spread_by_cause
+from scenarios.finance.closing import closed, paired, paired_whole, run_off_months, spread_by_cause, what_goes_on
 from scenarios.finance.forecast import At, forecast, placed
 from scenarios.finance.forecast_document import LINES, POINT_FLOWS, POINT_LINES, SPREAD
+from sim.behaviour import Behaviour
 from sim.errors import InputError
 from sim.outcome import simulate
 
@@ -216,6 +218,43 @@ def test_no_campaign_outlives_the_closing(state):
     for design, some in ((late, True), (closed(placed(late, At(state), 6)), False)):
         found = forecast(design, snapshot=state, months=4, replications=2)
         assert found.of("incentive_discount").any() == some
+
+
+def test_what_rests_on_the_programme_ends_with_it():
+    """Where nothing but tiers, rewards to come and deadlines draws members, they then buy as without a programme."""
+    drawn = only(tier_status={"strength": 0.3}, goal_gradient={"strength": 0.8}, points_pressure={"strength": 0.8})
+    rows = [
+        {"name": "crowd", "says": "a test", "source": "a test", "log_rate": "0.2 + 0.2 * tier", "log_leaving": "-1"},
+        {"name": "held", "says": "a test", "source": "a test", "log_rate": "0.3 * (balance > 100)", "after_closing": True},
+    ]
+
+    def made(*own):
+        behaviour = Behaviour.model_validate({**drawn, "own_effects": list(own)})
+        terms = {**TERMS, "qualification": {"window": "calendar", "downgrade": "full", "review_every_months": 2}}
+        terms["rewards"] = [*TERMS["rewards"], {"name": "gold at once", "points": 200, "kind": "tier_upgrade"}]
+        programme = type(SHOP.programme).model_validate(terms)
+        whole = SHOP.model_copy(update={"behaviour": behaviour, "programme": programme})
+        year = whole.model_copy(update={"horizon": SHOP.horizon.model_copy(update={"months": 12})})
+        return whole, simulate(year, keep_state=True).state
+
+    for own, some in ((rows[:1], False), (rows, True)):
+        design, start = made(*own)
+        off = simulate(closed(placed(design, At(start), 6)), opening=start, seed=3)
+        on = simulate(placed(design, At(start), 6), opening=start, seed=3)
+        assert on.total("gained_purchases") > 100
+        assert (off.total("gained_purchases") > 0) == some
+        assert off.total("downgrades") == 0 and off.total("redemptions") > 0 and on.total("downgrades") > 0
+        told = what_goes_on(design)
+        assert told[0] == "The effects tier_status, goal_gradient, points_pressure and crowd end with the programme."
+        assert ("By what the scenario says (after_closing), held goes on." in told) == some
+    assert what_goes_on(SHOP) == []
+
+
+def test_what_goes_on_is_on_the_page(base, shut):
+    run = replace(shut, felt=tuple(what_goes_on(SHOP.model_copy(update={"behaviour": Behaviour()}))))
+    page = forecast_page([base], [], run)
+    assert "The effects tier_status, goal_gradient and points_pressure end with the programme. What members hold" in page
+    assert summary(base, [], run)["run_off"]["notes"][:2] == list(run.felt)
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def calibrate(
         "source": source,
         "period": period,
         "rules": [
-            {"name": r.name, "text": r.text, "count": r.count, "unit": r.unit, "lines": list(r.places)}
+            {"name": r.name, "text": r.text, "count": r.count, "unit": r.unit, "lines": list(r.places), "left_out": r.left_out}
             for r in panel.rules
         ],
         "parameters": parameter_summary(data, fit),

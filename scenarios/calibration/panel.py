@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scenarios.calibration.amounts import amounts, stray
+from scenarios.source_numbers import absent, as_written
 from sim.errors import InputError
 
 Ints = NDArray[np.int64]
@@ -23,7 +23,7 @@ MIN_PRICED = 20
 _STRAY_GAP_DAYS = 92
 _LONGEST_HOLE_DAYS = 366
 _STRAY_SHARE = 0.001
-_ABSENT = ("", "nan", "NaN", "NaT", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null")
+_STRAY_TIMES = 100
 _DATE_FORMATS = ("%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d")
 
 
@@ -37,6 +37,8 @@ class Rule:
     unit: str = "rows"
     places: tuple[int, ...] = ()
     """first few lines of the file (the header is line 1) to which it applied"""
+    left_out: bool = False
+    """whether these rows are in no part of the fit"""
 
 
 @dataclass(frozen=True)
@@ -104,20 +106,19 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
 
     def drop(bad: NDArray[np.bool_], name: str, text: str) -> None:
         nonlocal frame, lines
-        rules.append(Rule(name, text, int(bad.sum()), "rows", tuple(int(n) for n in lines[bad][:5])))
+        rules.append(Rule(name, text, int(bad.sum()), "rows", tuple(int(n) for n in lines[bad][:5]), left_out=True))
         frame, lines = frame[~bad], lines[~bad]
 
     drop(frame.duplicated().to_numpy(), "duplicate rows", "rows equal in every column: the first is kept")
     for role, column in (("member", member), ("date", date), ("value", value)):
-        absent = frame[column].isna() | frame[column].astype(str).str.strip().isin(_ABSENT)
-        drop(absent.to_numpy(), f"missing {role}", f"no {role} in column {column!r}: left out")
+        drop(absent(frame[column]), f"missing {role}", f"no {role} in column {column!r}: left out")
     dates = _dates(frame[date], date, where)
     _mostly(dates.notna().to_numpy(), frame[date], where, date, "dates such as 2017-09-30")
     drop(dates.isna().to_numpy(), "unreadable date", f"column {date!r} holds no date: left out")
     dates = dates.loc[frame.index]
-    values, style, written = amounts(frame[value], value, where)
-    how = f"numbers written as {style}: read so" if style else "none: numbers are written as 1234.50"
-    rules.append(Rule("thousands and decimals", how, written))
+    numbers, way = as_written(frame[value], f"{where}: column {value!r}")
+    values = pd.Series(numbers, frame.index)
+    rules.append(Rule("thousands and decimals", way.words, way.cells))
     _mostly(values.notna().to_numpy(), frame[value], where, value, "numbers such as 12.50")
     drop(values.isna().to_numpy(), "not a number", f"column {value!r} holds no finite number: left out")
     values = values.loc[frame.index]
@@ -130,7 +131,7 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
     )
     values = values.loc[frame.index]
     far = "a hundred times above what 999 of 1,000 rows stay below: left out"
-    drop(stray(np.asarray(values, np.float64)), "stray value", far)
+    drop(_beyond(np.asarray(values, np.float64)), "stray value", far)
     values, dates = values.loc[frame.index], dates.loc[frame.index]
     if frame.empty:
         raise InputError(
@@ -244,6 +245,12 @@ def _stray(day: Ints) -> NDArray[np.bool_]:
             if len(part) < _STRAY_SHARE * len(day):
                 bad[part] = True
     return bad
+
+
+def _beyond(amount: Floats) -> NDArray[np.bool_]:
+    """Amounts a hundred times above what 999 of 1,000 rows stay below."""
+    usual = np.sort(amount)[max(0, int(len(amount) * (1 - _STRAY_SHARE)) - 1)] if len(amount) else 0.0
+    return np.asarray((amount > _STRAY_TIMES * usual) & (usual > 0))
 
 
 def _no_hole(day: Ints, where: str) -> None:

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenarios.source_numbers import Way, as_written
 from sim.errors import InputError
-from sim.limits import FIRST_YEAR
+from sim.limits import FIRST_YEAR, MOST_COUNTED
 from sim.scenario import Scenario
 from sim.typing import Array, Floats, Ints
 
 MOST = 20
 """problems that are told one by one"""
 LARGEST = 1e12
-"""number that a cell can hold: amounts in minor units and their sums stay exact"""
+"""number that a cell can hold: amounts in minor units stay exact"""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
 _MONTH = re.compile(r"\d{4}-\d{1,2}")
 
@@ -30,17 +31,15 @@ def is_empty(values: pd.Series[Any]) -> Array:
     return np.asarray(values.isna() | (values.astype(str).str.strip() == ""))
 
 
-def as_numbers(values: pd.Series[Any]) -> Floats:
-    """(rows,) numbers; NaN for a cell that is none, empty ones included."""
-    text = not pd.api.types.is_numeric_dtype(values)
-    found = pd.to_numeric(values.astype(str).str.strip() if text else values, errors="coerce")
-    number = found.astype(float).to_numpy(na_value=np.nan)
-    return np.asarray(np.where(np.isfinite(number), number, np.nan))
-
-
 def too_early(days: pd.Series[Any]) -> Array:
     """(rows,) whether a date is one that nobody meant; days: dates, NaT for none."""
     return np.asarray(days.dt.year < FIRST_YEAR)
+
+
+def too_much(values: Floats) -> str | None:
+    """What is wrong with numbers of a column, (rows,), whose sum is beyond counting; None where nothing is."""
+    total, most = float(np.abs(values).sum()), MOST_COUNTED // 100  # currency units as well as points
+    return f"its numbers add up to {total:,.0f}, allowed is {most:,} together" if total > most else None
 
 
 def looks_personal(ids: Array) -> tuple[int, str] | None:
@@ -59,6 +58,8 @@ class Cells:
     def __init__(self, name: str, first: int, frame: pd.DataFrame) -> None:
         self.name, self.first, self.frame = name, first, frame
         self.problems: list[str] = []
+        self.told: dict[str, Way] = {}
+        """how columns of numbers that are not plain are written"""
 
     def refuse(self) -> None:
         """Raise InputError with what is wrong so far, if anything is."""
@@ -108,14 +109,19 @@ class Cells:
     def numbers(self, column: str, *, negative: bool = False, empty_is_0: bool = False) -> Floats:
         """(rows,) finite numbers, 0 or more unless `negative`."""
         values: Any = self.frame[column]
-        number = as_numbers(values)
+        number, way = as_written(values, f"{self.name}: column {column!r}")
+        if way.style:
+            self.told[column] = way
         if empty_is_0:
             number = np.where(is_empty(values), 0.0, number)
         self._wrong(column, np.isnan(number), "a number such as 120.50")
         self._wrong(column, np.abs(number) > LARGEST, f"{LARGEST:,.0f} at most")
         if not negative:
             self._wrong(column, number < 0, "0 or more")
-        return np.asarray(np.nan_to_num(number))
+        found = np.nan_to_num(np.where(np.abs(number) > LARGEST, 0.0, number))
+        beyond = too_much(found)
+        self.problems += [f"{self.name}: column {column}: {beyond}"] if beyond else []
+        return np.asarray(found)
 
     def whole(self, column: str, values: Floats) -> None:
         """Note values of the column that are not whole."""

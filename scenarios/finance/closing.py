@@ -9,15 +9,23 @@ import numpy as np
 import pandas as pd
 
 from scenarios.finance.forecast_document import LINES, POINT_LEVELS, POINT_LINES, SPREAD, Forecast, spread_of, tidy
+from scenarios.numerals import listed
+from sim.behaviour import Behaviour
+from sim.effects import EFFECTS
 from sim.errors import InputError
 from sim.incentive import Incentive
 from sim.scenario import Scenario
 from sim.typing import Floats
 
+ENDED = ("tier_status", "goal_gradient", "points_pressure")
+"""Effects of the registry that end with the programme: a tier, a reward to earn and a deadline draw nobody any more. All others
+fade as what they rest on does: open coupons, points about to lapse, what was received, sent or taken away of late."""
+
 
 def closed(scenario: Scenario) -> Scenario:
     """The scenario with its programme closed on the first day: no new points, members, fees, tier benefits, campaigns or
-    running cost; points already held can be redeemed until they lapse, and coupons already issued used until they do.
+    running cost; points already held can be redeemed until they lapse, and coupons already issued used until they do. Nobody
+    loses a tier or buys one; the effects of ENDED end, and a user's own unless they say `after_closing`.
 
     Forecast it from a snapshot for the run-off of what is owed.
     """
@@ -26,6 +34,8 @@ def closed(scenario: Scenario) -> Scenario:
     update: dict[str, object] = {
         "name": f"{programme.name}, closed",
         "tiers": [tier.model_copy(update=plain) for tier in programme.tiers],
+        "qualification": programme.qualification.model_copy(update={"downgrade": "never"}),
+        "rewards": [reward for reward in programme.rewards if reward.kind != "tier_upgrade"],
         "catalogue_refresh_cost": 0.0,
         "fee": None,
         "incentives": [_ended(row, scenario.horizon.start) for row in programme.incentives],
@@ -36,10 +46,30 @@ def closed(scenario: Scenario) -> Scenario:
         update={
             "name": f"{scenario.name}, closed",
             "programme": programme.model_copy(update=update),
+            "behaviour": _after(scenario.behaviour),
             "population": scenario.population.model_copy(update={"new_members_per_month": 0.0}),
             "economics": scenario.economics.model_copy(update={"running_cost_per_month": 0.0, "set_up_cost": 0.0}),
         }
     )
+
+
+def what_goes_on(scenario: Scenario) -> list[str]:
+    """What members still feel once the programme of `scenario` has closed, and what not; sentences."""
+    behaviour = scenario.behaviour
+    acting = behaviour.acting().values()
+    gone = [*(name for name in ENDED if behaviour.is_on(name)), *(effect.name for effect in acting if not effect.after_closing)]
+    lasting = [effect.name for effect in acting if effect.after_closing]
+    found = []
+    if gone:
+        found.append(f"The effect{'s' * (len(gone) > 1)} {listed(gone)} end{'s' * (len(gone) == 1)} with the programme.")
+    if lasting:
+        found.append(f"By what the scenario says (after_closing), {listed(lasting)} go{'es' * (len(lasting) == 1)} on.")
+    if any(behaviour.is_on(effect.name) for effect in EFFECTS):
+        found.append(
+            "What members hold and have felt goes on, and fades: open coupons draw them, points about to lapse are used, and "
+            "rewards, benefits, messages and downgrades of late are not forgotten at once."
+        )
+    return found
 
 
 def run_off_months(scenario: Scenario, start: dt.date) -> int | None:
@@ -117,6 +147,13 @@ def _check_pairs(before: Forecast, after: Forecast) -> None:
             f"{before.name} and {after.name} cannot be compared pair by pair: their {differs[0]} differs, "
             f"{before.provenance[differs[0]]} and {after.provenance[differs[0]]}"
         )
+
+
+def _after(behaviour: Behaviour) -> Behaviour:
+    """How members react once the programme has closed."""
+    off = {name: getattr(behaviour.effects, name).model_copy(update={"on": False}) for name in ENDED}
+    own = [effect.model_copy(update={"on": effect.on and effect.after_closing}) for effect in behaviour.own_effects]
+    return behaviour.model_copy(update={"effects": behaviour.effects.model_copy(update=off), "own_effects": own})
 
 
 def _ended(row: Incentive, start: dt.date) -> Incentive:

@@ -170,6 +170,8 @@ class Forecast:
     provenance: dict[str, Any]
     """version, seed, members, replications, digests, start, end, snapshot"""
     assumptions: list[Assumption]
+    shocked: bool = False
+    """whether the population states shocks to all members at once, which more members do not average out"""
     notes: list[str] = field(default_factory=list)
     """what was done about input that did not add up, and what the forecast leaves out; sentences"""
     longer: Forecast | None = None

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from scenarios.composing import guess
-from scenarios.finance.cells import LARGEST, MOST, as_numbers, is_empty, looks_personal, too_early
+from scenarios.finance.cells import LARGEST, MOST, is_empty, looks_personal, too_early, too_much
+from scenarios.source_numbers import Way, as_written
 from scenarios.sources import INDEX, Where, first_row, label, missing, open_source, whole
 from sim.errors import InputError
 from sim.limits import FIRST_YEAR
@@ -86,6 +87,8 @@ class Table:
     columns: dict[str, Array]
     rows: int
     problems: list[str] = field(default_factory=list)
+    told: dict[str, Way] = field(default_factory=dict)
+    """how columns of numbers that are not plain are written"""
 
     def has(self, column: str) -> bool:
         """Whether the table has the column."""
@@ -160,7 +163,10 @@ def _date(table: Table, column: str, values: pd.Series[Any], what: Column) -> Ar
 
 def _number(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:
     empty = is_empty(values)
-    parsed = np.where(empty, 0.0, as_numbers(values))
+    numbers, way = as_written(values, f"{table.name}: column {column!r}")
+    if way.style:
+        table.told[column] = way
+    parsed = np.where(empty, 0.0, numbers)
     strange = np.flatnonzero(np.isnan(parsed))
     table.wrong(strange, column, lambda r: f"found {values.iloc[r]!r}, allowed is a number like 120.50")
     large = np.flatnonzero(np.abs(parsed) > LARGEST)
@@ -169,7 +175,10 @@ def _number(table: Table, column: str, values: pd.Series[Any], what: Column) -> 
         table.wrong(np.flatnonzero(parsed < 0), column, lambda r: f"found {values.iloc[r]}, allowed is 0 or more")
     if what.needed:
         table.wrong(np.flatnonzero(empty), column, lambda r: f"is empty; needed: {what.says}")
-    return np.asarray(np.where(np.abs(parsed) <= LARGEST, parsed, 0.0))
+    found = np.where(np.abs(parsed) <= LARGEST, parsed, 0.0)
+    beyond = too_much(found)
+    table.problems += [f"{table.name}: column {column}: {beyond}"] if beyond else []
+    return np.asarray(found)
 
 
 def _whole(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:

@@ -28,7 +28,8 @@ def live(assignment: str) -> None:
     tables = []
     for number, arm in enumerate(plan.arms):
         ids = allocated.loc[allocated["arm"] == arm, "member_id"].to_numpy()
-        tables.append(arm_table(of, arm, len(ids), seed=1_000_000 + number, draw=TRUTH).assign(member_id=ids))
+        found = arm_table(of, arm, len(ids), seed=1_000_000 + number, draw=TRUTH, shocks=1_000_000)  # which befall all arms
+        tables.append(found.assign(member_id=ids))
     days = {"assigned_on": plan.start, "exposed_on": plan.start}
     pd.concat(tables).sort_values("member_id").assign(**days).to_csv("live.csv", index=False)
 

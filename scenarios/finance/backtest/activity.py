@@ -144,7 +144,9 @@ def read_activity(where: Where, columns: Columns, scenario: Scenario) -> Activit
             cells.whole(getattr(columns, name), more[name])
     tier = None if columns.tier is None else cells.tiers(columns.tier, scenario)
     cells.refuse()
-    return _with_points(_built(source.name, ids, days, by_month, value, more, tier), scenario)
+    written = tuple(Rule(f"{column}: {way.words}", way.cells) for column, way in cells.told.items())
+    found = _built(source.name, ids, days, by_month, value, more, tier)
+    return _with_points(replace(found, rules=(*written, *found.rules)), scenario)
 
 
 _OPTIONAL = ("points_earned", "points_redeemed", "cost", "tier", "purchases")

@@ -1,0 +1,97 @@
+"""Whether whole numbers of 64 bits had room for what a run counted: what they cannot hold is refused, never wrapped."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim import tally
+from sim.errors import InputError
+from sim.limits import MOST_COUNTED
+from sim.rules.words import normal, uniform
+from sim.scenario import Scenario
+from sim.state import Chunk
+from sim.tables import BOUND, Tables
+from sim.typing import Floats
+
+_WHOLE = 2.0**62
+"""what no sum inside a chunk may come near; half of what 64 bits hold"""
+_FARTHEST = float(normal(uniform(0xFFFFFFFF)))
+"""the largest normal score that a word of 32 bits gives"""
+_EVENTS = (tally.PURCHASES, tally.REDEMPTIONS, tally.MESSAGES, tally.MEMBERS, tally.JOINED)
+_KEYS = {
+    "gift_cost": "programme.incentives", "reward_cost": "programme.rewards", "reward_partners": "programme.rewards",
+    "partner_": "programme.rewards", "care_cost": "programme.tiers", "delivery_cost": "economics.delivery_cost",
+    "message_cost": "economics.message_cost", "fees": "programme.fee", "points_": "programme.earning",
+    "outstanding": "programme.earning", "pending": "programme.earning", "open_": "programme.earning", "owed": "programme.earning",
+}  # fmt: skip
+"""Where what a tally counts is stated, by the beginning of its name; all others count purchases."""
+
+
+class Room:
+    """What the chunks of one run have counted so far, as floats, which do not wrap."""
+
+    def __init__(self, scenario: Scenario, t: Tables) -> None:
+        self.scenario, self.t = scenario, t
+        self.counted: Floats = np.zeros(tally.SIZE)
+        p, b = t.p[0], t.b[0]
+        cut = float(t.tiers["log_cut"].max()) + math.log(10.0) + float(p["felt_cut"])  # no coupon looks larger than nine tenths
+        lift = float(b["price_response_basket"]) * cut * 2.0 + len(scenario.behaviour.acting()) * math.log(BOUND)
+        dear = float(p["sigma"]) * _FARTHEST + lift + math.log(float(t.days["dear"].max()))
+        self.dearest = math.exp(min(dear, 700.0))  # times a member's median
+        earning = math.prod(max(1.0, row / 1000) for row in t.incentives["earning"])
+        self.factor = max(1e4, float(t.tiers["micro"].max()) * earning)  # by which an amount is multiplied before a division
+        self.amount = _largest(scenario, t)
+
+    def take(self, chunk: Chunk) -> None:
+        """Count a finished chunk. Raises InputError where one of its sums may have wrapped, or all together leave no room."""
+        cube = chunk.cube
+        cell = cube.max(axis=0, initial=0)
+        dearest = self.dearest * float(chunk.members["median"].max(initial=0.0))
+        if dearest * float(cell[tally.PURCHASES] + cell[tally.BASE_PURCHASES]) > _WHOLE:
+            self._refuse("population.basket", f"a purchase could be worth {dearest:.3g} minor units, too much to be added up")
+        sales = float(cell[tally.LIST_VALUE]) + float(cell[tally.REFUNDED_LIST])  # by the line above they have not wrapped
+        if min(dearest, sales) * self.factor > _WHOLE:
+            rate = f"{self.factor / 1e6:.3g} points a currency unit"
+            self._refuse("programme.earning", f"{rate} are too many for a purchase of {min(dearest, sales):.3g} minor units")
+        key, amount = self.amount
+        if amount:
+            given = int(chunk.wallet["given"].sum()) if len(self.t.incentives) else 0
+            if amount * (given + 3 * int(cube[:, _EVENTS].sum())) > _WHOLE:
+                self._refuse(key, f"found {amount:.3g} minor units or points, too much to be added up")
+        self.counted += np.add.reduce(np.abs(cube), axis=0, dtype=np.float64)
+        most = int(self.counted.argmax())
+        if self.counted[most] > MOST_COUNTED:
+            name = tally.NAMES[most]
+            found = f"{self.counted[most]:.3g} of {name} or more in all months together"
+            self._refuse(self._key(name), f"{found}, allowed is {MOST_COUNTED:.0e}")
+
+    def _key(self, name: str) -> str:
+        """The key of the scenario that makes a tally so large."""
+        bonus = self.counted[tally.POINTS_BONUS] > self.counted[tally.POINTS_ISSUED] / 2
+        if bonus and any(name.startswith(start) for start, key in _KEYS.items() if key == "programme.earning"):
+            best = max(self.scenario.programme.incentives, key=lambda row: row.give.points)
+            return f"programme.incentives.{best.name}.give.points"
+        return next((key for start, key in _KEYS.items() if name.startswith(start)), "population.basket")
+
+    def _refuse(self, key: str, found: str) -> None:
+        raise InputError(
+            f"scenario {self.scenario.name}: {key}: {found}; "
+            "lower amounts, members (population.members) or months (horizon.months)"
+        )
+
+
+def _largest(scenario: Scenario, t: Tables) -> tuple[str, float]:
+    """(key, minor units or points) of the most that one event hands over or costs."""
+    p = t.p[0]
+    found = {"economics.message_cost": float(p["message_cost"]), "economics.delivery_cost": float(p["delivery_cost"]),
+             "programme.fee.amount": float(p["fee"])}  # fmt: skip
+    for tier, row in zip(scenario.programme.tiers, t.tiers, strict=True):
+        found[f"programme.tiers.{tier.name}.care_cost_per_month"] = float(row["care_cost"])
+    for reward, row in zip(sorted(scenario.programme.rewards, key=lambda r: r.points), t.rewards, strict=True):
+        found[f"programme.rewards.{reward.name}"] = float(row["cost"]) + float(row["charge"]) + float(row["recovered"])
+    for incentive, row in zip(scenario.programme.incentives, t.incentives, strict=True):
+        gift = float(row["gift_cost"]) + float(row["gift_charge"]) + float(row["gift_recovered"])
+        found[f"programme.incentives.{incentive.name}.give"] = max(float(row["points"]), gift)
+    return max(found.items(), key=lambda item: item[1])

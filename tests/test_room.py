@@ -1,0 +1,107 @@
+"""What 64 bits cannot hold is refused with the key that makes it so large, and what they can is exact to the last unit."""
+
+import datetime as dt
+
+import pandas as pd
+import pytest
+from scenes import PLAIN, RICH, scenario
+
+from scenarios.finance.cells import Cells
+from scenarios.finance.live_tables import live_tables
+from sim import tally
+from sim.errors import InputError
+from sim.limits import MOST_COUNTED
+from sim.outcome import simulate
+from sim.reference import simulate_reference
+
+MEMBERS, MONTHS = 10_000, 12
+EACH = MOST_COUNTED // (MEMBERS * MONTHS * (MONTHS + 1) // 2)
+"""points a month at which the points outstanding of all month ends just fit"""
+
+
+def giving(points=0, gift=None, months=MONTHS):
+    row = {"name": "gift", "when": {"event": "calendar", "days_of_month": [1]}, "give": {"points": points}}
+    row["give"] |= {"gift": gift} if gift else {}
+    programme = {"name": "points", "earning": {"points_per_unit": 0.0}, "incentives": [row]}
+    return scenario(PLAIN, programme=programme, horizon__months=months, behaviour={"all_effects": False})
+
+
+def test_points_fit_to_the_last_one_and_one_more_is_refused():
+    fits = simulate(giving(EACH), members=MEMBERS)
+    assert fits.total("points_issued") == MEMBERS * MONTHS * EACH
+    assert fits.total("outstanding") == MEMBERS * EACH * MONTHS * (MONTHS + 1) // 2
+    assert MOST_COUNTED - fits.total("outstanding") < MEMBERS * MONTHS * (MONTHS + 1) // 2
+    with pytest.raises(InputError, match=r"scenario plain: programme.incentives.gift.give.points: 5e\+17 of outstanding or more"):
+        simulate(giving(EACH + 1), members=MEMBERS)
+
+
+def test_what_would_have_wrapped_is_refused_by_both_drivers():
+    """3,000 members with 10^12 points every month for ten years: 2 x 10^19 points at month ends, twice what 64 bits hold."""
+    for run, members in ((simulate, 3000), (simulate_reference, 100)):
+        with pytest.raises(InputError, match=r"programme\.incentives\.gift\.give\.points"):
+            run(giving(10**12, months=120), members=members)
+
+
+def test_points_of_one_purchase_fit_or_are_refused():
+    """Baskets of 1,000 million units, all alike: 46 points a unit fit into a purchase, 47 leave no room for rounding."""
+
+    def earning(points):
+        basket = {"median": 1e9, "sigma": 0.0}
+        programme = {"name": "points", "earning": {"points_per_unit": points}}
+        return scenario(PLAIN, programme=programme, population__basket=basket, behaviour={"all_effects": False})
+
+    fits = simulate(earning(46.0), members=200)
+    assert fits.total("points_issued") == fits.total("purchases") * 46 * 10**9 > 0
+    with pytest.raises(InputError, match=r"programme.earning: 47 points a currency unit are too many for a purchase of 1e\+11"):
+        simulate(earning(47.0), members=200)
+
+
+@pytest.mark.parametrize("sigma, fits", [(1.0, True), (5.0, False)])
+def test_baskets_of_any_spread_are_counted_or_refused(sigma, fits):
+    s = scenario(PLAIN, population__basket={"median": 1e6, "sigma": sigma, "sigma_between": sigma})
+    if fits:
+        o = simulate(s, members=500)
+        assert o.total("list_value") == o.total("paid") == o.total("base_list") > 0
+    else:
+        with pytest.raises(InputError, match=r"population\.basket: a purchase could be worth"):
+            simulate(s, members=500)
+
+
+def test_money_is_bounded_as_points_are():
+    fits = simulate(giving(gift={"cost": 1e11, "value": 1.0}), members=4000)
+    assert fits.total("gift_cost") == 4000 * MONTHS * 10**13
+    for members, cost, told in ((5000, 1e11, "programme.incentives: 6e.17 of gift_cost"), (4000, 1e12, "gift.give: found 1e.14")):
+        with pytest.raises(InputError, match=told):
+            simulate(giving(gift={"cost": cost, "value": 1.0}), members=members)
+
+
+def test_points_that_no_budget_can_count_are_told_with_their_row():
+    row = {"name": "many", "when": {"event": "sign_up"}, "give": {"points": 10**12}, "budget": 100.0}
+    changes = {"programme": {"name": "p", "earning": {}, "incentives": [row]}}
+    assert scenario(PLAIN, economics__cost_per_point=1.0, **changes)
+    with pytest.raises(ValueError, match=r"programme\.incentives: many gives points that take 1\.1e.12 currency units"):
+        scenario(PLAIN, economics__cost_per_point=1.1, **changes)
+
+
+def test_an_ordinary_run_is_far_from_the_bound():
+    """A million times as many members would still fit."""
+    o = simulate(scenario(RICH), members=200)
+    assert 10**6 * abs(o.cube.reshape(-1, tally.SIZE)).sum(axis=0).max() < MOST_COUNTED
+
+
+@pytest.mark.parametrize("rows, fits", [(5000, True), (5001, False)])
+def test_a_column_whose_sum_is_beyond_counting_is_told(tmp_path, rows, fits):
+    """Of a live programme's tables and of what members did; each cell by itself is allowed."""
+    table = pd.DataFrame({"member": [f"m{k}" for k in range(rows)], "joined": "2026-01-01", "balance": 10**12})
+    table.to_csv(tmp_path / "members.csv", index=False)
+    cells = Cells("sales.csv", 2, table)
+    cells.numbers("balance")
+    told = r"column balance: its numbers add up to 5,001,000,000,000,000, allowed is 5,000,000,000,000,000 together"
+    if fits:
+        assert live_tables(tmp_path / "members.csv", as_of=dt.date(2026, 12, 31)).held.balance.sum() == rows * 10**12
+        cells.refuse()
+    else:
+        with pytest.raises(InputError, match=rf"members.csv: {told}"):
+            live_tables(tmp_path / "members.csv", as_of=dt.date(2026, 12, 31))
+        with pytest.raises(InputError, match=rf"^sales.csv: {told}$"):
+            cells.refuse()
