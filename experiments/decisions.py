@@ -101,6 +101,8 @@ def _guardrail(metric: Metric, row: Estimate) -> Decision:
     assert metric.noninferiority_margin is not None
     margin = stated_text(metric.noninferiority_margin, row.scale)
     verdict = noninferiority(row.low, row.high, metric.noninferiority_margin, metric.better)
+    end = row.high if metric.better == "higher" else row.low
+    lost = verdict == "held" and end is not None and (end < 0 if metric.better == "higher" else end > 0)
     words = {
         "held": "a loss beyond the margin of {} is excluded",
         "broken": "the loss is beyond the margin of {}",
@@ -111,7 +113,7 @@ def _guardrail(metric: Metric, row: Estimate) -> Decision:
         arm=row.arm,
         verdict=verdict,
         rule=f"non-inferiority, margin {margin}",
-        sentence=f"{_found(metric, row)}: {words[verdict].format(margin)}.",
+        sentence=f"{_found(metric, row)}: {words[verdict].format(margin)}{', a smaller one is shown' if lost else ''}.",
     )
 
 

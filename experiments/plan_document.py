@@ -127,6 +127,8 @@ class AssignmentDocument(Document):
     """randomised units by arm"""
     sample_ratio_p: Finite
     """of the units against the planned shares"""
+    shares: dict[str, float] = {}
+    """planned share of each arm"""
     written: list[str] = []
     """a sentence for each column of numbers that is not plain"""
 
@@ -183,13 +185,14 @@ def assignment_document(allocation: Allocation) -> AssignmentDocument:
         salt=plan.salt or plan.experiment,
         method="ranked by sha256(salt/unit) within strata, dealt out in proportion"
         if blocked
-        else "by the first 8 bytes of sha256(salt/unit) as a share of 2^64",
+        else "by the first 8 bytes of sha256(salt/unit) as a share of 2^64, cut at the planned shares of the arms in their order",
         source=allocation.source.name,
         rows=allocation.rows,
         eligible=int(allocation.eligible.sum()),
         members=allocation.counts,
         units=allocation.units,
         sample_ratio_p=sample_ratio(allocation.units, plan.shares)[1],
+        shares=plan.shares,
         written=list(allocation.written),
     ).sealed()
 

@@ -29,9 +29,10 @@ from experiments.parts import Parts
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
 from experiments.scan import Scan, label_columns, scan
+from scenarios.digest import file_digest
 from scenarios.numerals import significant
 from scenarios.source_numbers import NumberSource
-from scenarios.sources import Source, open_source, require
+from scenarios.sources import Source, file_of, label, open_source, require
 from sim.errors import InputError
 
 Table = str | Path | pd.DataFrame
@@ -72,10 +73,17 @@ def read(
     features, quantiles = with_quantiles(plan, source, events is not None)
     found = scan(source, plan, features)
     try:
-        written = [sentence for table in tables for sentence in table.told()]
-        return _Analysis(plan, found, features, quantiles, look, known, information).readout(source.name, written)
+        return _Analysis(plan, found, features, quantiles, look, known, information).readout(_read_from(tables))
     except InputError as error:
         raise InputError(*(f"{source.name}: {problem}" for problem in error.problems)) from None
+
+
+def _read_from(tables: list[NumberSource]) -> dict[str, Fact]:
+    """What the tables are called, the digests of those that are files, and which columns of numbers are not plain."""
+    facts: dict[str, Fact] = {"source": " with ".join(label(table.source) for table in tables)}
+    facts |= {f"sha256 of {label(table.source)}": file_digest(path) for table in tables if (path := file_of(table.source))}
+    written = [sentence for table in tables for sentence in table.told()]
+    return {**facts, "thousands_and_decimals": "; ".join(written)} if written else facts
 
 
 class _Analysis:
@@ -102,8 +110,8 @@ class _Analysis:
         self.gates: list[Gate] = []
         self.rows: list[Estimate] = []
 
-    def readout(self, source: str, written: list[str]) -> Readout:
-        """Gates, rows, decisions, in this order; written: which columns of numbers are not plain."""
+    def readout(self, read_from: dict[str, Fact]) -> Readout:
+        """Gates, rows, decisions, in this order; read_from: facts of the tables."""
         self._check_variation()
         effects, scales = self._overall()
         self._gates(effects)
@@ -112,7 +120,7 @@ class _Analysis:
         self.gates += parts.gates
         facts: dict[str, Fact] = {
             "software": importlib.metadata.version("loyalsim"),
-            "source": source,
+            **read_from,
             "rows": self.scan.rows,
             "plan_digest": self.plan.digest,
             "look": self.look.at,
@@ -126,8 +134,6 @@ class _Analysis:
             if metric.role == "guardrail" and metric.noninferiority_margin is not None:
                 loss = -1 if metric.better == "higher" else 1
                 facts[f"guardrail.{metric.name}"] = loss * metric.noninferiority_margin
-        if written:
-            facts["thousands_and_decimals"] = "; ".join(written)
         if self.until is not None:
             facts |= {"as_of": self.until.day.isoformat(), "as_of_is": self.until.how}
         joint = covariance(self.means, effects, scales)

@@ -75,6 +75,9 @@ def recalibrate(
     worth = decision_values
     if worth is None:
         decision, worth = _effect_of(prediction, decision, rows, effects)
+    chosen = launch_decision(worth, found.weights, decision or "worth of launching", prediction.control)
+    if decision_values is None:
+        caveats += _otherwise(prediction, chosen, rows, effects, found.weights)
     moves = [_move(name, values[:, k], found) for k, name in enumerate(prediction.parameter_draws.names)]
     positive = [k for k in range(values.shape[1]) if np.all(values[:, k] > 0)]
     return Recalibration(
@@ -100,7 +103,7 @@ def recalibrate(
             )
             for k, row in enumerate(rows)
         ],
-        decision=launch_decision(worth, found.weights, decision or "worth of launching", prediction.control),
+        decision=chosen,
         weights=found.weights.tolist(),
         caveats=caveats + [f"{sentence}." for sentence in matched.refused + matched.unverified],
         provenance={
@@ -228,6 +231,21 @@ def _effect_of(
         known = ", ".join(dict.fromkeys(row.metric for row in rows))
         raise InputError(f"the decision rests on {metric!r}; both documents have effects on {known}")
     return f"effect on {metric}" + (" (lower is better)" if sign < 0 else ""), worth
+
+
+def _otherwise(
+    prediction: Prediction, chosen: LaunchDecision, rows: list[Estimate], effects: Floats, weights: Floats
+) -> list[str]:
+    """A sentence for each metric of a plan by which another arm would be worth most."""
+    out = []
+    for metric in dict.fromkeys(row.metric for row in rows if "primary" in prediction.provenance):
+        words, worth = _effect_of(prediction, metric, rows, effects)
+        other = launch_decision(worth, weights, words, prediction.control)
+        best = next(option.best_after for option in other.options if option.arm == other.choice_after)
+        if other.choice_after != chosen.choice_after:
+            likely = probability_text(best)
+            out.append(f"Going by the {words}, {other.choice_after} would be worth most now (probability {likely}).")
+    return out
 
 
 def _move(name: str, values: Floats, found: Weights) -> ParameterMove:

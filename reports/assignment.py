@@ -33,5 +33,6 @@ def assignment_page(record: AssignmentDocument, file: str) -> str:
         record=record,
         p=p_text(record.sample_ratio_p),
         file=file,
-        blocked=record.members != record.units,
+        clusters=record.members != record.units,
+        dealt=record.method.startswith("ranked"),
     )

@@ -29,6 +29,7 @@ def readout_page(found: Readout) -> str:
     weekly = [row for row in found.rows if row.week is not None]
     segments = [row for row in found.rows if row.segment is not None]
     counts = {arm: max((row.n.get(arm, 0) for row in overall), default=0) for arm in found.arms}
+    lines = [_line(row, found.decisions) for row in overall]
     return render(
         "readout.html",
         title=f"Read-out of {found.experiment}",
@@ -41,7 +42,8 @@ def readout_page(found: Readout) -> str:
         gates=[(gate, NONE if gate.p is None else p_value(gate.p)) for gate in found.gates],
         together=_together(overall, found),
         counts=", ".join(f"{arm} {integer(n)}" for arm, n in counts.items()),
-        lines=[_line(row, found.decisions) for row in overall],
+        lines=lines,
+        adjusted=any(line["adjusted"] for line in lines),
         forests=[
             _forest(list(rows), margin=found.provenance.get(f"guardrail.{name[0]}")) for name, rows in _groups(overall)
         ],
@@ -63,6 +65,10 @@ def _together(overall: list[Estimate], found: Readout) -> list[str]:
 def _rests_on(found: Readout) -> dict[str, Fact]:
     """The facts of the footer in words; margins stand in the sentences."""
     facts = {name.replace("_", " "): fact for name, fact in found.provenance.items() if not name.startswith("guardrail.")}
+    if how := facts.pop("as of is", None):
+        facts["as of"] = f"{facts['as of']} ({how})"
+    if rows := facts.get("rows"):
+        facts["rows"] = integer(float(rows))
     return {**facts, "digest": found.sealed().digest}
 
 
@@ -92,12 +98,20 @@ def _line(row: Estimate, decisions: list[Decision]) -> dict[str, Any]:
         if relative and row.relative_low is not None and row.relative_high is not None
         else NONE,
         "p": NONE if row.p is None else p_value(row.p),
+        "adjusted": _adjusted(row, verdict),
         "n": " / ".join(integer(row.n[arm]) for arm in (row.arm, row.control)),
         "shrunk": effect_text(row.shrunk, row.scale) if row.shrunk is not None else NONE,
         "verdict": verdict.verdict if verdict else "",
         "sentence": verdict.sentence if verdict and verdict.verdict != NO_VERDICT else "",
         "rule": verdict.rule if verdict else "",
     }
+
+
+def _adjusted(row: Estimate, verdict: Decision | None) -> str:
+    """The p-value that the verdict rests on, where looks or other metrics and arms make it another."""
+    if verdict is None or verdict.p is None or row.p is None or verdict.verdict == "equivalent":
+        return ""
+    return "" if p_value(verdict.p) == p_value(row.p) else f"adjusted {p_value(verdict.p)}"
 
 
 def _forest(rows: list[Estimate], by_segment: bool = False, margin: Fact = None) -> Markup:

@@ -94,8 +94,13 @@ def whole(source: Source) -> pd.DataFrame:
 
 def label(source: Source) -> str:
     """What results call it: a file without its folder, so that they do not depend on where it lies."""
-    path = getattr(source, "path", None)
+    path = file_of(source)
     return source.name if path is None else source.name.removeprefix(str(path.parent)).lstrip("/\\")
+
+
+def file_of(source: Source) -> Path | None:
+    """The file that the table lies in; None for a database URL or a data frame."""
+    return getattr(source, "path", None)
 
 
 def first_row(source: Source) -> int:

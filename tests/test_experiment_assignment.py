@@ -144,10 +144,15 @@ def test_the_command_writes_table_and_record(tmp_path):
         files = assignment_files(*assign_command(str(path), tmp_path / "p.yaml"))
         assert set(files) == {f"assignment.{kind}", "assignment.json", "assignment.html"}
         record = json.loads(files["assignment.json"])
-        assert record["salt"] in files["assignment.html"]
+        page = files["assignment.html"]
+        assert record["salt"] in page and "Anyone with the ids and the salt gets the same arms" in page
+        assert page.count('<td class="num">25.0\u00a0%</td>') >= 2, "what was planned stands beside what came out"
         raw = io.BytesIO(files[f"assignment.{kind}"])
         table = pd.read_csv(raw) if kind == "csv" else pd.read_parquet(raw)
         assert table["arm"].value_counts().to_dict() == record["members"] and len(record["digest"]) == 64
+    (tmp_path / "p.yaml").write_text(json.dumps(BASE | {"strata": ["tier"]}))
+    page = assignment_files(*assign_command(str(path), tmp_path / "p.yaml"))["assignment.html"]
+    assert "Anyone with the same table of members and the salt" in page
 
 
 @pytest.mark.parametrize(

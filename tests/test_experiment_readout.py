@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -412,6 +413,28 @@ def test_an_effect_that_other_metrics_hold_back_is_not_said_to_fit_no_effect():
     assert one.verdict == "inconclusive" and "the whole interval fits the data" not in one.sentence
     said = "): better if it were the only question; among all metrics and arms chance may do as much (p = "
     assert f"{said}{one.p:.2g})." in one.sentence
+
+
+@pytest.mark.parametrize(("better", "sign"), [("higher", -1), ("lower", 1)])
+def test_a_loss_within_the_margin_of_a_guardrail_is_said_to_be_there(better, sign):
+    guarded = {"name": "orders", "role": "guardrail", "column": "orders", "noninferiority_margin": 0.8, "better": better}
+    frame, of = live(6000, effect=2.0), plan(metrics=[BASE["metrics"][0], guarded])
+    moved = frame.assign(orders=frame.orders + 0.4 * sign * (frame.arm == "trial"))
+    for table, says in ((frame, "is excluded."), (moved, "a loss beyond the margin of 0.8 is excluded, a smaller one is shown.")):
+        (line,) = [one for one in read(table, of).decisions if one.metric == "orders"]
+        assert line.verdict == "held" and line.sentence.endswith(says)
+
+
+def test_the_page_shows_the_p_value_that_the_verdict_rests_on_and_what_was_read(tmp_path):
+    live(2000, effect=0.9).to_csv(tmp_path / "live.csv", index=False)
+    many = [BASE["metrics"][0], {"name": "orders", "role": "secondary", "column": "orders"}]
+    found = read(tmp_path / "live.csv", plan(metrics=many, multiplicity="holm"))
+    page = readout_page(found)
+    one = found.decisions[0]
+    assert one.p == pytest.approx(2 * found.rows[0].p) and f"adjusted {p_value(one.p)}" in page
+    assert "adjusted" not in readout_page(read(tmp_path / "live.csv", plan()))
+    digest = hashlib.sha256((tmp_path / "live.csv").read_bytes()).hexdigest()
+    assert found.provenance["source"] == "live.csv" and found.provenance["sha256 of live.csv"] == digest and digest in page
 
 
 def test_of_many_small_segments_a_dozen_are_named():

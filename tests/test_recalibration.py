@@ -234,6 +234,16 @@ def test_lower_is_better_where_the_plan_said_so(made):
     assert (found.choice_after, found.options[1].after.mean < 0) == ("control", True)
 
 
+def test_a_metric_by_which_another_arm_would_be_worth_most_is_named(made):
+    provenance = {**made.provenance, "primary": "spend", "better.visits": "lower"}
+    live = readout([row("spend", 2.5, 0.3), row("visits", 1.2, 0.2)])
+    found = recalibrate(made.model_copy(update={"provenance": provenance}), live)
+    assert found.decision.choice_after == "offer"
+    said = "Going by the effect on visits (lower is better), control would be worth most now (probability over 99\u00a0%)."
+    assert said in found.caveats and said in recalibration_report(found)
+    assert not any("Going by" in one for one in recalibrate(made, live).caveats)
+
+
 def test_conflict_is_refused_with_the_parameter_that_would_have_to_move(made):
     live = readout([row("spend", 20.0, 0.3), row("visits", 1.5, 0.2)])
     with pytest.raises(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scenarios.digest import file_digest
 from scenarios.sources import Source, Where, open_source, require, whole
 from sim.errors import InputError
 
@@ -30,6 +31,5 @@ def read_table(where: Where, *, member: str, date: str, value: str) -> tuple[pd.
 
 def _digest(where: Where, frame: pd.DataFrame) -> str:
     if isinstance(where, str | Path) and Path(where).is_file():
-        with Path(where).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_digest(where)
     return hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
