@@ -187,6 +187,8 @@ class Incentive(Part):
             raise ValueError("it neither gives anything nor sends a message")
         if lasting and self.give == Give() and (self.budget or self.limit):
             raise ValueError("budget and limit bound what is given, and nothing is; drop them, or give something")
+        if self.budget and not (self.give.points or self.give.coupon or self.give.gift):
+            raise ValueError("a budget counts points, coupons and gifts, and it gives none; drop the budget, or set a limit")
         bought = ("purchase", "first_purchase", "spend_in_window", "count_in_window", "tier_reached", "task")
         if self.message and self.when.event in bought:
             raise ValueError(f"a message cannot go with {self.when.event}: the member is there already")

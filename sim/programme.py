@@ -190,6 +190,13 @@ class Programme(Part):
                     raise ValueError(f"tiers: {upper.name} requires less {key} than {lower.name}")
         if (self.rewards or self.expiry.rule != "never") and self.earning is None:
             raise ValueError("rewards and expiry need points: add earning")
+        if self.earning is None:
+            for tier in self.tiers:
+                if tier.requires.points is not None or tier.earning != 1:
+                    raise ValueError(f"tiers: {tier.name} asks for points or multiplies them, but the programme has no earning")
+            for incentive in self.incentives:
+                if incentive.during.earning != 1:
+                    raise ValueError(f"incentives: {incentive.name} multiplies points, but the programme has no earning")
         for incentive in self.incentives:
             for name in [*incentive.only.tiers, incentive.when.tier, incentive.give.tier]:
                 if name is not None and name not in names:

@@ -41,6 +41,11 @@ class Scenario(Part):
                     f"market has {', '.join(categories) or 'none'}"
                 )
             counted = incentive.give.points * self.economics.cost_per_point
+            if incentive.budget and not (counted or incentive.give.coupon or incentive.give.gift):
+                raise ValueError(
+                    f"programme.incentives: {incentive.name} has a budget, which counts points at economics.cost_per_point: "
+                    "found 0, allowed is more than 0"
+                )
             if incentive.budget and counted > MOST:
                 raise ValueError(
                     f"programme.incentives: {incentive.name} gives points that take {counted:g} currency units from its budget "
