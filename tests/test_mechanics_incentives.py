@@ -35,6 +35,25 @@ def test_a_member_day_doubles_the_points_of_its_day() -> None:
     assert o.total("points_issued") == 40 * o.total("purchases") + 41 * bought(o)[:, DATE == 18].sum()
 
 
+def test_joining_and_the_first_purchase_come_once() -> None:
+    """One gift to everybody who is there or joins, another to those who buy."""
+    rows = [row({"event": event}, name=event, give={"gift": {"cost": cost, "value": 0.0}})
+            for event, cost in (("sign_up", 1.0), ("first_purchase", 100.0))]  # fmt: skip
+    o = year({"incentives": rows}, population={**OFTEN, "new_members_per_month": 0.1})
+    assert o.members is not None and o.total("joined") == len(o.members) == 400 + 12 * 40
+    assert o.total("gift_cost") == 100 * len(o.members) + 10_000 * (o.members["buys"] > 0).sum()
+
+
+@pytest.mark.parametrize(("least", "price", "usable"), [(40.5, 1.0, True), (40.51, 1.0, False), (40.5, 0.9, False)])
+def test_a_coupon_is_used_once_while_it_lasts(least: float, price: float, usable: bool) -> None:
+    """At the first purchase of the 60 days, if what is to be paid after the tier's price reaches its threshold."""
+    gift = row({"event": "sign_up"}, give={"coupon": {"value": 5.0, "min_spend": least, "days": 60}})
+    o = year({"tiers": [{"name": "all", "price": price}], "incentives": [gift]})
+    assert o.members is not None
+    in_time = (o.members["first_buy"] < 60).sum() if usable else 0
+    assert (o.total("coupons_issued"), o.total("coupons_used"), o.total("coupon_value")) == (400, in_time, 500 * in_time)
+
+
 WINDOWS = {"month": 1, "quarter": 3, "year": 12, "programme": 12}
 
 
@@ -60,6 +79,16 @@ def test_a_sprint_lifts_to_its_tier_and_no_lower() -> None:
     np.testing.assert_array_equal(o.members["tier"][~stars] == 1, ran.any(axis=1)[~stars])
     assert (o.members["tier"][stars] == 2).all()
     assert o.total("points_bonus") == 100 * ran.sum()
+
+
+def test_a_goal_counts_what_is_bought_while_it_is_open() -> None:
+    """From its first day on, and from the purchase on that leads to its tier."""
+    tiers = [{"name": "low"}, {"name": "high", "requires": {"purchases": 2}}]
+    goal = row({"event": "count_in_window", "window": "year", "reach": 3.0}, give={"points": 1})
+    high = year({"earning": NO_POINTS, "tiers": tiers, "incentives": [{**goal, "only": {"tiers": ["high"]}}]})
+    late = year({"earning": NO_POINTS, "incentives": [{**goal, "valid_from": dt.date(2027, 7, 1)}]})
+    assert high.total("points_bonus") == (bought(high).sum(axis=1) >= 4).sum()
+    assert late.total("points_bonus") == (bought(late)[:, MONTH >= 6].sum(axis=1) >= 3).sum()
 
 
 def test_a_win_back_comes_so_many_days_after_the_last_purchase() -> None:

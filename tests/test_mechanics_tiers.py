@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from mechanics_year import OFF, OFTEN, POINTS, bought, by_window, row, year
 from scenes import scenario
 
@@ -24,6 +25,20 @@ def test_levels_are_reached_by_purchases_and_hold_from_the_next_one() -> None:
     assert set(o.members["tier"]) == {0, 1, 2, 3}
     off = 405 * np.clip(n - 4, 0, 6) + 810 * np.clip(n - 10, 0, None)
     assert o.total("tier_discount") == off.sum() and o.total("list_value") - o.total("paid") == off.sum()
+
+
+@pytest.mark.parametrize(("window", "months"), [("cumulative", 12), ("calendar", 3), ("rolling", 3), ("rolling", 1)])
+@pytest.mark.parametrize("requires", [{"purchases": 3}, {"spend": 121.5}])
+def test_a_tier_is_that_of_its_window(window: str, months: int, requires: dict[str, float]) -> None:
+    """Reviewed every month, up at once: at each month's end exactly those are high who bought three times in the window."""
+    tiers = [{"name": "low"}, {"name": "high", "requires": requires}]
+    rules = {"window": window, "months": months, "review_every_months": 1, "downgrade": "full"}
+    o = year({"tiers": tiers, "qualification": rules})
+    by_month = by_window(bought(o), 1)
+    first = [max(0, k - months + 1) if window == "rolling" else k // months * months for k in range(12)]
+    high = [(by_month[:, first[k] : k + 1].sum(axis=1) >= 3).sum() for k in range(12)]
+    np.testing.assert_array_equal(o.cube[:, 1, :, tally.MEMBERS].sum(axis=1), high)
+    assert 0 < high[0] < 400
 
 
 def test_a_tier_may_begin_with_the_next_review() -> None:
