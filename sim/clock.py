@@ -15,7 +15,7 @@ import numpy as np
 import simpy
 
 from sim.production import Crew
-from sim.typing import Array, Ints
+from sim.typing import Array, Floats, Ints
 
 # Same-instant order of activities; a lower one goes first. A month ends before its members' next day begins.
 ACCOUNTING, SNAPSHOT, LIVES = range(3)
@@ -57,6 +57,8 @@ class ProgrammeClock:
             self.clock.process(self._watch_budgets())
         for moment in meetings:
             self.clock.process(self._meet(moment))
+        self.served: dict[int, int] = {}
+        """of incentives that a budget closed at a month end: the key of the member at whom"""
         self.seen: Array | None = None
         if look is not None:
             self.clock.process(self._look(look))
@@ -109,6 +111,7 @@ class ProgrammeClock:
             if spent:
                 budget.get(spent)
         self.crew.forget()
+        self.served |= shut(self.crew.t.closes, self.crew.t.closes_for, now)
 
     def _first_that_does_not_fit(self, moments: Array, rows: Ints) -> tuple[float, int, int] | None:
         first: tuple[float, int, int] | None = None
@@ -122,3 +125,13 @@ class ProgrammeClock:
                 candidate = (float(moments[mine][k]), int(rows[mine, 0][k]), j)
                 first = candidate if first is None else min(first, candidate)
         return first
+
+
+def shut(closes: Floats, closes_for: Ints, now: float) -> dict[int, int]:
+    """Keep from all members what budgets closed at `now`, a month end that is over: the day that begins has the same moment.
+
+    closes, closes_for: (incentives,) see sim.tables. Returns the keys that stood in closes_for, by incentive.
+    """
+    kept = {int(j): int(closes_for[j]) for j in np.flatnonzero(closes == now)}
+    closes_for[list(kept)] = 0  # nobody's key is lower
+    return kept

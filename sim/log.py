@@ -42,11 +42,11 @@ def member_log(
     segment (in which it is counted), what (a tally of sim.tally), amount (an integer), unit, tier_after and points_after
     (spendable and pending). What stands at a month end (members, alive, outstanding, ...) is an entry of that month end.
     """
-    t = _tables(scenario, members, seed, draw)
+    t, served = _tables(scenario, members, seed, draw)
     total = int(t.p["n_start"][0] + t.p["new_per_month"][0] * len(t.months))
     numbers = (np.arange(min(size, total)) * total // min(size, total)).tolist()
     entries = _Entries(t)
-    run = Reference(t, numbers=numbers, seen=entries.note)
+    run = Reference(t, numbers=numbers, seen=entries.note, served=served)
     entries.run = run
     run.run()
     found = pd.DataFrame(entries.rows, columns=_NOTED)
@@ -71,14 +71,15 @@ def member_log(
     )
 
 
-def _tables(scenario: Scenario, members: int | None, seed: int, draw: int | None) -> Tables:
-    """The tables of the run, with the moments at which shared budgets were spent in the place of the budgets."""
+def _tables(scenario: Scenario, members: int | None, seed: int, draw: int | None) -> tuple[Tables, dict[int, int]]:
+    """The tables of the run, with the moments at which shared budgets were spent in the place of the budgets; Outcome.served."""
     t = compile_tables(scenario, members=members, seed=seed, draw=draw)
     if (t.incentives["budget"] > 0).any():
-        whole = simulate(scenario, members=members, seed=seed, draw=draw).tables
-        t.closes[:], t.closes_for[:] = whole.closes, whole.closes_for
+        whole = simulate(scenario, members=members, seed=seed, draw=draw)
+        t.closes[:], t.closes_for[:] = whole.tables.closes, whole.tables.closes_for
         t.incentives["budget"] = 0
-    return t
+        return t, whole.served
+    return t, {}
 
 
 _NOTED = ["member", "at", "month", "tier", "segment", "what", "amount", "tier_after", "points_after"]

@@ -46,6 +46,9 @@ class Outcome:
 
     state: Opening | None = None
     """what a run needs that goes on from the end of this one, where it was asked for"""
+    served: dict[int, int] = field(default_factory=dict)
+    """of incentives that a budget closed at a month end: the key of the member at whom; by tables.closes_for nobody has them from
+    then on"""
     seen: Array | None = None
     """(n,) state of every member at the start of the day that was asked for"""
 
@@ -138,7 +141,7 @@ def simulate(
     clock = ProgrammeClock(crew, meetings, look)
     clock.run()
     outcome = outcome_of(scenario, t, sums, opening)
-    outcome.seen = clock.seen
+    outcome.seen, outcome.served = clock.seen, clock.served
     if keep_state:
         arrays = [np.concatenate(a) for a in zip(*(sums.states[first] for first in sorted(sums.states)), strict=True)]
         left = {j: int(budget.level) for j, budget in clock.budgets.items()}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from sim.clock import ACCOUNTING, LIVES, SNAPSHOT, Clock
+from sim.clock import ACCOUNTING, LIVES, SNAPSHOT, Clock, shut
 from sim.opening import Opening
 from sim.outcome import Outcome, _Sums, outcome_of
 from sim.room import Room
@@ -26,6 +26,8 @@ from sim.state import Chunk, empty_chunk
 from sim.tables import Tables
 from sim.tabulating import compile_tables
 
+EVERYBODY = 2**62
+"""a key above all members'"""
 Seen = Callable[[int, float, int], None]
 """What is told of an act: the place of the member, the moment in days, the month."""
 
@@ -33,16 +35,17 @@ Seen = Callable[[int, float, int], None]
 class Reference:
     """One run; `chunk` holds all members and can be looked at while the clock runs.
 
-    numbers: of the members who live, all that the run has unless stated; those of a shared budget need all.
+    numbers: of the members who live, all that the run has unless stated; those of a shared budget need all, unless `t` says when
+    it was spent, and `served` (Outcome.served) of a month end at whom.
     seen: called after everything that a member does or that is done with them.
     """
 
     def __init__(
         self, t: Tables, opening: Opening | None = None, incentives: Sequence[str] = (), numbers: Sequence[int] | None = None,
-        seen: Seen = lambda i, moment, month: None,
+        seen: Seen = lambda i, moment, month: None, served: dict[int, int] | None = None,
     ) -> None:  # fmt: skip
         self.t = Tables(*(_named(a) for a in t))
-        self.seen = seen
+        self.seen, self.served = seen, served or {}
         n_start, first_new = int(t.p["n_start"][0]), int(t.p["first_new"][0])
         if numbers is None:
             numbers = range(n_start + int(t.p["new_per_month"][0]) * len(t.months))
@@ -90,11 +93,17 @@ class Reference:
         members = range(len(self.chunk.members))
         for k, month in enumerate(self.t.months):
             yield self.clock.at(float(month.end), ACCOUNTING)
+            closing = np.flatnonzero(self.t.closes == month.end)  # by then or by the day that begins, where it is known already
+            later = self.t.closes_for[closing]
+            self.t.closes_for[closing] = [self.served.get(int(j), EVERYBODY) for j in closing]
             for i in members:
                 for rule in (review_tier, lapse_points, campaign, account):
                     if self.chunk.members[i].joined <= month.end:
                         self._within_budget(i, partial(self._at_month_end, rule, i, k))
                         self.seen(i, float(month.end), k)
+            self.t.closes_for[closing] = later
+            if self.left:
+                shut(self.t.closes, self.t.closes_for, float(month.end))
             yield self.clock.at(float(month.end), SNAPSHOT)
             turned, self.month_turns = self.month_turns, self.clock.event()
             turned.succeed()
