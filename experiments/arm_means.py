@@ -18,6 +18,8 @@ from sim.errors import InputError
 
 Floats = NDArray[np.float64]
 Variance = Literal["member", "cr1", "cr2", "aggregated"]
+_ROUNDING = 1e-14
+"""of the largest mean of a column: what is smaller is 0, and was made by adding up"""
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,18 @@ def arm_means(aggregate: Aggregate, arms: Sequence[str], variance: Variance = "m
     weighed = units if variance == "aggregated" else n
     share = weighed.sum(axis=0) / weighed.sum()
     mean = np.einsum("s,asp->ap", share, means)
-    pieces = tuple(Piece(a, share[s] ** 2 * covariance, df) for (a, s), (covariance, df) in found.items())
+    least = _ROUNDING * np.abs(mean).max(axis=0)
+    pieces = tuple(Piece(a, share[s] ** 2 * _settled(covariance, least), df) for (a, s), (covariance, df) in found.items())
     apart = (means - mean[:, None]).transpose(1, 0, 2).reshape(len(strata), -1)
     shared = (apart * share[:, None]).T @ apart / units.sum()
+    mean = np.where(np.abs(mean) <= least, 0.0, mean)
     return ArmMeans(tuple(arms), aggregate.columns, n.sum(axis=1), units.sum(axis=1), mean, pieces, shared)
+
+
+def _settled(covariance: Floats, least: Floats) -> Floats:
+    """The covariance with 0 for columns that are constant but for rounding."""
+    moves = np.diag(covariance) > least**2
+    return covariance * np.outer(moves, moves)
 
 
 def _clusters(n: Floats, mean: Floats, variance: Variance) -> tuple[Floats, Floats, float]:

@@ -108,7 +108,7 @@ def levels(means: ArmMeans, target: Target) -> Levels:
         below = means.mean[a, x]
         if abs(below) <= REFUSED_WITHIN * math.sqrt(variance[a, x, x]):
             raise Undefined(
-                f"the mean of the denominator {target.denominator} is {significant(below, 4)} in arm {means.arms[a]!r}, "
+                f"the mean of its denominator is {significant(below, 4)} in arm {means.arms[a]!r}, "
                 f"within {as_stated(REFUSED_WITHIN)} standard errors of 0"
             )
         value[a] = means.mean[a, y] / below

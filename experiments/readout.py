@@ -173,7 +173,8 @@ class _Analysis:
             try:
                 found = self.of.effects(self.means, self._target(metric))
             except Undefined as problem:
-                self.gates.append(Gate(name="defined", metric=metric.name, passed=False, sentence=f"{metric.name}: {problem}."))
+                sentence = f"{metric.name}, {metric.column} by {metric.denominator}: {problem}."
+                self.gates.append(Gate(name="defined", metric=metric.name, passed=False, sentence=sentence))
                 continue
             relative = metric.scale == "relative"
             if relative and any(one.relative is None for one in found):

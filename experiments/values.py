@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +24,7 @@ _WHOLE = re.compile(r"-?\d+\.0")
 
 
 def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
-    """The column as float64, missing values as NaN.
+    """The column as float64, missing values as NaN; true is 1 and false 0, in text as well.
 
     place: `file: column` for errors; first_row: number of the block's first row in the table, from 1.
     Raises InputError for text, dates, infinities and numbers beyond LARGEST.
@@ -38,7 +37,9 @@ def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
         try:
             column = text.cast(pa.float64())
         except pa.ArrowInvalid:
-            raise _first_bad(text, place, first_row) from None
+            column = _flags(text)
+            if column is None:
+                raise _first_bad(text, place, first_row, pa.float64(), "a number") from None
     elif pa.types.is_boolean(kind) or pa.types.is_decimal(kind) or pa.types.is_integer(kind):
         column = column.cast(pa.int8() if pa.types.is_boolean(kind) else pa.float64(), safe=False)
         column = column.cast(pa.float64())
@@ -56,19 +57,23 @@ def numbers(column: pa.ChunkedArray, place: str, first_row: int) -> Floats:
 
 
 def dates(column: pa.ChunkedArray, place: str, first_row: int) -> NDArray[np.datetime64]:
-    """The column as days (datetime64[D]), missing as NaT; text must be ISO 8601 (2026-01-31, with or without
-    time)."""
+    """The column as days (datetime64[D]), missing as NaT; text must be ISO 8601 (2026-01-31, with or without time).
+
+    A time zone changes no day: it is the one that the table writes.
+    """
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_null(kind):
         return np.full(len(column), np.datetime64("NaT", "D"))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        text = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(column.cast(pa.string())), 0, 10)
+        text = present(column)
+        with_time = pc.match_substring_regex(text, r"^.{10}[T ]\d")
+        text = pc.if_else(with_time, pc.utf8_slice_codeunits(text, 0, 10), text)
         try:
             column = text.cast(pa.date32())
         except pa.ArrowInvalid:
-            raise _first_bad(text, place, first_row, date=True) from None
+            raise _first_bad(text, place, first_row, pa.date32(), "a date such as 2026-01-31") from None
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         column = column.cast(pa.date32(), safe=False)
     else:
@@ -122,12 +127,20 @@ def _label(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _first_bad(text: pa.ChunkedArray, place: str, first_row: int, date: bool = False) -> InputError:
+def _flags(text: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """A column of true and false as 1 and 0; None for any other."""
+    lower = pc.utf8_lower(text)
+    known = pc.is_in(lower, pa.array(["true", "false"]))
+    if not pc.all(pc.or_(known, text.is_null())).as_py():
+        return None
+    return pc.equal(lower, "true").cast(pa.float64())
+
+
+def _first_bad(text: pa.ChunkedArray, place: str, first_row: int, kind: pa.DataType, allowed: str) -> InputError:
     for i, value in enumerate(text.to_pylist()):
         try:
             if value is not None:
-                dt.date.fromisoformat(value) if date else pa.array([value]).cast(pa.float64())
-        except ValueError:
-            allowed = "a date such as 2026-01-31" if date else "a number"
+                pa.array([value]).cast(kind)
+        except pa.ArrowInvalid:
             return InputError(f"{place}: row {first_row + i}: found {value!r}; must be {allowed}")
-    return InputError(f"{place}: holds values that are no {'dates' if date else 'numbers'}")
+    raise AssertionError("a column that cannot be read has a value that cannot")

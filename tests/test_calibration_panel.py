@@ -248,6 +248,15 @@ def test_a_column_named_twice_for_two_roles_is_refused() -> None:
         calibrate(frame, member="who", date="paid", value="paid")
 
 
+def test_a_purchase_is_of_the_day_that_the_table_writes_whatever_its_time_zone() -> None:
+    """Moments in text became those of Greenwich, in typed columns they kept their own."""
+    written = ["2020-03-02T00:30:00+09:00", "2020-03-02 23:30:00-0800", "2020-03-02T10:00Z", "2020-03-02"]
+    frame = pd.DataFrame({"who": [1, 2, 3, 4], "day": written, "paid": 1.0})
+    assert clean(frame, **COLUMNS).days == 1 and clean(frame, **COLUMNS).start.isoformat() == "2020-03-02"
+    typed = frame.head(1).assign(day=pd.to_datetime(written[:1]))
+    assert clean(typed, **COLUMNS).start == clean(frame, **COLUMNS).start
+
+
 def test_one_value_far_beyond_all_others_is_left_out_and_counted() -> None:
     """One slip of a till in 2,000 rows made the mean basket a thousand times too large."""
     rng = np.random.default_rng(3)

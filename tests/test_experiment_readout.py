@@ -374,6 +374,15 @@ def test_relative_effects_near_zero_are_refused_and_block():
     assert fine.effect == pytest.approx(0.1, abs=0.04) and fine.low < fine.effect < fine.high
 
 
+def test_an_arm_in_which_all_are_0_is_0_and_not_what_adding_up_left_of_it():
+    """A mean of 1e-17 made relative effects and ratios of 1e15."""
+    for seed in range(5):
+        frame = live(800, seed=seed).assign(spend=lambda f: np.where(f.arm == "control", 0.0, f.spend))
+        found = read(frame, plan())
+        assert found.rows[0].base == 0 and found.rows[0].relative is None
+        assert found.rows[0].effect == pytest.approx(frame.spend[frame.arm == "trial"].mean())
+
+
 def test_guardrails_and_equivalence():
     assert noninferiority(-0.5, 2.0, 1.0, "higher") == "held"
     assert noninferiority(-3.0, -1.5, 1.0, "higher") == "broken"
@@ -566,6 +575,21 @@ BROKEN = {
         "two columns are called 'spend'",
     ),
     "no proportion": (lambda f: f, {"metric": {"kind": "proportion"}}, "is a proportion of 0 and 1"),
+    "denominator of 0 in one arm": (
+        lambda f: f.assign(orders=np.where(f.arm == "trial", 0, f.orders)),
+        {"metric": {"kind": "ratio", "denominator": "orders"}},
+        "spend, spend by orders: the mean of its denominator is 0 in arm 'trial', within 3 standard errors of 0",
+    ),
+    "no date": (
+        lambda f: f.assign(exposed="2026-01-05, I think"),
+        {"columns": {"exposed": "exposed"}},
+        "row 1: found '2026-01-05, I think'; must be a date such as 2026-01-31",
+    ),
+    "dates as numbers": (
+        lambda f: f.assign(exposed="20260105"),
+        {"columns": {"exposed": "exposed"}},
+        "row 1: found '20260105'; must be a date such as 2026-01-31",
+    ),
     "denominator": (
         lambda f: f.assign(orders=np.random.default_rng(1).normal(size=len(f))),
         {"metric": {"kind": "ratio", "denominator": "orders"}},

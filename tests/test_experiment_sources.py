@@ -292,6 +292,10 @@ def test_values_and_labels():
         numbers(pa.chunked_array([["1", "2", "x"]]), "f: c", 10)
     with pytest.raises(InputError, match="row 2: found '2026-13-01'; must be a date"):
         dates(pa.chunked_array([["2026-01-01", "2026-13-01"]]), "f: c", 1)
+    moments = pa.chunked_array([["2026-01-01T00:30:00+09:00", "2026-01-01 23:30Z", "NaT", "2026-01-01"]])
+    written = dates(moments, "f: c", 1).astype(str).tolist()
+    assert written == ["2026-01-01", "2026-01-01", "NaT", "2026-01-01"], "a time zone changes no day"
+    assert numbers(pa.chunked_array([["True", None, "false"]]), "f: c", 1)[[0, 2]].tolist() == [1.0, 0.0]
     labels = Labels()
     assert labels.encode(pa.chunked_array([[1.0, None, 2.0]])).tolist() == [0, 2, 1]
     assert labels.names == ["1", "2", "(empty)"]

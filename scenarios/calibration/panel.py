@@ -24,6 +24,8 @@ _STRAY_GAP_DAYS = 92
 _LONGEST_HOLE_DAYS = 366
 _STRAY_SHARE = 0.001
 _STRAY_TIMES = 100
+_OFFSET = r"(?<=[T ]\d\d:\d\d)((:\d\d(\.\d+)?)?)(Z|[+-]\d\d(:?\d\d)?)$"
+"""time zone of a moment; the day is the one that the table writes"""
 _DATE_FORMATS = ("%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d")
 
 
@@ -210,7 +212,7 @@ def _dates(column: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
         local: pd.Series[Any] = column.dt.tz_localize(None) if column.dt.tz is not None else column
         floored: pd.Series[Any] = local.dt.floor("D")
         return floored
-    text = column.astype(str).str.strip()
+    text = column.astype(str).str.strip().str.replace(_OFFSET, "", regex=True)
     best = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
     if best.notna().mean() < 0.5:
         tries = {f: pd.to_datetime(text, format=f, errors="coerce") for f in _DATE_FORMATS}
