@@ -25,10 +25,10 @@ OFF: dict[str, Any] = {"all_effects": False, "redeeming": {"probability": 1.0}}
 POINTS, NO_POINTS = {"points_per_unit": 1.0}, {"points_per_unit": 0.0}
 
 
-def year(programme: dict[str, Any], members: int = 400, months: int = 12, **more: Any) -> Outcome:
+def year(programme: dict[str, Any], members: int = 400, months: int = 12, seed: int = 4, **more: Any) -> Outcome:
     """Members who are there from the first day on, watched day by day through 2027."""
     base = {"name": "year", "population": OFTEN, "behaviour": OFF, "horizon": {"months": months}, "programme": programme, **more}
-    return simulate(scenario(base), members=members, seed=4, keep=True, watch=(0.0, 1.0, 365))
+    return simulate(scenario(base), members=members, seed=seed, keep=True, watch=(0.0, 1.0, 365))
 
 
 def row(event: dict[str, Any], name: str = "row", **more: Any) -> dict[str, Any]:

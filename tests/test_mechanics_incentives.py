@@ -114,17 +114,25 @@ def test_a_full_year_is_counted_from_joining() -> None:
     assert o.total("gift_cost") == 300 * years.sum()
 
 
-def test_lapsing_points_are_announced_once_and_in_time() -> None:
-    """Points of January, validity one month, 10 days ahead: on 19 February, to those who hold some."""
+@pytest.mark.parametrize(
+    ("expiry", "lapse"),
+    [
+        ({"rule": "rolling", "months": 1}, 31 + 28),
+        ({"rule": "fixed_date", "months": 1, "month": 4}, 31 + 28 + 31 + 30),
+        ({"rule": "inactivity", "months": 2}, 60),
+    ],
+)
+def test_lapsing_points_are_announced_once_and_in_time(expiry: dict[str, Any], lapse: int) -> None:
+    """Ten days before the points of joining lapse, to those who hold some."""
     gift = row({"event": "sign_up"}, name="gift", only={"segments": ["stars"]}, give={"points": 9})
     notice = row({"event": "points_expiring", "days": 10}, message=True)
-    programme = {"earning": NO_POINTS, "expiry": {"rule": "rolling", "months": 1}, "incentives": [gift, notice]}
-    o = year(programme, population=NEVER_BUYS)
-    assert o.members is not None
+    o = year({"earning": NO_POINTS, "expiry": expiry, "incentives": [gift, notice]}, population=NEVER_BUYS, seed=5)
+    assert o.members is not None and o.total("purchases") == 0
     stars = o.members["segment"] == 0
     expected = np.zeros((400, 365), int)
-    expected[stars, 31 + 18] = 1  # the points lapse as 1 March begins
+    expected[stars, lapse - 10] = 1
     np.testing.assert_array_equal(told(o), expected)
+    assert o.total("points_expired") == 9 * stars.sum()
 
 
 def test_a_tier_passed_by_is_reached_too() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from mechanics_year import OFF, OFTEN, POINTS, bought, by_window, row, year
-from scenes import scenario
+from scenes import only, scenario
 
 from sim import tally
 from sim.log import member_log
@@ -41,6 +43,15 @@ def test_a_tier_is_that_of_its_window(window: str, months: int, requires: dict[s
     assert 0 < high[0] < 400
 
 
+@pytest.mark.parametrize(("base", "needed"), [("list", 3), ("paid", 4)])
+def test_spend_counts_at_list_or_as_paid(base: str, needed: int) -> None:
+    """Three baskets of 40.50 are 121.50 at list, and 109.35 where a tenth is off."""
+    tiers = [{"name": "low", "price": 0.9}, {"name": "high", "requires": {"spend": 121.5}}]
+    o = year({"tiers": tiers, "qualification": {"base": base}})
+    assert o.members is not None
+    np.testing.assert_array_equal(o.members["tier"] == 1, o.members["buys"] >= needed)
+
+
 def test_a_tier_may_begin_with_the_next_review() -> None:
     """Reached in a quarter, it holds from the quarter's end."""
     tiers = [{"name": "low"}, {"name": "high", "requires": {"purchases": 3}, "price": 0.9}]
@@ -69,6 +80,34 @@ def test_what_a_tier_gives_is_given_to_its_members() -> None:
     np.testing.assert_array_equal(top[:, tally.DELIVERY_COST], 200 * top[:, tally.PURCHASES])
     assert top[-1, tally.ALIVE] < top[-1, tally.MEMBERS] and top[:, tally.PURCHASES].sum() > 0
     assert low[:, [tally.CARE_COST, tally.DELIVERY_COST]].sum() == 0
+
+
+MUG = {"name": "mug", "points": 40}
+GIFT = {"name": "gift", "when": {"event": "purchase"}}
+
+
+@pytest.mark.parametrize(
+    ("bare", "worth"),
+    [
+        ({"tiers": [{"name": "all"}]}, {"tiers": [{"name": "all", "care_value_per_month": 8.0}]}),
+        ({"earning": POINTS, "rewards": [MUG]}, {"earning": POINTS, "rewards": [{**MUG, "value": 8.0}]}),
+        *(
+            ({"incentives": [{**GIFT, "give": {"gift": {"cost": 0.0, "value": 0.0}}}]}, {"incentives": [{**GIFT, **given}]})
+            for given in (
+                {"give": {"gift": {"cost": 0.0, "value": 8.0}}},
+                {"give": {"coupon": {"value": 8.0}}},
+                {"during": {"price": 0.8}},
+            )
+        ),
+    ],
+)
+def test_what_is_worth_something_keeps_members(bare: dict[str, Any], worth: dict[str, Any]) -> None:
+    """Care, a reward, a gift, a coupon, a price: by the effect on leaving alone some stay who would have left, none leaves."""
+    leaving, stay = {**OFTEN, "leaving": {"probability": 0.1}}, only(retention={})
+    a, b = (year(programme, population=leaving, behaviour=stay).members for programme in (bare, worth))
+    assert a is not None and b is not None
+    assert (a["alive"] <= b["alive"]).all() and a["alive"].sum() + 5 < b["alive"].sum()
+    np.testing.assert_array_equal(a["alive0"], b["alive0"])
 
 
 def test_a_match_is_a_tier_on_joining_until_a_review_takes_it() -> None:
