@@ -107,7 +107,7 @@ def arm_means(aggregate: Aggregate, arms: Sequence[str], variance: Variance = "m
             at = place.get((arm, stratum), [])
             count = len(at) if clustered else float(aggregate.n[at].sum())
             if count < 2:
-                unit = "clusters" if clustered else "members"
+                unit = ("cluster" if clustered else "member") + ("" if count == 1 else "s")
                 where = f" in stratum {stratum!r}" if len(strata) > 1 else ""
                 raise InputError(f"arm {arm!r} has {count:.0f} {unit}{where}; at least 2 are needed")
             n[a, s], units[a, s] = aggregate.n[at].sum(), count

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from experiments.plan_file import Plan
-from experiments.values import dates, numbers
+from experiments.values import dates, ids, numbers
 from scenarios.sources import Source, arrow_reader, first_row, quoted, require
 from sim.errors import InputError
 
@@ -26,12 +26,14 @@ class EventSource:
     Offers every column of the members' table and, for a column c of the events: `c` (sum over the window,
     from exposure on), `c#count`, `c#any`, the same by week as `c@3`, `c#count@3`, `c#any@3` (week 3 of the
     window), and `pre_c` (sum over the plan's pre_days before exposure, or before the start where there is no
-    exposure date). A member without events has 0. Events of others than the members are left out.
+    exposure date). A member without events has 0. Events of others than the members are left out and counted.
     """
 
     members: Source
     events: Source
     plan: Plan
+    left_out: dict[str, int] = field(default_factory=dict)
+    """of the events read last: their `rows`, those of `others` than the members, and `empty` values, which count as 0"""
 
     @property
     def name(self) -> str:
@@ -98,7 +100,7 @@ class EventSource:
                 start = np.where(np.isnat(exposed), start, np.maximum(exposed, start))
             part = block.append_column("__from", pa.array(start))
             part = part.append_column("__row", pa.array(np.arange(row, row + len(block))))
-            part = part.append_column("__id", block[roles.member].cast(pa.string()))
+            part = part.append_column("__id", ids(block[roles.member]))
             _insert(connection, "members", part, made)
             row, made = row + len(block), True
         if not made:
@@ -107,18 +109,19 @@ class EventSource:
     def _load_events(self, connection: Any, values: Sequence[str]) -> None:
         roles, plan = self.plan.columns, self.plan
         require(self.events, {roles.member: "the member", roles.date: "the date of the event"})
-        row, outside, example, made = first_row(self.events), 0, "", False
+        row, outside, example, made, empty = first_row(self.events), 0, "", False, 0
         first = np.datetime64(plan.start, "D") - plan.pre_days
         last = np.datetime64(plan.end, "D")
         for block in self.events.blocks([roles.member, roles.date, *values]):
             day = dates(block[roles.date], f"{self.events.name}: column {roles.date!r}", row)
             wrong = np.flatnonzero(np.isnat(day) | (day < first) | (day > last))
             if len(wrong) and not outside:
-                example = f"row {row + wrong[0]} has {day[wrong[0]]}"
+                example = f"row {row + wrong[0]} has {'no date' if np.isnat(day[wrong[0]]) else day[wrong[0]]}"
             outside += len(wrong)
-            arrays: dict[str, Any] = {"__id": block[roles.member].cast(pa.string()), "__date": pa.array(day)}
+            arrays: dict[str, Any] = {"__id": ids(block[roles.member]), "__date": pa.array(day)}
             for value in values:
                 number = numbers(block[value], f"{self.events.name}: column {value!r}", row)
+                empty += int(np.isnan(number).sum())
                 arrays[value] = pa.array(np.nan_to_num(number))
             _insert(connection, "events", pa.table(arrays), made)
             row, made = row + len(block), True
@@ -130,6 +133,19 @@ class EventSource:
             )
         if not made:
             raise InputError(f"{self.events.name}: has 0 rows; there is nothing to read")
+        self._count(connection, row - first_row(self.events), empty)
+
+    def _count(self, connection: Any, rows: int, empty: int) -> None:
+        """Note which of the `rows` loaded are of no member; InputError where none is."""
+        lost = "from events e where not exists (select 1 from members m where m.__id = e.__id)"
+        ((others, theirs),) = connection.execute(f"select count(*), any_value(e.__id) {lost}").fetchall()
+        if others == rows:
+            ((ours,),) = connection.execute("select any_value(__id) from members").fetchall()
+            raise InputError(
+                f"{self.events.name}: no event is of a member of {self.members.name}: the members' ids are such as {ours!r}, "
+                f"the events' such as {theirs!r}"
+            )
+        self.left_out.update(rows=rows, others=others, empty=empty)
 
     def _query(self, columns: Sequence[str], made: Sequence[str]) -> str:
         start, days = self.plan.start, self.plan.pre_days

@@ -15,6 +15,9 @@ from experiments.plan_metric import Metric
 from experiments.values import numbers
 from sim.errors import InputError
 
+BEFORE, MISSING, BELOW, WEEK = "\0pre:", "\0missing:", "\0denominator", "\0week"
+"""marks of the names of features that are no metric's own; no name of a metric holds them"""
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -80,7 +83,7 @@ class Features:
     def weekly_targets(self, metric: str) -> list[Target]:
         """One target a week."""
         group = self.weekly[metric]
-        if any(one.name.endswith("/") for one in group):
+        if any(one.name.endswith(BELOW) for one in group):
             pairs = zip(group[::2], group[1::2], strict=True)
             return [Target(metric, top.name, below.name) for top, below in pairs]
         return [Target(metric, one.name) for one in group]
@@ -100,7 +103,7 @@ def features_of(plan: Plan, events: bool, caps: dict[str, tuple[float, float]]) 
         overall[top.name] = top
         if metric.denominator is not None:
             below = Feature(
-                f"{metric.name}/",
+                metric.name + BELOW,
                 metric.denominator,
                 f"denominator of metric {metric.name}",
                 zero=metric.missing == "zero",
@@ -108,7 +111,7 @@ def features_of(plan: Plan, events: bool, caps: dict[str, tuple[float, float]]) 
             overall[below.name] = below
         for column in metric.covariates:
             use = f"covariate of metric {metric.name}"
-            for name, kind in ((f"pre:{column}", "covariate"), (f"pre:{column}?", "absent")):
+            for name, kind in ((BEFORE + column, "covariate"), (MISSING + column, "absent")):
                 overall.setdefault(name, Feature(name, column, use, kind))  # type: ignore[arg-type]
                 if name not in covariates:
                     covariates.append(name)
@@ -116,7 +119,7 @@ def features_of(plan: Plan, events: bool, caps: dict[str, tuple[float, float]]) 
             metric.name,
             top.name,
             below.name if below else None,
-            tuple(f"pre:{column}{mark}" for column in metric.covariates for mark in ("", "?")),
+            tuple(mark + column for column in metric.covariates for mark in (BEFORE, MISSING)),
             metric.adjustment,
         )
         if metric.kind != "quantile" and (metric.weekly or events):
@@ -141,7 +144,7 @@ def _by_week(
             if feature is None:
                 continue
             column = f"{feature.column}@{week}" if events else str(pattern).replace("{week}", str(week))
-            name = f"{metric.name}@{week}" + ("/" if feature is below else "")
+            name = f"{metric.name}{WEEK}{week}" + (BELOW if feature is below else "")
             use = f"{feature.use} in week {week}"
             out.append(replace(feature, name=name, column=column, use=use, caps=None))
     return tuple(out)

@@ -14,6 +14,7 @@ from experiments.arm_means import ArmMeans
 from experiments.documents import Gate
 from experiments.effect_words import p_text
 from experiments.estimators import Target
+from experiments.features import BEFORE, MISSING
 from experiments.looks import Look
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
@@ -75,7 +76,7 @@ def balance_gate(plan: Plan, means: ArmMeans, covariates: tuple[str, ...]) -> Ga
     left = float(means.units.sum()) - len(means.arms) - rank + 1
     p = float(stats.f.sf(statistic / rank * left / (left + rank - 1), rank, max(left, 1.0)))
     worst = covariates[at.index(np.array(rows)[used][int(np.abs(z).argmax())][1])]
-    named = worst.removeprefix("pre:").removesuffix("?") + (" (missing)" if worst.endswith("?") else "")
+    named = worst.removeprefix(BEFORE).removeprefix(MISSING) + (" (missing)" if worst.startswith(MISSING) else "")
     passed = p >= LEVEL
     return Gate(
         name="pre-period balance",
@@ -151,6 +152,7 @@ def _explained(scatter: Floats, weights: Floats, at: list[int]) -> float:
 def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
     """Duplicate members, clusters torn apart, and exposure before assignment."""
     twice = scan.duplicated == 0
+    who = "member is" if scan.duplicated == 1 else "members are"
     across = f", {integer(scan.in_two_arms)} of them in more than one arm" if scan.in_two_arms else ""
     gates = [
         Gate(
@@ -159,7 +161,7 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
             statistic=float(scan.duplicated),
             sentence="Every member is listed once."
             if twice
-            else f"{integer(scan.duplicated)} members are listed more than once{across}.",
+            else f"{integer(scan.duplicated)} {who} listed more than once{across}.",
         )
     ]
     if plan.unit == "cluster":
@@ -187,10 +189,20 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
                 statistic=float(early),
                 sentence="Nobody was exposed before being assigned."
                 if early == 0
-                else f"{integer(early)} members were exposed before they were assigned to an arm.",
+                else f"{integer(early)} {'members were' if early > 1 else 'member was'} exposed before being assigned to an arm.",
             )
         )
     return gates
+
+
+def events_gate(left_out: Mapping[str, int]) -> Gate | None:
+    """A warning where events are of others than the members, or have no value; left_out: see `EventSource`."""
+    others, empty = left_out["others"], left_out["empty"]
+    parts = [f"{integer(others)} of {integer(left_out['rows'])} events are of nobody in the members' table and were left out"]
+    parts = parts * (others > 0) + [f"{integer(empty)} values of events are empty and count as 0"] * (empty > 0)
+    if not parts:
+        return None
+    return Gate(name="events", passed=False, blocks=False, statistic=float(others), sentence=f"{listed(parts)}.")
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,8 @@ class Metric(Record):
     @model_validator(mode="after")
     def _fitting(self) -> Metric:
         name = self.name
+        if not name.isprintable():
+            raise ValueError(f"metric {name!r}: a name is one line of printable characters")
         if (self.kind == "ratio") != (self.denominator is not None):
             raise ValueError(f"metric {name}: a ratio, and only a ratio, needs a denominator")
         if (self.kind == "quantile") != (self.quantile is not None):

@@ -21,8 +21,8 @@ from experiments.effect_rows import EffectRows
 from experiments.estimands import estimand
 from experiments.estimators import Effect, Target, Undefined, covariance
 from experiments.events import EventSource
-from experiments.features import Features, features_of
-from experiments.gates import Until, balance_gate, covariate_gate, look_gates, sample_ratio_gates, unit_gates
+from experiments.features import BELOW, Features, features_of
+from experiments.gates import Until, balance_gate, covariate_gate, events_gate, look_gates, sample_ratio_gates, unit_gates
 from experiments.looks import Look, look_of
 from experiments.outliers import outlier_gate
 from experiments.parts import Parts
@@ -73,7 +73,10 @@ def read(
     features, quantiles = with_quantiles(plan, source, events is not None)
     found = scan(source, plan, features)
     try:
-        return _Analysis(plan, found, features, quantiles, look, known, information).readout(_read_from(tables))
+        analysis = _Analysis(plan, found, features, quantiles, look, known, information)
+        if isinstance(source, EventSource) and (events_left := events_gate(source.left_out)):
+            analysis.gates.append(events_left)
+        return analysis.readout(_read_from(tables))
     except InputError as error:
         raise InputError(*(f"{source.name}: {problem}" for problem in error.problems)) from None
 
@@ -156,7 +159,7 @@ class _Analysis:
             at = self.scan.overall.columns.index(feature.name)
             if feature.kind == "absent" and (self.scan.overall.mean[:, at] == 1).all():
                 raise InputError(f"{feature.use} (column {feature.column!r}) is empty for everybody; nothing to adjust by")
-            if feature.kind not in ("value", "share") or feature.name.endswith("/"):
+            if feature.kind not in ("value", "share") or feature.name.endswith(BELOW):
                 continue
             size = float(np.abs(self.scan.overall.mean[:, at]).max())
             between = np.ptp(self.scan.overall.mean[:, at]) if self.plan.unit == "cluster" else 0.0
@@ -174,7 +177,7 @@ class _Analysis:
                 found = self.of.effects(self.means, self._target(metric))
             except Undefined as problem:
                 sentence = f"{metric.name}, {metric.column} by {metric.denominator}: {problem}."
-                self.gates.append(Gate(name="defined", metric=metric.name, passed=False, sentence=sentence))
+                self.gates.append(Gate(name="undefined effect", metric=metric.name, passed=False, sentence=sentence))
                 continue
             relative = metric.scale == "relative"
             if relative and any(one.relative is None for one in found):

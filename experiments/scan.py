@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from experiments.aggregates import Accumulator, Aggregate, Codes, Floats, Key
 from experiments.features import Feature, Features, Reader
 from experiments.outliers import Extremes
 from experiments.plan_file import Plan
-from experiments.values import Labels, dates, joined
+from experiments.values import Labels, dates, ids, joined
 from scenarios.sources import Source, first_row
 from sim.errors import InputError
 
@@ -92,7 +91,7 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
     labels = {column: Labels() for column in [*plan.strata, *plan.segments, *([cluster] if cluster else [])]}
     arms = Labels(tuple(plan.arms))
     strata = Labels(() if plan.strata else ("all",))
-    ids: list[NDArray[np.uint64]] = []
+    hashes: list[NDArray[np.uint64]] = []
     arm_of: list[NDArray[np.int8]] = []
     kept = [Extremes(one.name) for one in plan.metrics if one.kind not in ("proportion", "quantile")]
     rows, early, first = 0, 0, first_row(source)
@@ -112,14 +111,14 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
         for accumulator in weekly.values():
             accumulator.add(cells, [values[name] for name in accumulator.columns], len(overall.keys))
         early += _early(block, plan, source.name, first + rows)
-        ids.append(_hashes(block[plan.columns.member], f"{source.name}: column {plan.columns.member!r}", first + rows))
+        hashes.append(_hashes(block[plan.columns.member], f"{source.name}: column {plan.columns.member!r}", first + rows))
         arm_of.append(arm.astype(np.int8))
         for extremes in kept:
             extremes.add(cells, values)
         rows += len(block)
     if not rows:
         raise InputError(f"{source.name}: has 0 rows; there is nothing to read")
-    duplicated, two = _duplicates(np.concatenate(ids), np.concatenate(arm_of))
+    duplicated, two = _duplicates(np.concatenate(hashes), np.concatenate(arm_of))
     whole = overall.result()
     return Scan(
         rows,
@@ -226,15 +225,11 @@ def _early(block: pa.Table, plan: Plan, place: str, first_row: int) -> int:
 
 
 def _hashes(column: pa.ChunkedArray, place: str, first_row: int) -> NDArray[np.uint64]:
-    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    empty = pc.if_else(column.is_null(), True, pc.equal(pc.utf8_trim_whitespace(column), "")) if text else column.is_null()
-    if pc.any(empty).as_py():
-        at = int(np.flatnonzero(empty.to_numpy())[0])
+    known = column if pa.types.is_integer(column.type) else ids(column)
+    if known.null_count:
+        at = int(np.flatnonzero(known.is_null().to_numpy())[0])
         raise InputError(f"{place}: row {first_row + at}: is empty; every row needs its member")
-    values = column.to_numpy()
-    if values.dtype.kind not in "iu":
-        values = np.array([str(value) for value in values], dtype=object)
-    return np.asarray(pd.util.hash_array(values))
+    return np.asarray(pd.util.hash_array(known.to_numpy()))
 
 
 def _duplicates(ids: NDArray[np.uint64], arms: NDArray[np.int8]) -> tuple[int, int]:

@@ -81,6 +81,14 @@ def dates(column: pa.ChunkedArray, place: str, first_row: int) -> NDArray[np.dat
     return np.asarray(column.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
 
 
+def ids(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Ids as text, the same as `Labels` would call them: trimmed, whole numbers without .0; an empty one is missing."""
+    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    if pc.any(pc.ends_with(text, ".0")).as_py():
+        text = pc.replace_substring_regex(text, r"^(-?\d+)\.0$", r"\1")
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
 class Labels:
     """Text values as whole numbers, in the order of first appearance, over all blocks of a table."""
 

@@ -185,7 +185,7 @@ def test_duplicates_early_exposure_and_imbalance_are_found():
     dated.loc[3, "exposed"] = "2026-01-04"
     columns = {"assigned": "assigned", "exposed": "exposed"}
     assert (
-        "1 members were exposed before"
+        "1 member was exposed before"
         in gate(read(dated, plan(columns=columns)), "exposure before assignment").sentence
     )
     adjusted = {"covariates": ["before"], "adjustment": "cuped"}
@@ -225,6 +225,46 @@ def test_covariates_that_add_up_to_the_metric_or_are_the_denominator_of_a_ratio_
     assert not gate(read(frame.assign(visits=frame.orders), plan(ratio)), "covariates").passed
     even = np.random.default_rng(4).normal(size=len(frame))
     assert gate(read(frame.assign(visits=even), plan(ratio)), "covariates").passed
+
+
+def test_events_are_matched_to_members_by_id_however_it_is_written_and_what_has_no_member_is_counted():
+    frame = live(600)
+    events = pd.DataFrame({"member_id": frame.member_id, "date": "2026-01-28", "spend": frame.spend})
+    members = frame[["member_id", "arm"]]
+    expected = read(members, plan(), events=events)
+    for written in (" {} ", "{}.0"):
+        found = read(members, plan(), events=events.assign(member_id=events.member_id.map(written.format)))
+        assert found.rows == expected.rows and not any(one.name == "events" for one in found.gates)
+    strange = pd.concat([events, events.head(7).assign(member_id=10_000), events.head(2).assign(spend=None)])
+    found = gate(read(members, plan(), events=strange), "events")
+    said = "7 of 609 events are of nobody in the members' table and were left out and 2 values of events are empty and count"
+    assert not found.passed and not found.blocks and found.sentence == f"{said} as 0."
+    with pytest.raises(InputError, match=r"no event is of a member of data frame: .* ids are such as '0', the events' .* 'm0'"):
+        read(members, plan(), events=events.assign(member_id="m0"))
+    with pytest.raises(InputError, match="the first: row 1 has no date"):
+        read(members, plan(), events=events.assign(date=[None, *events.date[1:]]))
+
+
+def test_a_member_is_the_same_member_with_and_without_a_blank_or_a_fraction_of_0():
+    frame = live().assign(member_id=lambda f: f.member_id.astype(str))
+    frame.loc[1, "member_id"], frame.loc[2, "member_id"] = "0.0", " 5 "
+    assert "2 members are listed more than once" in gate(read(frame, plan()), "duplicate units").sentence
+
+
+def test_no_name_of_a_metric_is_that_of_a_denominator_a_covariate_or_a_week():
+    """A metric called `spend/` took the place of the denominator of `spend`."""
+    names = ["spend/", "pre:before", "pre:before?", "spend@1", "spend@1/"]
+    ratio = BASE["metrics"][0] | {
+        "kind": "ratio", "denominator": "orders", "covariates": ["before"], "adjustment": "cuped", "weekly": "w{week}",
+        "weekly_denominator": "o{week}",
+    }  # fmt: skip
+    frame = live().assign(before=np.random.default_rng(2).normal(size=2000))
+    frame = frame.assign(**{f"w{k}": frame.spend / 4 for k in range(1, 5)}, **{f"o{k}": frame.orders for k in range(1, 5)})
+    others = [{"name": name, "role": "secondary", "column": "other"} for name in names]
+    alone, crowded = (read(frame.assign(other=frame.before + 1), plan(metrics=[ratio, *more])) for more in ([], others))
+    assert [row for row in crowded.rows if row.metric == "spend"] == alone.rows
+    with pytest.raises(ValueError, match="a name is one line of printable characters"):
+        plan({"name": "two\nlines"})
 
 
 def test_a_covariate_made_of_events_after_exposure_is_refused():
