@@ -56,6 +56,7 @@ _STYLE: Any = {
     "lines.linewidth": 1.6,
     "figure.facecolor": "white",
     "svg.fonttype": "path",
+    "text.parse_math": False,
 }
 
 
@@ -94,6 +95,9 @@ def figure_svg(fig: Figure, alt: str) -> Markup:
     for axis in (axis for axes in fig.get_axes() for axis in (axes.xaxis, axes.yaxis)):
         if type(axis.get_major_formatter()) is ScalarFormatter:
             axis.set_major_formatter(_Thousands())
+    for text in fig.findobj(Text):
+        if isinstance(text, Text):
+            text.set_parse_math(False)  # names are people's own: a $ in one is a $
     if fig.get_figwidth() <= PHONE:
         return _svg(fig, alt, "figure")
     wide = _svg(fig, alt, "figure wide")

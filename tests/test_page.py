@@ -85,6 +85,18 @@ def test_what_is_left_out_of_a_drawing_is_not_seen(long: str, short: str) -> Non
     assert svg.slim(long) == short
 
 
+def test_a_name_with_dollars_is_a_name_and_no_formula() -> None:
+    """Half a formula, which a name of an arm or a scenario may well hold, was a traceback."""
+    half = r"$\frac$ 5"
+    fig, axes = page.figure()
+    axes.plot([1, 2], [1, 2], label=half)
+    axes.set_yticks([1, 2], [half, "$a_b$"])
+    axes.set_xlabel(half)
+    axes.annotate(half, (1, 1))
+    page.legend_above(axes)
+    assert page.figure_svg(fig, "names")
+
+
 def test_figure_is_well_formed_and_says_in_words_what_it_shows() -> None:
     svg = page.figure_svg(_drawing([1, 2]), 'sales < costs & "more"')
     both = ElementTree.fromstring(f"<p>{svg}</p>")
