@@ -36,6 +36,10 @@ def arm_scenarios(plan: Plan, folder: Path | str = ".") -> dict[str, Scenario]:
             continue
         try:
             base = load(target)
+        except InputError as error:
+            problems += error.problems
+            continue
+        try:
             said = f"arm {name}"
             out[name] = load_changed(target, arm.changes, name=f"{base.name}, {name}", said=said) if arm.changes else base
         except InputError as error:

@@ -288,6 +288,13 @@ def test_arms_are_changes_to_a_base_seen_from_the_plans_folder(tmp_path):
     (tmp_path / "experiment.yaml").write_text(broken)
     with pytest.raises(InputError, match=r"arm points: programme.earning.points: .* allowed are points_per"):
         predict_command(tmp_path / "experiment.yaml", draws=20)
+    (tmp_path / "experiment.yaml").write_text(EXPERIMENT)
+    sound = (tmp_path / "base.yaml").read_text()
+    (tmp_path / "base.yaml").write_text(sound + "nonsense: 1\n")
+    with pytest.raises(InputError, match=r"^\S*base\.yaml, line \d+: .*nonsense") as caught:
+        predict_command(tmp_path / "experiment.yaml", draws=20)
+    assert len(caught.value.problems) == 1, "a mistake in the base is told once, and not for every arm"
+    (tmp_path / "base.yaml").write_text(sound)
     (tmp_path / "experiment.yaml").write_text(EXPERIMENT.replace("base: base.yaml", "base: other.yaml"))
     with pytest.raises(InputError, match=r"arm control: found 'other\.yaml', but there is no"):
         predict_command(tmp_path / "experiment.yaml", draws=20)
