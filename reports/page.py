@@ -23,6 +23,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from reports.stacked import stacked
 from reports.svg import shared_glyphs, slim
 from scenarios.numerals import integer, money, number, percent, signed, significant
 
@@ -198,7 +199,7 @@ def render(template: str, **context: Any) -> str:
     Text is escaped; a name that the context lacks is an error, not an empty place. base.html expects
     `title` (text) and `provenance` (dict of what the page rests on: version, seed, digest of the data).
     """
-    return shared_glyphs(_environment().get_template(template).render(**context))
+    return shared_glyphs(stacked(_environment().get_template(template).render(**context)))
 
 
 def _tight(text: str) -> str:

@@ -12,6 +12,7 @@ import matplotlib
 import pytest
 
 from reports import page, svg
+from reports.stacked import stacked
 from reports.together import together
 from scenarios import numerals
 
@@ -27,6 +28,27 @@ def _drawing(values: list[float]) -> page.Figure:
 
 def test_same_figure_gives_same_bytes() -> None:
     assert page.figure_svg(_drawing([1, 2, 4]), "rising") == page.figure_svg(_drawing([1, 2, 4]), "rising")
+
+
+def test_cells_of_wide_tables_say_of_which_column_they_are() -> None:
+    """Rows that a cell reaches down through count; a table that fits beside a phone's edge stays as it is."""
+    heads = "".join(f"<th>{name}</th>" for name in ("Effect", "Number", "Value<br>now", "", "A &amp; B"))
+    rows = (
+        '<tr><th rowspan="2">one</th><td colspan="4">says</td></tr><tr><td>a</td><td class="num">1</td><td>x</td><td>2</td></tr>'
+        "<tr><th>two</th><td>b</td><td>3</td><td>y</td><td>4</td></tr>"
+    )
+    made = stacked(f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>")
+    assert made.startswith('<table class="stack"><thead>')
+    cells = re.findall(r"<t[hd]([^>]*)>([^<]*)</t[hd]>", made.partition("</thead>")[2])
+    said = [(text, re.findall('data-head="([^"]*)"', marks)) for marks, text in cells]
+    assert said == [
+        ("one", []), ("says", []), ("a", ["Number"]), ("1", ["Value now"]), ("x", []), ("2", ["A &amp; B"]),
+        ("two", []), ("b", ["Number"]), ("3", ["Value now"]), ("y", []), ("4", ["A &amp; B"]),
+    ]  # fmt: skip
+    narrow = "<table><thead><tr><th>Line</th><th>Mean</th></tr></thead><tr><th>cost</th><td>1</td></tr></table>"
+    assert stacked(narrow) == narrow
+    asked = stacked(narrow.replace("<table>", '<table class="dense stack">'))
+    assert asked.startswith('<table class="dense stack">') and '<td data-head="Mean">1</td>' in asked
 
 
 def test_two_figures_on_a_page_share_no_identifier() -> None:

@@ -245,7 +245,7 @@ def test_arms_that_share_a_control_count_once():
     assert found.first_arms == {f"test {k}": "offer" for k in range(8)}
     assert "the first of the plan counts (test 0: offer; " in summary(record)
     page = track_record_report(record)
-    assert page.count("<td>no</td>") == page.count("<td>yes</td>") == 8
+    assert page.count(">no</td>") == page.count(">yes</td>") == 8
     assert "the first of the plan" not in summary(TrackRecord(entries=_honest(8)))
 
 

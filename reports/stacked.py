@@ -1,0 +1,61 @@
+"""Tables that are too wide for a phone: there every row is a block, and each of its figures says of which column it is."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from markupsafe import escape
+
+WIDE = 5
+"""columns from which on a table does not fit beside a phone's edge; one with fewer says so itself: class="stack" """
+_TABLE = re.compile(r"<table([^>]*)>(.*?)</table>", re.S)
+_ROW = re.compile(r"(<tr[^>]*>)(.*?)(?=</tr>|<tr|$)", re.S)
+_CELL = re.compile(r"<(t[hd])([^>]*)>")
+
+
+def stacked(page: str) -> str:
+    """The page with the name of its column in every cell (`data-head`) of each table that style.css stacks on a phone."""
+    return _TABLE.sub(lambda found: _table(found[1], found[2]), page)
+
+
+def _table(attributes: str, content: str) -> str:
+    head, ends, body = content.partition("</thead>")
+    names = [_text(cell) for cell in re.findall(r"<th[^>]*>(.*?)</th>", head, re.S)]
+    if not ends or (len(names) < WIDE and "stack" not in attributes):
+        return f"<table{attributes}>{content}</table>"
+    taken = [0] * len(names)  # rows that a cell above still reaches down, by column
+    body = _ROW.sub(lambda row: row[1] + _row(row[2], names, taken), body)
+    if "stack" not in attributes:
+        attributes = attributes.replace('class="', 'class="stack ') if "class=" in attributes else f'{attributes} class="stack"'
+    return f"<table{attributes}>{head}{ends}{body}</table>"
+
+
+def _row(cells: str, names: list[str], taken: list[int]) -> str:
+    at = 0
+
+    def labelled(cell: re.Match[str]) -> str:
+        nonlocal at
+        while at < len(names) and taken[at]:
+            taken[at] -= 1
+            at += 1
+        first, width = at, _span(cell[2], "col")
+        taken[first : first + width] = [_span(cell[2], "row") - 1] * len(taken[first : first + width])
+        at += width
+        one = cell[1] == "td" and width == 1 and first < len(names) and names[first]
+        return f'<{cell[1]}{cell[2]} data-head="{escape(names[first])}">' if one else cell[0]
+
+    found = _CELL.sub(labelled, cells)
+    for column in range(at, len(names)):
+        taken[column] = max(0, taken[column] - 1)
+    return found
+
+
+def _span(attributes: str, of: str) -> int:
+    found = re.search(rf'{of}span="(\d+)"', attributes)
+    return int(found[1]) if found else 1
+
+
+def _text(cell: str) -> str:
+    """What a cell says, without its marks."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", cell)).split())
