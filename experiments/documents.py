@@ -144,6 +144,9 @@ class ParameterDraws(Record):
 
     @model_validator(mode="after")
     def _shaped(self) -> ParameterDraws:
+        for name in self.names:
+            if self.names.count(name) > 1:
+                raise ValueError(f"parameter_draws.names has {name!r} twice; each parameter must occur once")
         check_rows(self.values, len(self.names), "parameter_draws.values", "names")
         return self
 

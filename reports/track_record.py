@@ -177,6 +177,8 @@ def _meaning(low: float, high: float) -> str:
 def _answer(found: Assessment) -> str:
     if not found.experiments:
         return "No experiment was predicted before it started, so that there is no track record yet."
+    if not found.coverage:
+        return "No experiment could be compared on its primary metric so far; the others below say how their forecasts did."
     ninety_five = found.coverage[-1]
     if found.experiments == 1:
         where = "inside" if ninety_five.hits else "outside"

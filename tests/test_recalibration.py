@@ -6,6 +6,7 @@ from ruamel.yaml import YAML
 from scipy import stats
 
 from experiments.document_file import load_document
+from experiments.documents import ParameterDraws
 from experiments.posterior_scenario import scenario_changes, scenario_text
 from experiments.prediction import parameter_draws
 from experiments.recalibration import launch_decision, recalibrate
@@ -297,6 +298,11 @@ def test_draws_that_are_the_same_again_and_again_are_told(spend, parameter, nois
     with pytest.raises(InputError, match=said) as caught:
         recalibrate(made, readout([row("spend", effect, 0.2)]))
     assert len(caught.value.problems) == 1
+
+
+def test_a_parameter_named_twice_is_refused():
+    with pytest.raises(ValueError, match=r"parameter_draws\.names has 'a' twice; each parameter must occur once"):
+        ParameterDraws(names=["a", "b", "a"], values=[[1.0, 2.0, 3.0]])
 
 
 def test_a_parameter_that_moves_no_effect_is_not_asked_to_move_by_hundreds_of_standard_deviations():

@@ -9,6 +9,7 @@ from scipy import optimize, stats
 
 from experiments.check import check
 from experiments.document_file import load_document
+from experiments.documents import Gate
 from experiments.meta_analysis import reml
 from experiments.record_assessment import assess, correct, coverage, histogram
 from experiments.scores import crps_gaussian
@@ -247,6 +248,18 @@ def test_arms_that_share_a_control_count_once():
     page = track_record_report(record)
     assert page.count(">no</td>") == page.count(">yes</td>") == 8
     assert "the first of the plan" not in summary(TrackRecord(entries=_honest(8)))
+
+
+def test_an_experiment_whose_primary_metric_could_not_be_compared_is_told():
+    """A gate may leave the primary metric without a verdict; the others count still."""
+    rng = np.random.default_rng(3)
+    made = prediction({"spend": rng.normal(1, 0.2, 100), "visits": rng.normal(1, 0.2, 100)})
+    made = made.model_copy(update={"provenance": {"primary": "spend"}})
+    gate = Gate(name="outliers", metric="spend", passed=False, sentence="One member decides.")
+    live = readout([row("spend", 1.0, 0.2), row("visits", 1.0, 0.2)], gates=[gate])
+    record = add(TrackRecord(), check(made, live), made, live)
+    assert summary(record).startswith("No experiment could be compared on its primary metric so far; the others below say")
+    assert "visits" in track_record_report(record)
 
 
 def test_a_check_becomes_an_entry_once(tmp_path):
