@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from experiments.plan_file import Condition, Plan
-from experiments.values import EMPTY, Labels, dates, joined, numbers
+from experiments.plan_condition import Condition
+from experiments.plan_file import Plan
+from experiments.values import EMPTY, Labels, clusters, dates, joined, numbers
 from scenarios.source_numbers import NumberSource
 from scenarios.sources import Source, first_row, require
 from sim.errors import InputError
@@ -96,7 +97,11 @@ def assign(source: Source, plan: Plan) -> Allocation:
         for condition in plan.eligibility:
             mask &= _holds(block, condition, source.name, first_row(source) + rows)
         eligible.append(mask)
-        codes.append(ids.encode(block[unit_column]))
+        if plan.cluster_column:
+            said = f"{source.name}: column {unit_column!r}"
+            codes.append(clusters(block[unit_column], ids, said, first_row(source) + rows))
+        else:
+            codes.append(ids.encode(block[unit_column]))
         members.append(seen.encode(block[roles.member]) if plan.cluster_column else codes[-1])
         stratum_codes.append(strata.encode(_joined(block, plan.strata)))
         rows += len(block)

@@ -7,28 +7,17 @@ import itertools
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from experiments.complaints import complaints
 from experiments.documents import Record
+from experiments.plan_condition import Condition, Day
 from experiments.plan_metric import Metric, Name, Positive, Share, check_known_before
 from experiments.yaml_file import read_yaml
 from scenarios.digest import digest_of
 from sim.errors import InputError
 from sim.limits import FIRST_YEAR, LAST_YEAR, MOST_MEMBERS
 
-
-def _day(value: Any) -> Any:
-    """A quoted date is a date too."""
-    if isinstance(value, str):
-        try:
-            return dt.date.fromisoformat(value)
-        except ValueError:
-            return value
-    return value
-
-
-Day = Annotated[dt.date, BeforeValidator(_day)]
 YEARS = (FIRST_YEAR, LAST_YEAR - 1)
 """first and last year of a window: a run goes on for some months after it"""
 Method = Literal[
@@ -45,38 +34,6 @@ class Arm(Record):
     """keys of the base scenario that this arm sets differently"""
     scenario: Name | None = None
     """a scenario file of its own instead of changes to the base"""
-
-
-class Condition(Record):
-    """One condition of eligibility on a column of the members' table; all conditions must hold."""
-
-    column: Name
-    one_of: Annotated[list[str], Field(min_length=1)] | None = None
-    at_least: float | Day | None = None
-    at_most: float | Day | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Condition:
-        if self.one_of is None and self.at_least is None and self.at_most is None:
-            raise ValueError(f"the condition on {self.column} says nothing; give one_of, at_least or at_most")
-        return self
-
-    @property
-    def compares_numbers(self) -> bool:
-        """Whether the column must hold numbers."""
-        return isinstance(self.at_least, float) or isinstance(self.at_most, float)
-
-    @property
-    def words(self) -> str:
-        """The condition as a reader would say it."""
-        parts = []
-        if self.one_of is not None:
-            parts.append(f"{self.column} is {' or '.join(self.one_of)}")
-        if self.at_least is not None:
-            parts.append(f"{self.column} at least {self.at_least}")
-        if self.at_most is not None:
-            parts.append(f"{self.column} at most {self.at_most}")
-        return " and ".join(parts)
 
 
 class Columns(Record):
@@ -220,6 +177,8 @@ class Plan(Record):
                 "sequential is anytime; sizing.members (sizing.clusters for unit cluster) must say how many "
                 "are expected, since the intervals are tuned to that number before the first look"
             )
+        if self.columns.arm in (*self.strata, *self.segments):
+            raise ValueError(f"{self.columns.arm} is the column of the arm; it is no stratum and no segment")
         known = dict.fromkeys(self.segments, "segment") | dict.fromkeys(self.strata, "stratum")
         check_known_before(self.metrics, self.weeks, known)
         self._check_looks()

@@ -13,7 +13,7 @@ from experiments.aggregates import Accumulator, Aggregate, Codes, Floats, Key
 from experiments.features import Feature, Features, Reader
 from experiments.outliers import Extremes
 from experiments.plan_file import Plan
-from experiments.values import Labels, dates, ids, joined
+from experiments.values import Labels, clusters, dates, ids, joined
 from scenarios.sources import Source, first_row
 from sim.errors import InputError
 
@@ -97,7 +97,9 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
     rows, early, first = 0, 0, first_row(source)
     for block in source.blocks(needed(plan, features)):
         arm = arm_codes(block, plan, arms, source.name, first + rows)
-        codes = {column: known.encode(block[column]) for column, known in labels.items()}
+        codes = {column: known.encode(block[column]) for column, known in labels.items() if column != cluster}
+        if cluster:
+            codes[cluster] = clusters(block[cluster], labels[cluster], f"{source.name}: column {cluster!r}", first + rows)
         values = reader.values(block, arm, first + rows)
         base = [arm, _stratum(plan, codes, labels, strata, len(block))]
         known = [arms.names, strata.names]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from experiments.plan_file import Condition, Plan
+from experiments.plan_condition import Condition
+from experiments.plan_file import Plan
 from experiments.simulated_measures import MEASURES, columns_of, covariates_of
 from experiments.traits import TRAITS, asks_tier, eligible, share_of, simulable, traits_of, unpredicted
 from sim.errors import InputError

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.plan_file import Condition, Plan
+from experiments.plan_condition import Condition
+from experiments.plan_file import Plan
 from sim.errors import InputError
 from sim.outcome import Outcome
 from sim.scenario import Scenario

@@ -119,6 +119,15 @@ class Labels:
         return self._code[name]
 
 
+def clusters(column: pa.ChunkedArray, known: Labels, place: str, first_row: int) -> Codes:
+    """Codes of a column of clusters; InputError for a member without one, for those would all be one cluster."""
+    codes = known.encode(column)
+    if EMPTY in known.names and (codes == known.names.index(EMPTY)).any():
+        at = int(np.flatnonzero(codes == known.names.index(EMPTY))[0])
+        raise InputError(f"{place}: row {first_row + at}: is empty; every member needs a cluster")
+    return codes
+
+
 def joined(labels: Sequence[str]) -> str:
     """Labels of several columns as one, another for every combination: a slash of a label's own is marked by a backslash."""
     if len(labels) == 1:

@@ -183,6 +183,16 @@ def test_the_command_writes_table_and_record(tmp_path):
             {"eligibility": [{"column": "age", "at_least": 3.0}]},
             "row 1: found 'old'; must be a number",
         ),
+        (
+            lambda f: f,
+            {"eligibility": [{"column": "age", "at_least": 1e6}]},
+            "none of 200 members is eligible (age at least 1,000,000)",
+        ),
+        (
+            lambda f: f.assign(store=[*f.store[:-1].astype(str), " "]),
+            {"unit": "cluster", "columns": {"cluster": "store"}},
+            "column 'store': row 200: is empty; every member needs a cluster",
+        ),
     ],
 )
 def test_broken_tables_give_one_sentence(change, rules, sentence):

@@ -104,6 +104,7 @@ def test_a_plan_is_read_with_defaults(tmp_path):
             "active (covariate of metric spend) is what metric active measures in the window; it must be known before the start",
         ),
         ("control: control\n", "control: control\nsegments: [active]\n", "active (segment) is what metric active measures"),
+        ("control: control\n", "control: control\nstrata: [arm]\n", "arm is the column of the arm; it is no stratum"),
         ("control: control\n", "control: control\nstrata: [spend]\n", "spend (stratum) is what metric spend measures"),
         (
             "column: spend\n",

@@ -620,6 +620,11 @@ BROKEN = {
         {"metric": {"kind": "ratio", "denominator": "orders"}},
         "spend, spend by orders: the mean of its denominator is 0 in arm 'trial', within 3 standard errors of 0",
     ),
+    "no cluster": (
+        lambda f: f.assign(store=["", *f.store[1:]], arm=np.where(f.store % 2, "control", "trial")),
+        {"unit": "cluster", "columns": {"cluster": "store"}},
+        "column 'store': row 1: is empty; every member needs a cluster",
+    ),
     "no date": (
         lambda f: f.assign(exposed="2026-01-05, I think"),
         {"columns": {"exposed": "exposed"}},
