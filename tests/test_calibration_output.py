@@ -54,6 +54,21 @@ def a_year() -> Calibration:
     return calibrate(frame, **OPTIONS)
 
 
+def test_models_are_tried_on_a_sample_of_many_members_and_the_chosen_one_is_fitted_to_all(
+    held_out: Calibration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scenarios.calibration.fit.CHOICE_MEMBERS", 120)
+    fit = calibrate(dirty_panel(), holdout_from="2015-09-01", **OPTIONS)
+    choice, everyone = fit.report["choice"], held_out.report["period"]["members"]
+    assert (choice["members"], held_out.report["choice"]["members"]) == (120, everyone)
+    assert f"tried on 120 of the {everyone} members, drawn at random" in choice["reason"]
+    assert "drawn at random" not in held_out.report["choice"]["reason"]
+    assert fit.report["period"] == held_out.report["period"]
+    ours, theirs = (f.report["holdout"]["purchases"] for f in (fit, held_out))
+    assert ours["actual"] == theirs["actual"] and ours["forecast"] == pytest.approx(theirs["forecast"], rel=0.15)
+    assert calibrate(dirty_panel(), holdout_from="2015-09-01", **OPTIONS).document == fit.document
+
+
 def test_the_document_is_the_population_that_a_scenario_takes(held_out: Calibration) -> None:
     loaded = YAML(typ="safe").load(held_out.document)
     assert Population.model_validate(loaded) == held_out.population

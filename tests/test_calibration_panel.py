@@ -20,6 +20,22 @@ from scenarios.calibration.table import read_table
 from sim.errors import InputError
 
 COLUMNS = {"member": "who", "date": "day", "value": "paid"}
+
+
+
+def test_a_sample_holds_whole_members_drawn_evenly() -> None:
+    frame = simulated_panel(np.random.default_rng(1), members=200, days=300, rate=0.05, shape=1.0)
+    panel = clean(frame, member="member", date="date", value="value")
+    assert panel.sample(panel.members, 0) is panel
+    few = panel.sample(60, 0)
+    assert few.members == 60 and few.days == panel.days
+    whole = {tuple(panel.day[panel.member == k]) + tuple(panel.value[panel.member == k]) for k in range(panel.members)}
+    assert all(tuple(few.day[few.member == k]) + tuple(few.value[few.member == k]) in whole for k in range(60))
+    sizes = [panel.sample(60, seed).purchases().mean() for seed in range(40)]
+    spread = panel.purchases().std() / np.sqrt(60 * 40)
+    assert np.mean(sizes) == pytest.approx(panel.purchases().mean(), abs=3 * spread) and len(set(sizes)) > 30
+
+
 DIRTY = """who,day,paid,note
 anna,2020-03-02,10.00,a
 anna,2020-03-02,10.00,a

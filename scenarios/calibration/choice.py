@@ -83,6 +83,8 @@ class Choice:
     """log-likelihood gained by members joining while the data ran, over their all having been there"""
     returning: Returning | None
     """None where it was not asked: every member was there before, or may have been"""
+    members: int
+    """on whose purchases all this was found out"""
 
 
 def inner_origins(days: int, horizon: int) -> tuple[tuple[int, ...], int]:
@@ -169,7 +171,7 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
         )
     progress("measuring the error of past forecasts")
     error = _model_error(own, splits, window, horizon, seed, held if own.held else None)
-    return Choice(chosen, own, tuple(scores), origins, window, luck / 2, error, season_reason, gain, returning)
+    return Choice(chosen, own, tuple(scores), origins, window, luck / 2, error, season_reason, gain, returning, panel.members)
 
 
 def _returning(panel: Panel, held: Clock | None, waited: float) -> Returning:

@@ -26,6 +26,8 @@ from scenarios.sources import Where, label
 from sim.population import Population
 
 FORECAST_DRAWS = 200
+CHOICE_MEMBERS = 25_000
+"""Members on whom models are tried, at most: more would take longer and choose no better. The one chosen is fitted to all"""
 _PLANNED_DAYS = 182
 
 
@@ -70,7 +72,7 @@ def calibrate(
     known = panel.before(cut)
     check_enough(known, where)
     horizon = panel.days - cut if holdout_from is not None else min(known.days // 3, _PLANNED_DAYS)
-    choice = choose(known, horizon, seed, tell)
+    choice = choose(known.sample(CHOICE_MEMBERS, seed), horizon, seed, tell)
     tell("fitting")
     fit = with_posterior(fit_candidate(known, choice.chosen))
     rng = np.random.default_rng([seed, 3])

@@ -87,6 +87,14 @@ class Panel:
         member = np.searchsorted(seen, self.member[keep])
         return replace(self, member=member, day=self.day[keep], value=self.value[keep], days=day + days)
 
+    def sample(self, most: int, seed: int) -> Panel:
+        """At most `most` of the members, drawn at random, with all their occasions."""
+        if self.members <= most:
+            return self
+        drawn = np.sort(np.random.default_rng([seed, 4]).choice(self.members, most, replace=False))
+        keep = np.isin(self.member, drawn)
+        return replace(self, member=np.searchsorted(drawn, self.member[keep]), day=self.day[keep], value=self.value[keep])
+
     def firsts(self) -> Ints:
         """Entry of each member's first occasion."""
         return np.flatnonzero(np.diff(self.member, prepend=-1)).astype(np.int64)

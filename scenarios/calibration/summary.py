@@ -104,9 +104,15 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
             f"; the lowest was {100 * least.miss:.1f} %, with growth, which is only taken when it lowers the "
             f"error by more than {200 * margin:.1f} %, because it is carried on into the future."
         )
+    if choice.members < len(fit.data.row):
+        reason += (
+            f" Models were tried on {choice.members:,} of the {len(fit.data.row):,} members, drawn at random; the one chosen was "
+            "fitted to all of them, and forecasts all of them."
+        )
     return {
         "model": choice.chosen.label,
         "reason": reason,
+        "members": choice.members,
         "season": choice.season_reason,
         "joining": _joining(choice.joining_gain),
         "returning": _returning(choice),
