@@ -65,8 +65,8 @@ def cost_by_line(statement: Statement) -> Markup:
             base = np.where(values > 0, bottom, 0.0)  # what partners pay back hangs below
             ax.bar(days, values, bottom=base, width=0.85, color=shade, edgecolor="white", linewidth=0.3, label=TITLES[line])
             bottom = bottom + values.clip(0)
-    step = max(1, len(days) // 9)
-    ax.set_xticks(days[::step], [f.months[k].strftime("%b %y") for k in days[::step]])
+    shown = labelled(f.months)
+    ax.set_xticks(shown, [f"{f.months[k]:%b %y}" for k in shown])
     ax.grid(axis="x", visible=False)
     ax.set_ylabel(f"{f.currency} a month, mean")
     thousands(ax)
@@ -193,9 +193,14 @@ def fan(ax: Axes, months: list[dt.date], spread: Floats, label: str) -> None:
     if np.isfinite(spread[:, 0]).all():
         ax.fill_between(days, spread[:, 0], spread[:, 2], color=COLOURS[0], alpha=0.2, linewidth=0, label="P10 to P90")
     ax.plot(days, spread[:, 1], color=COLOURS[0], label=f"{label}, P50")
-    step = next(s for s in (1, 2, 3, 6, 12) if len(months) <= 10 * s)
-    ax.set_xticks(on_axis(months[::step]), [month.strftime("%b %y") for month in months[::step]])  # of the month that ends there
+    shown = [months[k] for k in labelled(months)]
+    ax.set_xticks(on_axis(shown), [f"{month:%b %y}" for month in shown])  # of the month that ends there
     thousands(ax)
+
+
+def labelled(months: list[dt.date]) -> range:
+    """Places of the months that an axis names: ten at most, for which there is room."""
+    return range(0, len(months), next(step for step in (1, 2, 3, 6, 12) if len(months) <= 10 * step))
 
 
 def above(ax: Axes) -> None:

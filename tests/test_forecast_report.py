@@ -1,5 +1,6 @@
 """The finance reader's page: the same figures as forecast, books and workbook; and the command that writes it."""
 
+import datetime as dt
 import io
 import json
 import re
@@ -16,6 +17,7 @@ from forecast_helpers import made_up
 
 from reports.books import statement_of
 from reports.forecast import forecast_files, forecast_page, summary
+from reports.forecast_figures import labelled
 from reports.forecast_tables import roll_rows, scenario_rows, total_rows
 from reports.forecast_words import answer, budget_sentence
 from reports.statement import Statement
@@ -126,6 +128,29 @@ def test_shocks_are_told_where_the_population_states_some_and_not_by_the_names_o
         shown = replace(statement.forecast, shocked=found.shocked, assumptions=[named])
         page = forecast_page([replace(statement, forecast=shown)])
         assert ("but for shocks to all members at once" in page) == (week > 0)
+
+
+def test_the_members_that_were_simulated_stand_among_the_assumptions():
+    """The scenario's own number too, where another was asked for: its fixed cost is for those."""
+    cash = load("cash-back")
+    own, fixed = cash.population.members, "members for whom fixed cost is stated"
+    few = cash.model_copy(update={"population": cash.population.model_copy(update={"members": 25})})
+    for scenario, asked, rows in (
+        (few, None, [("members at the start", "25")]),
+        (few, 25, [("members at the start", "25")]),
+        (cash, 30, [("members at the start", "30"), (fixed, integer(own))]),
+    ):
+        found = forecast(scenario, months=1, members=asked, replications=1)
+        assert [(a.name, a.value) for a in found.assumptions if a.unit == "members"] == rows
+
+
+def test_an_axis_names_ten_months_at_most():
+    """As many as have room beside each other, the first always, and the same number of months apart."""
+    months = [dt.date(2027 + k // 12, 1 + k % 12, 28) for k in range(120)]
+    for n in range(1, 121):
+        places = list(labelled(months[:n]))
+        assert places[0] == 0 and len(places) <= 10 and len(set(np.diff(places))) <= 1
+        assert n < 10 or len(places) >= 4
 
 
 def test_quarters_of_the_roll_forward_add_up_to_the_whole_period(statement):

@@ -9,11 +9,12 @@ from scenarios.numerals import as_stated, integer
 from sim.scenario import Scenario
 
 
-def assumptions_of(scenario: Scenario) -> list[Assumption]:
+def assumptions_of(scenario: Scenario, members: int) -> list[Assumption]:
     """What the scenario says that it assumes, its population, economics and market, and the parameters of the effects that act;
-    a programme's own rules are terms, not assumptions, and are not in the list."""
+    a programme's own rules are terms, not assumptions, and are not in the list. members: simulated at the start, of which fixed
+    cost bears the share."""
     stated = [Assumption(text, "assumed", "", f"scenario {scenario.name}") for text in scenario.assumptions]
-    return [*stated, *_population(scenario), *_economics(scenario), *_effects(scenario)]
+    return [*stated, *_population(scenario, members), *_economics(scenario), *_effects(scenario)]
 
 
 def budget_assumption(risk: BudgetAtRisk | None, currency: str) -> list[Assumption]:
@@ -24,7 +25,7 @@ def budget_assumption(risk: BudgetAtRisk | None, currency: str) -> list[Assumpti
     return [Assumption("budget", as_stated(risk.budget), currency, f"stated for this forecast, {how}")]
 
 
-def _population(scenario: Scenario) -> list[Assumption]:
+def _population(scenario: Scenario, members: int) -> list[Assumption]:
     population = scenario.population
     rate, basket, leaving = population.purchase_rate, population.basket, population.leaving
     if leaving.a is None or leaving.b is None:
@@ -32,7 +33,6 @@ def _population(scenario: Scenario) -> list[Assumption]:
     else:
         leaves = f"Beta({as_stated(leaving.a)}, {as_stated(leaving.b)}) over members"
     rows = [
-        ("members at the start", integer(population.members), "members"),
         ("purchase rate, mean", as_stated(rate.mean), "purchases a day of an active member"),
         ("purchase rate, shape", as_stated(rate.shape), "gamma over members"),
         ("leaving after a purchase", leaves, "probability"),
@@ -44,7 +44,12 @@ def _population(scenario: Scenario) -> list[Assumption]:
         *((f"shocks: {what}", as_stated(spread), "standard deviation of logs") for what, spread in population.shocks.stated()),
         ("joining members", as_stated(population.new_members_per_month), "a month, share of the members at the start"),
     ]
-    return [Assumption(name, value, unit, population.source) for name, value, unit in rows]
+    if members == population.members:
+        rows.insert(0, ("members at the start", integer(members), "members"))
+        return [Assumption(name, value, unit, population.source) for name, value, unit in rows]
+    rows.insert(0, ("members for whom fixed cost is stated", integer(population.members), "members"))
+    asked = Assumption("members at the start", integer(members), "members", "stated for this forecast")
+    return [asked, *(Assumption(name, value, unit, population.source) for name, value, unit in rows)]
 
 
 def _economics(scenario: Scenario) -> list[Assumption]:

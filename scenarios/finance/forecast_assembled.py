@@ -66,7 +66,7 @@ def assembled(
         budget=risk,
         provenance=_provenance(scenario, snapshot, runs[0].members, len(runs), seed),
         shocked=bool(scenario.population.shocks.stated()),
-        assumptions=[*assumptions_of(scenario), *budget_assumption(risk, scenario.market.currency)],
+        assumptions=[*assumptions_of(scenario, runs[0].members), *budget_assumption(risk, scenario.market.currency)],
         notes=[*notes, *_left_out(scenario, snapshot is not None)],
     )
 
