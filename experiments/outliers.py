@@ -99,10 +99,10 @@ def outlier_gate(
         centre = _centre(overall, metric.name)
         farthest = max(gone, key=lambda value: abs(value - centre))
         further = "winsorise" if metric.capping == "none" else "cut off lower"
-        decide = "decide" if len(gone) > 1 else "decides"
+        value, decide = significant(farthest, 4), "decide" if len(gone) > 1 else "decides"
         sentence += (
-            f" (up to {significant(farthest, 4)}), which {decide} the result. See whether it is an error in the table. "
-            "What is left without them was not preregistered: it is a sensitivity analysis and decides nothing. "
+            f" ({'up to ' if len(gone) > 1 else ''}{value}), which {decide} the result. See whether there is an error in the table. "
+            "The effect without was not preregistered: it is a sensitivity analysis and decides nothing. "
             f"Let the next plan {further}"
         )
     return Gate(

@@ -319,7 +319,7 @@ def test_what_an_outlier_makes_of_a_primary_metric_is_no_verdict_with_advice_for
     verdicts = {line.metric: line.verdict for line in found.decisions}
     assert verdicts == {"raw": "no verdict", "cut": "better", None: "no verdict"}
     (gate,) = found.withheld
-    assert "without the most extreme member (up to 30,000), which decides the result. See whether it is an error" in gate.sentence
+    assert "without the most extreme member (30,000), which decides the result. See whether there is an error" in gate.sentence
     assert "not preregistered: it is a sensitivity analysis and decides nothing. Let the next plan winsorise." in gate.sentence
     without = read(frame[frame.spend < 30_000], plan()).rows[0]
     assert f"{effect_text(without.effect)} ({p_text(without.p)}) without" in gate.sentence
