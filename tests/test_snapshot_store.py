@@ -56,6 +56,8 @@ def test_without_a_programme_the_tables_are_compared_with_each_other_alone(place
     assert report.checked == ["balances against lots", "negative balances"]
     whole = snapshot_of(tables, at_start(SHOP)).reconciliation
     assert whole.checked == [*report.checked, "lots against their validity", "tiers against thresholds"]
+    bare = snapshot_of(live_tables(places[0], as_of=LAST), at_start(SHOP)).reconciliation
+    assert bare.checked == ["negative balances", "tiers against thresholds"], "no lots were given to be compared"
     with pytest.raises(InputError, match="--as-of is missing"):
         live_tables(*places)
 
