@@ -101,8 +101,8 @@ def outlier_gate(
         further = "winsorise" if metric.capping == "none" else "cut off lower"
         value, decide = significant(farthest, 4), "decide" if len(gone) > 1 else "decides"
         sentence += (
-            f" ({'up to ' if len(gone) > 1 else ''}{value}), which {decide} the result. See whether there is an error in the table. "
-            "The effect without was not preregistered: it is a sensitivity analysis and decides nothing. "
+            f" ({'up to ' if len(gone) > 1 else ''}{value}), which {decide} the result. See whether there is an error in the "
+            "table. The effect without was not preregistered: it is a sensitivity analysis and decides nothing. "
             f"Let the next plan {further}"
         )
     return Gate(
