@@ -229,8 +229,8 @@ def opening_after(
     purse = wallet.copy()
     purse["until"] = np.maximum(0.0, _shifted(purse["until"], days))  # 0 = none
     purse["next"] = _shifted(purse["next"], days)
-    m["card_until"] = _idle(members["card_until"][:, None], float(p["card_days"]), members, m, days)[:, 0]
-    purse["mark"] = _idle(purse["mark"], 30.0 * float(p["expiry_months"]), members, m, days)
+    m["card_until"] = _idle(members["card_until"][:, None], np.array([[p["card_days"]]]), members, m, days)[:, 0]
+    purse["mark"] = _idle(purse["mark"], 30.0 * (p["expiry_months"] + members["longer"][:, None]), members, m, days)
     names = tuple(x.name for x in scenario.programme.incentives)
     budget = np.array([int(x) for x in t.incentives["budget"]], np.int64)
     for j, amount in left.items():
@@ -269,9 +269,9 @@ def _shifted(moments: Array, days: int) -> Array:
     return np.where(ever, moments - days, moments)
 
 
-def _idle(moments: Array, span: float, before: Array, after: Array, days: int) -> Array:
-    """(n, k) moments as seen from `days` later; those that lie `span` days after the member's last purchase (dates of lapse that
-    were announced, the end of the card) to the bit as the engine computes them from the shifted moments."""
+def _idle(moments: Array, span: Array, before: Array, after: Array, days: int) -> Array:
+    """(n, k) moments as seen from `days` later; those that lie `span` (n or 1, 1) days after the member's last purchase (dates of
+    lapse that were announced, the end of the card) to the bit as the engine computes them from the shifted moments."""
     idle, idle_after = (np.maximum(m["last_buy"], m["joined"])[:, None] + span for m in (before, after))
     return np.where(moments == idle, idle_after, _shifted(moments, days))
 

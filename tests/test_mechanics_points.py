@@ -99,6 +99,22 @@ def test_longer_validity_moves_the_lapse_of_those_who_bought_it() -> None:
     assert o.total("redemptions") == early.sum()
 
 
+def test_longer_validity_holds_for_idle_points_too() -> None:
+    """Points lapse 30 days after the last purchase, or joining; a year later of those who bought it in time."""
+    reward = {"name": "longer", "kind": "longer_validity", "points": 30, "months": 12}
+    o = spent([reward], expiry={"rule": "inactivity", "months": 1})
+    assert o.members is not None
+    late = o.members["redeemed"] == 0
+    assert 0 < late.sum() < len(late) and o.total("redemptions") == (~late).sum()
+    np.testing.assert_array_equal(o.by_month("points_expired"), [100 * late.sum(), *[0] * 11])
+    np.testing.assert_array_equal(o.members["balance"], np.where(late, 0, 70))
+
+
+def test_nobody_buys_a_longer_life_for_points_that_never_lapse() -> None:
+    o = spent([{"name": "longer", "kind": "longer_validity", "points": 30, "months": 12}], expiry={"rule": "never"})
+    assert o.members is not None and o.total("redemptions") == 0 and (o.members["balance"] == 100).all()
+
+
 def test_a_fixed_date_takes_what_has_had_its_months() -> None:
     """Ten points on the first of each month, taken at the end of June after two months or more: those of January to April, then
     at the next such date those of twelve months."""

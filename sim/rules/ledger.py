@@ -190,7 +190,7 @@ def lapse_at(m, t):
     if p.expiry == ROLLING or p.expiry == ON_DATE:
         month = lapse_month(m, t)
         return t.starts[month + 1] if month + 1 < len(t.starts) else NEVER
-    return max(m.last_buy, m.joined) + 30.0 * p.expiry_months
+    return max(m.last_buy, m.joined) + 30.0 * (p.expiry_months + m.longer)
 
 
 @rare

@@ -17,6 +17,7 @@ from sim.tables import (
     COUNT_IN_WINDOW,
     FIRST_PURCHASE,
     LONGER_VALIDITY,
+    NEVER_LAPSE,
     PURCHASE,
     TIER_UPGRADE,
     VOUCHER,
@@ -126,7 +127,7 @@ def redeem(m, i, s, t, price, now, month, cell):
         x = t.rewards[k]
         useless = (
             (x.kind == TIER_UPGRADE and m.tier + 1 >= len(t.tiers))
-            or (x.kind == LONGER_VALIDITY and m.longer > 0)
+            or (x.kind == LONGER_VALIDITY and (m.longer > 0 or t.p[0].expiry == NEVER_LAPSE))
             or (x.kind == VOUCHER and price < x.value)
         )
         if m.balance >= x.points and not useless:
