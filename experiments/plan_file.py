@@ -145,6 +145,9 @@ class Plan(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Plan:
+        for name in (self.experiment, *self.arms):
+            if not name.isprintable():
+                raise ValueError(f"found the name {name!r}; names of experiments and arms are one line of printable characters")
         total = sum(arm.share for arm in self.arms.values())
         if abs(total - 1) > 0.005:
             raise ValueError(f"the shares of the arms add to {total:g}, they must add to 1")
@@ -191,7 +194,9 @@ class Plan(Record):
             raise ValueError("looks must be all shares of the information or all dates")
         if any(not a < b for a, b in itertools.pairwise(self.fractions)):
             raise ValueError("looks must increase")
-        if self.fractions[0] <= 0 or abs(self.fractions[-1] - 1) > 1e-9:
+        if self.fractions[0] <= 0:
+            raise ValueError(f"looks begin with {self.looks[0]}; the first must be above 0, or not before the start {self.start}")
+        if abs(self.fractions[-1] - 1) > 1e-9:
             raise ValueError(f"looks run to {self.looks[-1]}; the last must be 1, or the end {self.end}")
         if self.sequential == "fixed" and len(self.looks) > 1:
             raise ValueError(f"{len(self.looks)} looks need a sequential method; fixed allows the last only")

@@ -45,6 +45,8 @@ def sentences_of(
         out.append(f"That takes {weeks} weeks with {plan.sizing.outcome_days} days of follow-up.")
         if weeks * 7 > days:
             out.append(f"The window has only {days} days.")
+    elif plan.sizing.members is None and not plan.sizing.members_per_week:
+        out.append("How many there will be is not stated in sizing.")
     elif math.isnan(power) or power < plan.power:
         out.append("The members stated in sizing never reach that number.")
     if plan.sizing.outcome_days < 14:

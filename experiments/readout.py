@@ -176,7 +176,8 @@ class _Analysis:
             try:
                 found = self.of.effects(self.means, self._target(metric))
             except Undefined as problem:
-                sentence = f"{metric.name}, {metric.column} by {metric.denominator}: {problem}."
+                what = f", {metric.column} by {metric.denominator}" if metric.denominator else ""
+                sentence = f"{metric.name}{what}: {problem}."
                 self.gates.append(Gate(name="undefined effect", metric=metric.name, passed=False, sentence=sentence))
                 continue
             relative = metric.scale == "relative"

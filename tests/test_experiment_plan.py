@@ -104,6 +104,8 @@ def test_a_plan_is_read_with_defaults(tmp_path):
             "active (covariate of metric spend) is what metric active measures in the window; it must be known before the start",
         ),
         ("control: control\n", "control: control\nsegments: [active]\n", "active (segment) is what metric active measures"),
+        ("looks: [2026-03-31, ", "looks: [2026-02-01, ", "looks begin with 2026-02-01; the first must be above 0, or not"),
+        ("  trial: {", '  "tri\\nal": {', "found the name 'tri\\nal'; names of experiments and arms are one line"),
         ("control: control\n", "control: control\nstrata: [arm]\n", "arm is the column of the arm; it is no stratum"),
         ("control: control\n", "control: control\nstrata: [spend]\n", "spend (stratum) is what metric spend measures"),
         (
@@ -131,6 +133,12 @@ def test_mistakes_are_named(old, new, sentence, tmp_path):
     with pytest.raises(InputError) as caught:
         plan_of(tmp_path, PLAN.replace(old, new, 1))
     assert "EXPERIMENT.yaml" in str(caught.value) and sentence in str(caught.value)
+
+
+def test_members_that_are_not_stated_are_not_said_to_be_too_few(tmp_path):
+    (found, *_) = plan_power(plan_of(tmp_path, PLAN.replace("sizing: {members: 12000, members_per_week: 500, ", "sizing: {")))
+    words = " ".join(found.sentences)
+    assert "How many there will be is not stated in sizing." in words and "never reach" not in words
 
 
 def test_no_power_is_printed_as_certain(tmp_path):

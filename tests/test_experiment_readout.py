@@ -620,6 +620,11 @@ BROKEN = {
         {"metric": {"kind": "ratio", "denominator": "orders"}},
         "spend, spend by orders: the mean of its denominator is 0 in arm 'trial', within 3 standard errors of 0",
     ),
+    "more covariates than members": (
+        lambda f: f.head(8).assign(**{f"x{k}": np.random.default_rng(k).normal(size=8) for k in range(9)}),
+        {"metric": {"covariates": [f"x{k}" for k in range(9)], "adjustment": "lin"}},
+        "spend: 6 coefficients of covariates leave 0 degrees of freedom",
+    ),
     "no cluster": (
         lambda f: f.assign(store=["", *f.store[1:]], arm=np.where(f.store % 2, "control", "trial")),
         {"unit": "cluster", "columns": {"cluster": "store"}},
