@@ -104,8 +104,8 @@ class Reward(Part):
     kind: Literal["goods", "service", "voucher", "tier_upgrade", "longer_validity"] = "goods"
     """voucher = money off the purchase at which it is redeemed, as many as fit into points and price; tier_upgrade = next tier at
     once, kept as if earned (a review may take it, if the programme downgrades at all); longer_validity = all points of the
-    member, those to come included, live `months` longer (of 30 days where they lapse after inactivity); a member buys it once, and
-    not where points never lapse"""
+    member, those to come included, live `months` longer (of 30 days where they lapse after inactivity); a member buys it once,
+    and not where points never lapse"""
     value: Money = 0.0
     """worth to the member in currency units; for a voucher, the money off"""
     cost: Money = 0.0
