@@ -75,6 +75,7 @@ TABLE = {
     "year-far-away.yaml": [(4, "horizon: start must lie in a year from 1900 to 2200, found 9995-01-01")],
     "tiers-upside-down.yaml": [(9, "programme.tiers: diamond requires less spend than gold")],
     "points-without-earning.yaml": [(5, "rewards and expiry need points: add earning")],
+    "lowest-tier.yaml": [(9, "welcome lifts to the tier 'silver', in which everybody begins")],
     "points-nobody-earns.yaml": [(7, "gold asks for points or multiplies them, but the programme has no earning")],
     "budget-of-nothing.yaml": [(10, "a budget counts points, coupons and gifts, and it gives none")],
     "budget-of-free-points.yaml": [(7, "welcome has a budget, which counts points at economics.cost_per_point: found 0")],
