@@ -43,11 +43,14 @@ def monthly(comparison: Comparison, scenario: str, measure: str, group: str = "a
     return np.asarray(rows.pivot(index="replication", columns="month", values="value").to_numpy(dtype=float))
 
 
-def survival(comparison: Comparison, designs: list[str]) -> Markup:
-    """Members there at the start: the share not lapsed with each design and without any, and the difference with its band."""
+def survival(comparison: Comparison, designs: list[str]) -> Markup | None:
+    """Members there at the start: the share not lapsed with each design and without any, and the difference with its band; None
+    where nobody is active then."""
+    without = monthly(comparison, comparison.scenarios[0].name, "survival_without", "cohort:0")
+    if not without.size:
+        return None
     shade = colours(comparison, designs)
     fig, (level, gain) = panels(2, height=2.9)
-    without = monthly(comparison, comparison.scenarios[0].name, "survival_without", "cohort:0")
     months = np.arange(1, without.shape[1] + 1)
     level.plot(months, 100 * without.mean(axis=0), color=WITHOUT, linestyle="--", label="without a programme")
     said = [f"without a programme {_at_end(without)}"]

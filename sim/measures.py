@@ -160,7 +160,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("retention", "Retention", "share",
             "members at the start who are active (not lapsed) at the end of the run, never gone or come back / members at the "
             "start who were active then",
-            1, lambda o: float(o.survival[0, -1, 0]) / o.total("active_at_start")),
+            1, lambda o: _ratio(float(o.survival[0, -1, 0]), o.total("active_at_start"))),
     Measure("churned_share", "Churned", "share",
             "members lapsed at the end of the run / members then", -1,
             lambda o: 1 - o.by_month("alive")[-1] / o.by_month("members")[-1]),
@@ -337,11 +337,10 @@ def monthly(o: Outcome) -> pd.DataFrame:
     add("net_margin", net_margin_by_month(o))
     for k, tier in enumerate(o.scenario.programme.tiers):
         add("tier_share", o.cube[:, k, :, tally.MEMBERS].sum(axis=1) / members, f"tier:{tier.name}")
-    joined = o.survival.max(axis=1)
     for cohort in range(len(o.survival)):
-        if joined[cohort, 0]:
+        size = o.total("active_at_start") if cohort == 0 else int(o.tables.p["new_per_month"][0])
+        if size:
             first = max(0, cohort - 1)
-            size = o.total("active_at_start") if cohort == 0 else int(o.tables.p["new_per_month"][0])
             for k, name in enumerate(("survival", "survival_without")):
                 values = o.survival[cohort, first:, k] / size
                 frame = {"month": np.arange(first, len(members)), "group": f"cohort:{cohort}", "measure": name, "value": values}

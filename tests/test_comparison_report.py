@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from markupsafe import escape
+from scenes import scenario as made_of
 
 from reports.comparison import comparison_files, comparison_page, dominates, owed
 from reports.comparison_gains import STEPS
@@ -353,3 +354,21 @@ def test_luck_and_parameters_are_told_apart_from_the_folder_alone(files: Files, 
             both = [table[design, measure] - table[NAMES[0], measure] for table in (runs, again)]
             seen += check(found, *both)
     assert seen > 60
+
+
+def test_members_who_leave_at_once_are_counted_as_gone_and_the_page_stands() -> None:
+    """Everybody leaves with the first purchase, those at the start before it, those who join soon after. Cohorts of which
+    nobody is left were left out of the mean, which told only of those who stayed."""
+    population = {
+        "members": 40, "purchase_rate": {"mean": 1.0, "shape": 5.0}, "leaving": {"probability": 1.0},
+        "basket": {"median": 20.0, "sigma": 0.5}, "new_members_per_month": 0.1, "history_days": [400.0, 500.0],
+    }  # fmt: skip
+    plain = made_of({"name": "none", "population": population, "horizon": {"months": 4}})
+    design = made_of({**plain.model_dump(exclude_unset=True), "name": "points", "programme": {"earning": {}}})
+    found = compare([plain, design], members=40, replications=2)
+    rows = found.months[found.months["measure"] == "survival"]
+    assert sorted(rows["group"].unique()) == ["cohort:1", "cohort:2", "cohort:3", "cohort:4"]
+    assert rows.groupby("group").size().to_dict() == {f"cohort:{k}": 4 * (5 - k) for k in range(1, 5)}
+    assert (rows["value"] == 0).mean() > 0.5
+    page = comparison_page(found)
+    assert "Nobody who was a customer before is active at the start." in page and not re.search(r"\bnan\b", page.lower())
