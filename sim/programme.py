@@ -204,9 +204,9 @@ class Programme(Part):
                     raise ValueError(
                         f"incentives: {incentive.name} names the tier {name!r}, which is not among {', '.join(names)}"
                     )
-            for key, tier in (("waits for", incentive.when.tier), ("lifts to", incentive.give.tier)):
-                if tier == names[0]:
-                    raise ValueError(f"incentives: {incentive.name} {key} the tier {tier!r}, in which everybody begins")
+            for does, name in (("waits for", incentive.when.tier), ("lifts to", incentive.give.tier)):
+                if name == names[0]:
+                    raise ValueError(f"incentives: {incentive.name} {does} the tier {name!r}, in which everybody begins")
             if incentive.give.points and self.earning is None:
                 raise ValueError(f"incentives: {incentive.name} gives points, but the programme has no earning")
             if incentive.when.event == "points_expiring" and self.expiry.rule == "never":
