@@ -64,13 +64,14 @@ def difference_rows(comparison: Comparison) -> list[Row]:
 
 
 def all_rows(comparison: Comparison) -> list[Row]:
-    """Every measure with its definition, also those that no design defines; tiers where a design has several."""
+    """Every measure with its definition, also those that no design defines; tiers where a design has several; incentives."""
     every = [s.name for s in comparison.scenarios]
     tiered = [s.name for s in comparison.scenarios if len(s.programme.tiers) > 1]
     names = [m.name for m in MEASURES]
     names += [f"cost.{line}" for line in COST_LINES]
-    for kind in ("tier_share.", RISES, "migration."):
-        found = [m for name in (every if kind == RISES else tiered) for m in comparison.measures[name] if m.startswith(kind)]
+    for kind in ("tier_share.", RISES, "migration.", "grants."):
+        designs = every if kind in (RISES, "grants.") else tiered
+        found = [m for name in designs for m in comparison.measures[name] if m.startswith(kind)]
         names += list(dict.fromkeys(found))
     return _rows(comparison, names, comparison.measures, difference=False, empty=True)
 

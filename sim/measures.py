@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from sim import tally
 from sim.errors import InputError
+from sim.incentive import Give
 from sim.outcome import Outcome
 from sim.programme import Programme
 from sim.tally import COST_LINES
@@ -267,7 +268,7 @@ LINE_TITLES = {
 
 def measure_run(o: Outcome) -> dict[str, float]:
     """Every measure of a run by name: those of MEASURES, cost.<line>, tier_share.<tier>, tier_rise.<tier> where the tier has a
-    price, migration.<from>.<to>."""
+    price, migration.<from>.<to>, grants.<incentive> of those that give or announce something."""
     found = {m.name: float(m.compute(o)) for m in MEASURES}
     for line in COST_LINES:
         found[f"cost.{line}"] = o.total(line) / 100.0 / members_ever(o)
@@ -282,6 +283,9 @@ def measure_run(o: Outcome) -> dict[str, float]:
         whole = o.migration[k].sum()
         for j, after in enumerate(names):
             found[f"migration.{before}.{after}"] = _ratio(float(o.migration[k, j]), float(whole))
+    for row, given in zip(o.scenario.programme.incentives, o.grants, strict=True):
+        if row.message or row.give != Give():
+            found[f"grants.{row.name}"] = float(given) / members_ever(o)
     return found
 
 
@@ -302,6 +306,8 @@ def describe(name: str) -> tuple[str, str, str]:
             "list value of what members buy while they are in the tier / of what the same members would have bought meanwhile "
             "without the programme - 1; whole run",
         )
+    if kind == "grants":
+        return f"Given: {rest}", "times/member", f"times that the incentive was given, or announced if it gives nothing; {PER}"
     before, _, after = rest.partition(".")
     return (
         f"From {before} to {after}",

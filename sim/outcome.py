@@ -39,6 +39,8 @@ class Outcome:
     """(tiers, tiers) members from the tier in the middle of the run to the tier at its end"""
     repurchase: Ints
     """(2,) members whose first purchase in the run is at least 30 days before its end; of those, a second within 30 days"""
+    grants: Ints
+    """(incentives,) how often each was given or announced in the run, in the order of the table"""
     members: Array | None = None
     """(n,) final state of every member (sim.member.MEMBER), where it was asked for"""
     watch: Ints | None = None
@@ -83,6 +85,7 @@ class _Sums:
     cohorts: Ints = field(init=False)
     migration: Ints = field(init=False)
     repurchase: Ints = field(init=False)
+    grants: Ints = field(init=False)
     kept: dict[int, tuple[Array, Ints]] = field(default_factory=dict)
     states: dict[int, tuple[Array, ...]] = field(default_factory=dict)
     undefined: list[tuple[int, int]] = field(default_factory=list)
@@ -93,6 +96,7 @@ class _Sums:
         empty = empty_chunk(self.tables, 0)
         for name in SUMS:
             setattr(self, name, getattr(empty, name))
+        self.grants = np.zeros(len(self.tables.incentives), np.int64)
 
     def add(self, first: int, chunk: Chunk) -> None:
         m = chunk.members
@@ -101,6 +105,7 @@ class _Sums:
             for name in SUMS:
                 mine = getattr(self, name)
                 mine += getattr(chunk, name)
+            self.grants += chunk.wallet["given"].sum(axis=0)[: len(self.grants)]
             if chunk.cube[0, tally.NO_NUMBER]:
                 self.undefined.append((first, len(m)))
             if self.keep:
@@ -174,6 +179,17 @@ def outcome_of(scenario: Scenario, t: Tables, sums: _Sums, opening: Opening | No
         cohorts=sums.cohorts,
         migration=sums.migration,
         repurchase=sums.repurchase,
+        grants=sums.grants - _given_before(scenario, opening),
         members=np.concatenate([m for m, _ in kept]) if kept else None,
         watch=np.concatenate([w for _, w in kept]) if watched else None,
     )
+
+
+def _given_before(scenario: Scenario, opening: Opening | None) -> Ints:
+    """(incentives,) grants that members to go on from had before the run."""
+    names = [x.name for x in scenario.programme.incentives]
+    before = np.zeros(len(names), np.int64)
+    for k, name in enumerate(names):
+        if opening is not None and name in opening.incentives:
+            before[k] = opening.wallet["given"][:, opening.incentives.index(name)].sum()
+    return before

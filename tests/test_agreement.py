@@ -16,6 +16,7 @@ def same(a: Outcome, b: Outcome) -> None:
     np.testing.assert_array_equal(a.survival, b.survival)
     np.testing.assert_array_equal(a.migration, b.migration)
     np.testing.assert_array_equal(a.repurchase, b.repurchase)
+    np.testing.assert_array_equal(a.grants, b.grants)
     assert a.members is not None
     assert b.members is not None
     for field in a.members.dtype.names:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from mechanics_year import bought, by_window, row, year
 from scenes import RICH, scenario
+from test_opening import cut, later
 
 from sim.log import member_log
 from sim.measures import measure_run
@@ -53,6 +55,29 @@ def test_rates_of_members(outcome: Outcome, log: pd.DataFrame) -> None:
     assert found["churned_share"] == pytest.approx(1 - len(alive) / ever)
     assert found["redeemer_share"] == pytest.approx(log.loc[log["what"] == "redemptions", "member"].nunique() / ever)
     assert found["opted_out"] == pytest.approx(log.loc[log["what"] == "opt_outs", "member"].nunique() / ever)
+
+
+def test_how_often_each_incentive_is_given() -> None:
+    """At joining, at the first purchase, twice a year at most, each month on its day; what lasts alone is given to nobody. A run
+    that goes on counts its own."""
+    coupon = {"coupon": {"value": 5.0}}
+    rows = [
+        row({"event": "sign_up"}, "welcome", give=coupon), row({"event": "first_purchase"}, "first", give=coupon),
+        row({"event": "count_in_window", "window": "month", "reach": 2}, "sprint", give=coupon, limit=2),
+        row({"event": "calendar", "days_of_month": [9]}, "day", message=True),
+        row({"event": "purchase"}, "price", during={"price": 0.9}),
+    ]  # fmt: skip
+    o = year({"incentives": rows})
+    assert o.members is not None
+    months = (by_window(bought(o), 1) >= 2).sum(axis=1)
+    expected = [400, (o.members["buys"] > 0).sum(), np.minimum(months, 2).sum(), 12 * 400]
+    found = {name: value for name, value in measure_run(o).items() if name.startswith("grants.")}
+    assert found == {f"grants.{name}": n / 400 for name, n in zip(("welcome", "first", "sprint", "day"), expected, strict=True)}
+    first = simulate(cut(o.scenario, 5), members=400, seed=4, keep_state=True)
+    assert first.state is not None
+    rest = simulate(later(o.scenario, first.state.start, 7), seed=4, opening=first.state)
+    np.testing.assert_array_equal(first.grants + rest.grants, o.grants)
+    assert first.grants[3] == 5 * 400
 
 
 def test_ratios_of_amounts(outcome: Outcome, log: pd.DataFrame) -> None:
