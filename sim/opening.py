@@ -46,7 +46,7 @@ class Opening:
     """days for which growth and inflation have already run"""
     members: Array
     """(n,) of sim.member.MEMBER; t_base and t_extra are operational days from the start, t_back such days times the return
-    rate; NEVER where the run is to draw them"""
+    rate, below 0 where nobody was there to be called; NEVER where the run is to draw them"""
     lots: Ints
     """(n, past) open points by month of credit, the last column being the month before the start"""
     pend: Ints
@@ -202,7 +202,7 @@ def opening_after(
     for field in MOMENTS:
         m[field] = _shifted(m[field], days)
     for field in ("t_base", "t_extra", "t_back"):
-        m[field] = _shifted(m[field], days)  # beyond the end of a run the clock is operational time
+        m[field] = _operational(t, m[field])
     m["t_back"] = np.where(m["t_back"] < NEVER / 2, m["t_back"] * p["return_rate"], NEVER)  # at a rate of 1, whatever the next is
     m["month_bought"] -= months
     oldest = np.where(m["balance"] > 0, m["oldest"] - months, 0)
@@ -276,6 +276,17 @@ def _idle(moments: Array, span: Array, before: Array, after: Array, days: int) -
     return np.where(moments == idle, idle_after, _shifted(moments, days))
 
 
+def _operational(t: Tables, moments: Array) -> Array:
+    """Operational days from the end of the run to moments of its clock, which beyond the end, and before day 0, is such time."""
+    op_end, end = float(t.p["op_end"][0]), float(t.p["end"][0])
+    if t.p["steady"][0]:
+        return _shifted(moments, int(end))
+    k = np.clip(moments, 0.0, end - 1.0).astype(np.int64)
+    inside = t.days["op"][k] + (moments - k) * t.days["speed"][k] - op_end
+    passed = np.where(moments < 0.0, moments - op_end, inside)  # candidates that nobody was there for lie behind
+    return np.where(moments >= NEVER / 2, moments, np.where(moments >= end, moments - end, passed))
+
+
 def _clock_time(t: Tables, op: Array) -> Any:
     """Moments of operational times counted from the start of the run."""
     if t.p["steady"][0]:
@@ -284,4 +295,4 @@ def _clock_time(t: Tables, op: Array) -> Any:
     inside = np.clip(op, 0.0, op_end)
     k = np.clip(np.searchsorted(t.days["op"], inside, side="right") - 1, 0, int(end) - 1)
     moment = k + (inside - t.days["op"][k]) / t.days["speed"][k]
-    return np.where(op >= NEVER / 2, op, np.where(op >= op_end, end + (op - op_end), moment))
+    return np.where((op < 0.0) | (op >= NEVER / 2), op, np.where(op >= op_end, end + (op - op_end), moment))

@@ -14,8 +14,8 @@ from sim.reference import simulate_reference
 from sim.scenario import Scenario
 
 COUNTS = (
-    "key", "segment", "enrolled", "aware", "flexible", "muted", "n_base", "n_extra", "alive", "alive0", "tier", "spend_q",
-    "points_q", "count_q", "balance", "pending", "debt", "longer", "capped", "redeemed", "buys",
+    "key", "segment", "enrolled", "aware", "flexible", "muted", "n_base", "n_extra", "n_back", "alive", "alive0", "tier",
+    "spend_q", "points_q", "count_q", "balance", "pending", "debt", "longer", "capped", "redeemed", "buys",
 )  # fmt: skip
 
 
@@ -64,6 +64,7 @@ FORMS = {
         }
     },
     "own effects": {"behaviour__own_effects": [OWN]},
+    "many returns": {"population__leaving": {"a": 0.8, "b": 2.0, "return_rate": 0.05}},
     "cumulative, capped": {
         "programme__qualification": {"window": "cumulative", "upgrade": "at_review", "review_every_months": 4},
         "programme__earning": {"points_per_unit": 1.5, "cap_per_month": 100},
