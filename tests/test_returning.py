@@ -55,3 +55,21 @@ def test_a_run_that_goes_on_at_another_rate_has_it_from_its_first_day() -> None:
         found = hazard(rest)
         assert found[0] == pytest.approx(after, rel=0.2, abs=0)
         assert found.mean() == pytest.approx(after, rel=4 / np.sqrt(max(1.0, monthly(rest, "returns").sum())), abs=0)
+
+
+def test_the_years_before_the_start_are_lived_by_the_same_rules() -> None:
+    """Members with 400 days behind them at the start are where a run of 400 days leaves them: a return is a purchase, after
+    which a member may leave."""
+    population = {
+        "basket": {"median": 40.0, "sigma": 0.6}, "purchase_rate": {"mean": 0.1, "shape": 1000.0},
+        "leaving": {"probability": 0.3, "return_rate": 0.005}, "new_members_per_month": 0.0, "first_purchase_on_joining": False,
+    }  # fmt: skip
+    past, run = (
+        simulate(
+            scenario(PLAIN, population={**population, "history_days": [days, days]}, horizon={"months": 14}),
+            members=20_000,
+            seed=3,
+        )
+        for days in (400.0, 0.0)
+    )
+    assert monthly(past, "active_at_start")[0] / 20_000 == pytest.approx(monthly(run, "alive")[12] / 20_000, rel=0.05)

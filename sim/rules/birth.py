@@ -160,13 +160,9 @@ def be_born(m, i, s, t, key):
     while m.t_base < 0.0:
         now = m.t_base
         row, column = place(m, i, s, t, m.n_base, BASE)
-        if m.alive == 1:
+        if m.alive == 1 or m.t_back <= now:
             m.last_buy = now
-            if s.ahead[row, BASE, SECOND, column] < m.leave:
-                m.alive = 0
-        elif m.t_back <= now:
-            m.alive = 1
-            m.last_buy = now
+            m.alive = 0 if s.ahead[row, BASE, SECOND, column] < m.leave else 1
         next_back(m, t, now)
         m.t_base = later(t, now, base_gap(m, i, s, t, m.n_base))
         m.n_base += 1
