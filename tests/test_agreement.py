@@ -51,6 +51,13 @@ def test_candidates_that_go_by_unseen_could_not_have_bought(seed: int, monkeypat
     same(production, simulate_reference(rich, members=60, seed=seed, draw=seed))
 
 
+COUPONS = [
+    {"name": f"for {days}", "when": {"event": "purchase"}, "give": {"coupon": {"value": 2.0, "days": days}}}
+    for days in (3, 9, 27)
+]
+"""They lapse one after another, while candidates go by."""
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -59,6 +66,7 @@ def test_candidates_that_go_by_unseen_could_not_have_bought(seed: int, monkeypat
         {"programme__expiry": {"rule": "fixed_date", "months": 2, "month": 6}},
         {"programme__expiry": {"rule": "inactivity", "months": 2}},
         {"programme__earning": {"points_per_unit": 1.5, "base": "list", "cap_per_month": 100, "rounding": "nearest"}},
+        {"programme__incentives": COUPONS, "programme__card_valid_months": None},
     ],
 )
 def test_other_forms(changes: dict) -> None:

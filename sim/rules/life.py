@@ -92,14 +92,18 @@ def pass_over(m, i, s, t, month, end):
     if m.pull_until <= m.t_extra < until:
         see_coupons(m, i, s, t, m.t_extra)
     most = ceiling(m, t, m.t_extra)
+    last = m.t_extra
     row, k = place(m, i, s, t, m.n_extra, EXTRA)
     while m.t_extra < until:
         if m.aware == 1 and t.days[int(m.t_extra)].calendar != 0:
             return True
         if not too_low(most, s.ahead[row, EXTRA, SECOND, k]):
             return True
+        last = m.t_extra
         next_extra(m, i, s, t)
         row, k = place(m, i, s, t, m.n_extra, EXTRA)
+    if m.pull_until <= last < until:
+        see_coupons(m, i, s, t, last)
     return False
 
 
