@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -211,11 +213,24 @@ class Programme(Part):
                 raise ValueError(f"incentives: {incentive.name} gives points, but the programme has no earning")
             if incentive.when.event == "points_expiring" and self.expiry.rule == "never":
                 raise ValueError(f"incentives: {incentive.name} waits for points to expire, but expiry is never")
-        most = max(t.earning for t in self.tiers) * (self.earning.points_per_unit if self.earning else 0.0)
-        for incentive in self.incentives:
-            most *= max(1.0, incentive.during.earning)
+        rate = self.earning.points_per_unit if self.earning else 0.0
+        most = max(t.earning for t in self.tiers) * rate * most_multiplied(self.incentives)
         if most > 1e6:
             raise ValueError(f"earning: a purchase could earn {most:g} points a currency unit, at most 1,000,000 are possible")
         if len(self.incentives) > 62:
             raise ValueError("incentives: at most 62 rows")
         return self
+
+
+def most_multiplied(incentives: list[Incentive]) -> float:
+    """By how much incentives can multiply the points of one purchase: of those valid on one day the best of each group."""
+    rows = [(row, row.valid_from or dt.date.min, row.valid_until or dt.date.max) for row in incentives if row.during.earning > 1]
+    most = 1.0
+    for day in {start for _, start, _ in rows}:
+        best: dict[str, float] = {}
+        for row, start, end in rows:
+            if start <= day <= end:
+                group = f"\0{row.name}" if row.group is None else row.group
+                best[group] = max(best.get(group, 1.0), row.during.earning)
+        most = max(most, math.prod(best.values()))
+    return most

@@ -9,6 +9,7 @@ import numpy as np
 from sim import tally
 from sim.errors import InputError
 from sim.limits import MOST_COUNTED
+from sim.programme import most_multiplied
 from sim.rules.words import normal, uniform
 from sim.scenario import Scenario
 from sim.state import Chunk
@@ -40,7 +41,7 @@ class Room:
         lift = float(b["price_response_basket"]) * cut * 2.0 + len(scenario.behaviour.acting()) * math.log(BOUND)
         dear = float(p["sigma"]) * _FARTHEST + lift + math.log(float(t.days["dear"].max()))
         self.dearest = math.exp(min(dear, 700.0))  # times a member's median
-        earning = math.prod(max(1.0, row / 1000) for row in t.incentives["earning"])
+        earning = most_multiplied(scenario.programme.incentives)
         self.factor = max(1e4, float(t.tiers["micro"].max()) * earning)  # by which an amount is multiplied before a division
         self.amount = _largest(scenario, t)
 

@@ -12,6 +12,7 @@ from sim import tally
 from sim.errors import InputError
 from sim.limits import MOST_COUNTED
 from sim.outcome import simulate
+from sim.programme import most_multiplied
 from sim.reference import simulate_reference
 
 MEMBERS, MONTHS = 10_000, 12
@@ -105,3 +106,21 @@ def test_a_column_whose_sum_is_beyond_counting_is_told(tmp_path, rows, fits):
             live_tables(tmp_path / "members.csv", as_of=dt.date(2026, 12, 31))
         with pytest.raises(InputError, match=rf"^sales.csv: {told}$"):
             cells.refuse()
+
+
+def test_campaigns_that_never_meet_multiply_no_purchase_together():
+    """Twice the points in 26 fortnights, one after another or all in one group, is twice; all at once it is 2^26 times."""
+
+    def fortnights(apart, group=None):
+        rows = []
+        for k in range(26):
+            first = dt.date(2027, 1, 1) + dt.timedelta(days=14 * k if apart else 0)
+            when = {"when": {"event": "purchase"}, "valid_from": first, "valid_until": first + dt.timedelta(days=13)}
+            rows.append({"name": f"f{k}", "during": {"earning": 2.0}, "group": group, **when})
+        return scenario(PLAIN, programme={"name": "campaigns", "earning": {"points_per_unit": 1.0}, "incentives": rows})
+
+    for s in (fortnights(apart=True), fortnights(apart=False, group="double")):
+        assert most_multiplied(s.programme.incentives) == 2.0
+        assert simulate(s, members=100).total("points_issued") > 0
+    with pytest.raises(ValueError, match=r"a purchase could earn 6.71089e\+07 points a currency unit, at most 1,000,000"):
+        fortnights(apart=False)
