@@ -57,7 +57,7 @@ class Leaving(Part):
     """first parameter of Beta(a, b) over members"""
     b: Positive | None = None
     """second parameter of Beta(a, b) over members"""
-    return_rate: Annotated[float, Field(ge=0)] = 0.0
+    return_rate: Annotated[float, Field(ge=0, le=100)] = 0.0
     """hazard with which a lapsed member comes back of their own accord, a day of an average season; 0 is BG/NBD"""
 
     @model_validator(mode="after")

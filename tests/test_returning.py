@@ -73,3 +73,10 @@ def test_the_years_before_the_start_are_lived_by_the_same_rules() -> None:
         for days in (400.0, 0.0)
     )
     assert monthly(past, "active_at_start")[0] / 20_000 == pytest.approx(monthly(run, "alive")[12] / 20_000, rel=0.05)
+
+
+def test_a_rate_beyond_reason_is_refused() -> None:
+    """Each moment that would bring a member back is drawn: of a thousand a day a run would not come to its end."""
+    assert simulate(returning(100.0, months=1), members=10, seed=5).total("returns") > 0
+    with pytest.raises(ValueError, match="less than or equal to 100"):
+        returning(1000.0)
