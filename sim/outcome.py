@@ -100,12 +100,14 @@ class _Sums:
 
     def add(self, first: int, chunk: Chunk) -> None:
         m = chunk.members
+        grants = chunk.wallet["given"].sum(axis=0)[: len(self.grants)]
+        counted = self.room.counts(chunk, int(grants.sum()))  # by every thread for itself
         with self.lock:
-            self.room.take(chunk)
+            self.room.take(counted)
             for name in SUMS:
                 mine = getattr(self, name)
                 mine += getattr(chunk, name)
-            self.grants += chunk.wallet["given"].sum(axis=0)[: len(self.grants)]
+            self.grants += grants
             if chunk.cube[0, tally.NO_NUMBER]:
                 self.undefined.append((first, len(m)))
             if self.keep:

@@ -34,7 +34,7 @@ class Room:
     """What the chunks of one run have counted so far, as floats, which do not wrap."""
 
     def __init__(self, scenario: Scenario, t: Tables) -> None:
-        self.scenario, self.t = scenario, t
+        self.scenario = scenario
         self.counted: Floats = np.zeros(tally.SIZE)
         p, b = t.p[0], t.b[0]
         cut = float(t.tiers["log_cut"].max()) + math.log(10.0) + float(p["felt_cut"])  # no coupon looks larger than nine tenths
@@ -45,8 +45,9 @@ class Room:
         self.factor = max(1e4, float(t.tiers["micro"].max()) * earning)  # by which an amount is multiplied before a division
         self.amount = _largest(scenario, t)
 
-    def take(self, chunk: Chunk) -> None:
-        """Count a finished chunk. Raises InputError where one of its sums may have wrapped, or all together leave no room."""
+    def counts(self, chunk: Chunk, given: int) -> Floats:
+        """(tallies,) what a finished chunk counted; given: grants in its wallets. Raises InputError where a sum of it may have
+        wrapped."""
         cube = chunk.cube
         cell = cube.max(axis=0, initial=0)
         dearest = self.dearest * float(chunk.members["median"].max(initial=0.0))
@@ -58,10 +59,13 @@ class Room:
             self._refuse("programme.earning", f"{rate} are too many for a purchase of {min(dearest, sales):.3g} minor units")
         key, amount = self.amount
         if amount:
-            given = int(chunk.wallet["given"].sum()) if len(self.t.incentives) else 0
             if amount * (given + 3 * int(cube[:, _EVENTS].sum())) > _WHOLE:
                 self._refuse(key, f"found {amount:.3g} minor units or points, too much to be added up")
-        self.counted += np.add.reduce(np.abs(cube), axis=0, dtype=np.float64)
+        return np.asarray(np.add.reduce(np.abs(cube), axis=0, dtype=np.float64))
+
+    def take(self, counted: Floats) -> None:
+        """Add what a chunk counted. Raises InputError where all chunks together leave no room."""
+        self.counted += counted
         most = int(self.counted.argmax())
         if self.counted[most] > MOST_COUNTED:
             name = tally.NAMES[most]
