@@ -83,9 +83,8 @@ def plan_from(m, i, s, t, now, soonest):
         due = min(due, m.refund_day)
     if p.expiry == INACTIVE and m.balance > 0:
         due = min(due, max(now, lapse_at(m, t)))
-    if p.has_incentives == 1:
-        if len(t.expiring) > 0:
-            due = min(due, announced(m, i, s, t, lapse_at(m, t), now))
+    if p.has_incentives == 1 and len(t.expiring) > 0:
+        due = min(due, announced(m, i, s, t, lapse_at(m, t), now))
     m.due = due
 
 
