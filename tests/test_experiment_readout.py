@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from two_arms import TWO_ARMS, two_arms
 
 from experiments.commands import read_command
 from experiments.decisions import noninferiority, tost
@@ -30,12 +31,7 @@ from sim.errors import InputError
 HILLSTROM = Path(__file__).parents[2] / "shared" / "data" / "hillstrom_email_rct.csv.gz"
 
 BASE = {
-    "experiment": "x",
-    "population": "all",
-    "arms": {"control": {"share": 0.5}, "trial": {"share": 0.5}},
-    "control": "control",
-    "start": "2026-01-01",
-    "end": "2026-01-28",
+    **TWO_ARMS,
     "multiplicity": "none",
     "metrics": [{"name": "spend", "role": "primary", "column": "spend", "simulation_margin": 1.0}],
 }
@@ -45,7 +41,7 @@ def plan(metric=None, **changes) -> Plan:
     content = BASE | changes
     if metric:
         content = content | {"metrics": [content["metrics"][0] | metric, *content["metrics"][1:]]}
-    return Plan.model_validate_json(json.dumps(content))
+    return two_arms(**content)
 
 
 def live(n=2000, effect=0.0, seed=1) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -14,44 +13,34 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from two_arms import two_arms
 
-from experiments.plan_file import Plan
 from experiments.readout import read
 from experiments.values import Labels, dates, numbers
 from scenarios import sources
 from scenarios.sources import open_source
 from sim.errors import InputError
 
-PLAN = Plan.model_validate_json(
-    json.dumps(
+PLAN = two_arms(
+    columns={"assigned": "assigned", "exposed": "exposed"},
+    segments=["tier"],
+    metrics=[
         {
-            "experiment": "x",
-            "population": "all",
-            "arms": {"control": {"share": 0.5}, "trial": {"share": 0.5}},
-            "control": "control",
-            "start": "2026-01-01",
-            "end": "2026-01-28",
-            "columns": {"assigned": "assigned", "exposed": "exposed"},
-            "segments": ["tier"],
-            "metrics": [
-                {
-                    "name": "spend",
-                    "role": "primary",
-                    "column": "spend",
-                    "simulation_margin": 1.0,
-                    "covariates": ["before"],
-                    "adjustment": "cuped",
-                },
-                {
-                    "name": "basket",
-                    "role": "secondary",
-                    "kind": "ratio",
-                    "column": "spend",
-                    "denominator": "orders",
-                },
-            ],
-        }
-    )
+            "name": "spend",
+            "role": "primary",
+            "column": "spend",
+            "simulation_margin": 1.0,
+            "covariates": ["before"],
+            "adjustment": "cuped",
+        },
+        {
+            "name": "basket",
+            "role": "secondary",
+            "kind": "ratio",
+            "column": "spend",
+            "denominator": "orders",
+        },
+    ],
 )
 
 
@@ -161,37 +150,27 @@ def test_postgresql(live, expected, postgres):
     same(read(f"{postgres}#exact", PLAN), expected)
 
 
-EVENT_PLAN = Plan.model_validate_json(
-    json.dumps(
+EVENT_PLAN = two_arms(
+    pre_days=30,
+    columns={"exposed": "exposed"},
+    metrics=[
         {
-            "experiment": "x",
-            "population": "all",
-            "arms": {"control": {"share": 0.5}, "trial": {"share": 0.5}},
-            "control": "control",
-            "start": "2026-01-01",
-            "end": "2026-01-28",
-            "pre_days": 30,
-            "columns": {"exposed": "exposed"},
-            "metrics": [
-                {
-                    "name": "spend",
-                    "role": "primary",
-                    "column": "value",
-                    "simulation_margin": 1.0,
-                    "covariates": ["pre_value"],
-                    "adjustment": "cuped",
-                },
-                {"name": "orders", "role": "secondary", "column": "value", "events": "count"},
-                {
-                    "name": "active",
-                    "role": "secondary",
-                    "kind": "proportion",
-                    "column": "value",
-                    "events": "any",
-                },
-            ],
-        }
-    )
+            "name": "spend",
+            "role": "primary",
+            "column": "value",
+            "simulation_margin": 1.0,
+            "covariates": ["pre_value"],
+            "adjustment": "cuped",
+        },
+        {"name": "orders", "role": "secondary", "column": "value", "events": "count"},
+        {
+            "name": "active",
+            "role": "secondary",
+            "kind": "proportion",
+            "column": "value",
+            "events": "any",
+        },
+    ],
 )
 
 

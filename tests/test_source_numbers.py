@@ -1,15 +1,14 @@
 """Thousands and decimals: one rule for calibration, experiments and finance, and the same words."""
 
 import datetime as dt
-import json
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from two_arms import two_arms
 
 from experiments.assignment import assign
-from experiments.plan_file import Plan
 from experiments.readout import read
 from reports.readout import readout_page
 from scenarios import sources
@@ -22,24 +21,14 @@ from scenarios.source_numbers import NumberSource, as_written
 from scenarios.sources import FrameSource, open_source
 from sim.errors import InputError
 
-PLAN = Plan.model_validate_json(
-    json.dumps(
+PLAN = two_arms(
+    eligibility=[{"column": "before", "at_least": 1000.0}],
+    metrics=[
         {
-            "experiment": "x",
-            "population": "all",
-            "arms": {"control": {"share": 0.5}, "trial": {"share": 0.5}},
-            "control": "control",
-            "start": "2026-01-01",
-            "end": "2026-01-28",
-            "eligibility": [{"column": "before", "at_least": 1000.0}],
-            "metrics": [
-                {
-                    "name": "spend", "role": "primary", "column": "spend", "simulation_margin": 1.0, "winsor": [0, 0.99],
-                    "covariates": ["before"], "adjustment": "cuped",
-                }
-            ],
+            "name": "spend", "role": "primary", "column": "spend", "simulation_margin": 1.0, "winsor": [0, 0.99],
+            "covariates": ["before"], "adjustment": "cuped",
         }
-    )
+    ],
 )  # fmt: skip
 
 
