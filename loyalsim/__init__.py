@@ -19,6 +19,8 @@ Nothing is imported before it is used.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,13 +57,13 @@ def __dir__() -> list[str]:
 
 
 def _check_layers() -> None:
-    """The layers are top-level packages: a user's own of such a name would be imported instead."""
+    """The layers are top-level packages: a user's own of such a name would be imported instead. It is looked for, not run."""
     for name in LAYERS:
-        layer = import_module(name)
-        if not getattr(layer, "__loyalsim__", False):
+        found = find_spec(name)
+        where = None if found is None else found.origin or list(found.submodule_search_locations or [])
+        if where != str(Path(__file__).parents[1] / name / "__init__.py"):
             raise ImportError(
-                f"loyalsim needs its own package {name!r}, but Python finds another of this name first: "
-                f"{getattr(layer, '__file__', None) or list(getattr(layer, '__path__', []))}. "
+                f"loyalsim needs its own package {name!r}, but Python finds another of this name first: {where}. "
                 "Rename that one, or start Python in another folder."
             )
 

@@ -47,9 +47,12 @@ def test_the_check_sees_imports_of_every_kind():
 
 
 @pytest.mark.parametrize("layer", ["sim", "scenarios", "experiments", "reports"])
-def test_a_package_that_hides_a_layer_is_told(layer, tmp_path):
-    (tmp_path / layer).mkdir()
-    (tmp_path / layer / "__init__.py").write_text("mine = True\n")
+@pytest.mark.parametrize("file", ["{}/__init__.py", "{}.py"])
+def test_a_package_that_hides_a_layer_is_told_and_not_run(layer, file, tmp_path):
+    """A script of that name that uses loyalsim finds itself where the layer should be."""
+    mine = tmp_path / file.format(layer)
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("import loyalsim\nloyalsim.load('p4')\nraise SystemExit('was run')\n")
     done = subprocess.run([sys.executable, "-c", "import loyalsim"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
