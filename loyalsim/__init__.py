@@ -61,7 +61,7 @@ def _check_layers() -> None:
     for name in LAYERS:
         found = find_spec(name)
         where = None if found is None else found.origin or list(found.submodule_search_locations or [])
-        if where != str(Path(__file__).parents[1] / name / "__init__.py"):
+        if not isinstance(where, str) or Path(where) != Path(__file__).parents[1] / name / "__init__.py":
             raise ImportError(
                 f"loyalsim needs its own package {name!r}, but Python finds another of this name first: {where}. "
                 "Rename that one, or start Python in another folder."

@@ -60,6 +60,12 @@ def test_a_package_that_hides_a_layer_is_told_and_not_run(layer, file, tmp_path)
     assert str(tmp_path / layer) in last and "Rename" in last
 
 
+@pytest.mark.parametrize("written", ["{}", "{}/./", "{}/sim/.."])
+def test_the_layers_are_found_however_their_folder_is_written(written, tmp_path):
+    code = f"import sys; sys.path.insert(0, {written.format(ROOT)!r}); import loyalsim"
+    subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, check=True)
+
+
 def test_the_facade_offers_what_it_says():
     import loyalsim
 
