@@ -16,6 +16,7 @@ from reports import comparison_assumptions as assumptions
 from reports import comparison_figures as figures
 from reports import comparison_gains as gains
 from reports import comparison_tables as tables
+from reports.comparison_words import break_even, readable
 from reports.page import render
 from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison
@@ -131,8 +132,10 @@ def comparison_page(comparison: Comparison) -> str:
         drivers=tables.driver_rows(comparison),
         middle=tables.driven(comparison, comparison.drivers[0].at_mean) if comparison.drivers else "",
         posterior=comparison.scenarios[0].population.posterior is not None,
-        still=[gains.readable(p) for p in tables.still(comparison)],
-        readable=gains.readable,
+        break_even=break_even(tables.moving(comparison), leader) if leader and comparison.drivers else "",
+        turning=any(d.break_even for d in tables.moving(comparison)),
+        still=[readable(p) for p in tables.still(comparison)],
+        readable=readable,
         anyway=anyway(comparison, designs),
         survival=figures.survival(comparison, designs) if designs else None,
         survival_joined=figures.survival_joined(comparison, designs) if designs else None,

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from reports.comparison_figures import colours
 from reports.comparison_tables import driven, moving
+from reports.comparison_words import readable
 from reports.page import figure, figure_svg, panels
 from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison
@@ -89,12 +90,13 @@ def tornado(comparison: Comparison, leader: str) -> Markup | None:
     fig, ax = figure(7.2, 1.3 + 0.42 * len(rows))
     middle = rows[0].at_mean
     for place, d in enumerate(rows):
-        for value, end, face in ((d.low, d.at_low, "white"), (d.high, d.at_high, shade)):
+        bars = sorted(((d.at_low, d.low, "white"), (d.at_high, d.high, shade)), key=lambda bar: bar[0])
+        for end, _, face in sorted(bars, key=lambda bar: -abs(bar[0] - middle)):  # where both go one way, the shorter on top
             ax.barh(place, end - middle, left=middle, height=0.62, color=face, edgecolor=shade, linewidth=0.9)
-            right = end >= middle if d.at_low != d.at_high else end == d.at_high
+        for (end, value, _), side in zip(bars, (-1, 1), strict=True):
             ax.annotate(
-                significant(value, 2), (end, place), xytext=(4 if right else -4, 0), textcoords="offset points",
-                va="center", ha="left" if right else "right", fontsize=8.5, color="#333333",
+                significant(value, 2), (side * max(side * end, side * middle), place), xytext=(4 * side, 0),
+                textcoords="offset points", va="center", ha="left" if side > 0 else "right", fontsize=8.5, color="#333333",
                 bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
             )  # fmt: skip
     ax.axvline(middle, color=NEUTRAL, linewidth=1)
@@ -181,12 +183,6 @@ def odds(comparison: Comparison, designs: list[str], none_share: float) -> Marku
 
 def _legend(fig: MatplotlibFigure, marks: list[Patch]) -> None:
     fig.legend(handles=marks, loc="outside upper left", ncols=2, frameon=False)
-
-
-def readable(parameter: str) -> str:
-    """goal_gradient.strength -> goal gradient: strength; population.leaving.a -> leaving: a."""
-    effect, _, name = parameter.removeprefix("population.").partition(".")
-    return f"{effect}: {name}".replace("_", " ")
 
 
 def _steps(comparison: Comparison, name: str, taken: list[tuple[str, str, int]]) -> list[tuple[float, float]]:

@@ -10,6 +10,7 @@ from typing import Any
 from reports.comparison_words import in_units
 from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison
+from scenarios.drivers import Driver
 from scenarios.figure import GAINS, NOTHING, RISES, Cell, cell
 from scenarios.finance.rounding import exact
 from scenarios.finance.value import break_even_uplift
@@ -189,6 +190,7 @@ def driver_rows(comparison: Comparison) -> list[dict[str, Any]]:
             "parameter": d.parameter, "unit": d.unit, "low": significant(d.low, 2), "high": significant(d.high, 2),
             "source": "the calibration of the members, below" if d.source == calibrated else d.source,
             "at_low": driven(comparison, d.at_low), "at_high": driven(comparison, d.at_high),
+            "break_even": " and ".join(significant(value, 2) for value in d.break_even) or NONE,
         }
         for d in moving(comparison)
     ]  # fmt: skip
@@ -200,7 +202,7 @@ def driven(comparison: Comparison, gain: float) -> str:
     return signed(number(gain, max(0, 1 - math.floor(math.log10(swing / 2))) if swing else 1))
 
 
-def moving(comparison: Comparison) -> list[Any]:
+def moving(comparison: Comparison) -> list[Driver]:
     """Drivers worth showing: at least a hundredth of the strongest one's swing; twelve at most."""
     found = comparison.drivers
     if not found or found[0].swing == 0:

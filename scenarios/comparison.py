@@ -83,7 +83,7 @@ class Comparison:
             "costs": {name: f.as_dict() for name, f in self.costs.items()},
             "best_share": self.best_share,
             "positive_share": self.positive_share,
-            "drivers": [d.__dict__ for d in self.drivers],
+            "drivers": [d.as_dict() for d in self.drivers],
             "provenance": self.provenance,
         }
 

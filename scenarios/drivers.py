@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from scipy import stats
@@ -19,21 +20,40 @@ Z = float(stats.norm.ppf(0.9))
 
 @dataclass(frozen=True)
 class Driver:
-    """Net margin gained per member with one parameter at its 10 % point (`at_low`) and its 90 % point (`at_high`)."""
+    """Net margin gained per member with one parameter at its 10 % point (`at_low`), its mean and its 90 % point (`at_high`).
+
+    low, mean, high: the parameter's values there, in `unit`.
+    """
 
     parameter: str
     unit: str
     low: float
+    mean: float
     high: float
     at_low: float
-    at_high: float
     at_mean: float
+    at_high: float
     source: str
 
     @property
     def swing(self) -> float:
         """How far the parameter moves the gain."""
         return abs(self.at_high - self.at_low)
+
+    @property
+    def break_even(self) -> list[float]:
+        """Values of the parameter, between its 10 % and its 90 % point, at which the gain is 0: on straight lines between the
+        three that were simulated. None, one or two."""
+        values, gains = (self.low, self.mean, self.high), (self.at_low, self.at_mean, self.at_high)
+        return [
+            a + (b - a) * gain / (gain - then)
+            for (a, b), (gain, then) in zip(pairwise(values), pairwise(gains), strict=True)
+            if (gain < 0.0) != (then < 0.0)
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The driver as it stands in summary.json."""
+        return {**self.__dict__, "break_even": self.break_even}
 
 
 def drivers(
@@ -54,21 +74,20 @@ def drivers(
     names = posterior.parameters if posterior else []
     total = len(tasks) + len(names)
     for name, unit, source in tasks:
-        values = scenario.behaviour.values(score={name: -Z}), scenario.behaviour.values(score={name: Z})
+        low, mean, high = (scenario.behaviour.values(score={name: z})[name] for z in (-Z, 0.0, Z))
         if progress is not None:
             progress(len(found) + 1, total, f"what drives {scenario.name}")
         at_low, at_high = gain(scenario, {name: -Z}), gain(scenario, {name: Z})
-        found.append(Driver(name, unit, values[0][name], values[1][name], at_low, at_high, middle, source))
+        found.append(Driver(name, unit, low, mean, high, at_low, middle, at_high, source))
     for k, name in enumerate(names):
         if progress is not None:
             progress(len(found) + 1, total, f"what drives {scenario.name}")
-        low, high = (_moved(scenario, k, z) for z in (-Z, Z))
+        moved = [_moved(scenario, k, z) for z in (-Z, Z)]
         unit = next((words for words in MEANING.get(name, ()) if words), "as in population")
+        low, mean, high = (_value(which.population, name) for which in (moved[0], scenario, moved[1]))
+        at_low, at_high = (gain(which) for which in moved)
         found.append(
-            Driver(
-                f"population.{name}", unit, _value(low.population, name), _value(high.population, name), gain(low), gain(high),
-                middle, scenario.population.source,
-            )
+            Driver(f"population.{name}", unit, low, mean, high, at_low, middle, at_high, scenario.population.source)
         )
     return sorted(found, key=lambda d: -d.swing)
 

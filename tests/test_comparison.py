@@ -9,10 +9,10 @@ import pytest
 from scenes import RICH, only, scenario
 
 from scenarios.comparison import compare
-from scenarios.drivers import drivers
+from scenarios.drivers import Driver, drivers
 from scenarios.figure import bounds_of, cell, figure
 from sim.errors import InputError
-from sim.measures import MEASURES, describe, measure_run, monthly
+from sim.measures import BY_NAME, MEASURES, describe, measure_run, monthly
 from sim.outcome import simulate
 from sim.scenario import Scenario
 
@@ -131,6 +131,27 @@ def test_drivers_are_paired_and_ranked() -> None:
     for d in found:
         assert d.low < d.high
         assert d.at_low < d.at_mean < d.at_high
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [((-1.0, 1.0, 3.0), [0.25]), ((4.0, 1.0, -3.0), [0.35]), ((-1.0, 1.0, -1.0), [0.25, 0.4]), ((1.0, 2.0, 2.5), [])],
+)
+def test_break_even_lies_on_the_lines_between_what_was_simulated(gains: tuple[float, float, float], expected: list) -> None:
+    driver = Driver("effect.strength", "", 0.2, 0.3, 0.5, *gains, source="")
+    assert driver.break_even == pytest.approx(expected)
+    assert driver.as_dict()["break_even"] == driver.break_even
+
+
+def test_at_its_break_even_a_number_leaves_no_gain() -> None:
+    """Simulated there, the gain is a small part of what the number moves."""
+    behaviour = only(price_response={"rate": {"mean": 1.5, "sd": 1.0}})
+    cut = design("cut", 0.9, **behaviour)
+    found = drivers(cut, members=4000, seed=1)[0]
+    (value,) = found.break_even
+    there = design("cut", 0.9, **only(price_response={"rate": value}))
+    gain = BY_NAME["incremental_net_margin"].compute(simulate(there, members=4000, seed=1))
+    assert abs(gain) < 0.1 * found.swing
 
 
 def test_population_parameters_are_drivers_too() -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from reports.comparison_gains import STEPS
 from reports.comparison_tables import AGAINST_NONE, FIRST, odds_rows
 from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison, compare
+from scenarios.drivers import Driver
 from scenarios.figure import Figure, cell
 from scenarios.files import load, load_many
 from scenarios.numerals import MINUS
@@ -372,3 +374,16 @@ def test_members_who_leave_at_once_are_counted_as_gone_and_the_page_stands() -> 
     assert (rows["value"] == 0).mean() > 0.5
     page = comparison_page(found)
     assert "Nobody who was a customer before is active at the start." in page and not re.search(r"\bnan\b", page.lower())
+
+
+def test_the_page_says_which_number_decides_and_where(comparison: Comparison) -> None:
+    """Above or below its break-even, between two of them, or that none decides."""
+    around = (("rises", (-1.0, 1.0, 3.0)), ("falls", (3.0, 1.0, -1.0)), ("peaks", (-1.0, 1.0, -2.0)), ("still", (1.0, 1.5, 2.0)))
+    turning = [Driver(f"effect.{name}", "", 0.2, 0.3, 0.5, *gains, source="") for name, gains in around]
+    leader = max(comparison.best_share, key=lambda name: comparison.best_share[name])
+    only = f"With all other numbers at their mean, {leader} gains only with"
+    page = comparison_page(replace(comparison, drivers=turning))
+    assert f"{only} effect: rises above 0.25, effect: falls below 0.40 or effect: peaks between 0.25 and 0.37." in page
+    assert '<th class="num">Break-even</th>' in page
+    page = comparison_page(replace(comparison, drivers=turning[-1:]))
+    assert f"decides whether {leader} gains." in page and only not in page and "Break-even" not in page
