@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scenes import RICH, scenario
 
+from sim.effects import EFFECTS, Effect
 from sim.measures import BY_NAME
 from sim.outcome import simulate
 from sim.programme import Programme
@@ -67,16 +68,24 @@ def test_a_a_is_nothing() -> None:
         assert figure.value == 0.0 or np.isnan(figure.value), name
 
 
-@pytest.mark.parametrize("effect", ["price_response", "retention", "messages", "goal_gradient"])
-def test_a_single_switch(effect: str) -> None:
-    """Every effect at strength 0 is the same run as with its switch off."""
-    from sim.effects import BY_NAME as EFFECTS
-
-    zero = {p.name: p.off for p in EFFECTS[effect].parameters}
-    off = scenario(RICH, behaviour={"effects": {effect: {"on": False}}})
-    none = scenario(RICH, behaviour={"effects": {effect: zero}})
-    a, b = (simulate(which, members=300, seed=1) for which in (off, none))
-    np.testing.assert_array_equal(a.cube, b.cube)
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.name)
+def test_a_single_switch(effect: Effect) -> None:
+    """Every effect acts, and with its switch off the run is the one with its strengths at 0; so with the switch of all."""
+    zero = {p.name: p.off for p in effect.parameters}
+    others = {e.name: {p.name: p.off for p in e.parameters} for e in EFFECTS if e is not effect}
+    on, off, none, all_off, all_none = (
+        simulate(scenario(RICH, behaviour=behaviour), members=300, seed=1).cube
+        for behaviour in (
+            {},
+            {"effects": {effect.name: {"on": False}}},
+            {"effects": {effect.name: zero}},
+            {"all_effects": False},
+            {"effects": {**others, effect.name: zero}},
+        )
+    )
+    np.testing.assert_array_equal(off, none)
+    np.testing.assert_array_equal(all_off, all_none)
+    assert (on != off).any()
 
 
 def test_no_programme_costs_nothing() -> None:
