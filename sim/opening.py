@@ -5,24 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim.errors import InputError
-from sim.member import LONG_AGO, NEVER, REFUND
-from sim.typing import Array, Ints
-
-if TYPE_CHECKING:
-    from sim.scenario import Scenario
-    from sim.state import Chunk
-    from sim.tables import Tables
-
-MOMENTS = (
-    "due", "joined", "last_buy", "first_buy", "pend_day", "refund_day", "card_until", "fee_until", "reward_at",
-    "demoted_at", "benefit_at", "pulled_at", "sent_at", "pull_until",
-)  # fmt: skip
-"""Fields of MEMBER that are moments of the clock; t_base, t_extra and t_back are operational (sim.calendar)."""
+from sim.member import NEVER
+from sim.scenario import Scenario
+from sim.state import Chunk
+from sim.tables import Tables
+from sim.typing import Array, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -187,107 +178,7 @@ class Opening:
         m["cohort"], m["tier0"] = 0, -1
 
 
-def opening_after(
-    scenario: Scenario, t: Tables, left: dict[int, int], members: Array, lots: Ints, pend: Ints, lot_tiers: Ints,
-    pend_tiers: Ints, quals: Array, wallet: Array, refunds: Array,
-) -> Opening:  # fmt: skip
-    """The opening of a run that begins where this one ended.
-
-    left: minor units left of each budgeted incentive, by its number; members .. refunds: as in sim.state.Chunk, of
-    everybody.
-    """
-    p = t.p[0]
-    days, months = int(p["end"]), len(t.months)
-    m = members.copy()
-    for field in MOMENTS:
-        m[field] = _shifted(m[field], days)
-    for field in ("t_base", "t_extra", "t_back"):
-        m[field] = _operational(t, m[field])
-    m["t_back"] = np.where(m["t_back"] < NEVER / 2, m["t_back"] * p["return_rate"], NEVER)  # at a rate of 1, whatever the next is
-    m["month_bought"] -= months
-    oldest = np.where(m["balance"] > 0, m["oldest"] - months, 0)
-    past = max(1, -int(oldest.min(initial=-1)))
-    slots, width = lots.shape[1], pend.shape[1]
-    known = len(lot_tiers) > 0
-    whose = lot_tiers.reshape(len(m), slots, -1) if known else lots[:, :, None]
-    aged = np.zeros((len(m), past, whose.shape[2]), np.int64)
-    everyone = np.arange(len(m))
-    for step in range(min(slots, past)):
-        month = oldest + step  # of the lot that lies so many months after the oldest
-        there = (m["balance"] > 0) & (month < 0)
-        aged[everyone, np.where(month < 0, month + past, 0)] += np.where(
-            there[:, None], whose[everyone, (month + months) % slots], 0
-        )
-    m["oldest"] = oldest
-    turned = (days + np.arange(width)) % width
-    waiting = np.zeros((len(m), refunds.shape[1] if len(refunds) else 0), REFUND)
-    for day in range(waiting.shape[1]):
-        waiting[:, day] = refunds[:, (days + day) % waiting.shape[1]]
-    for field, passed in (("spendable", days), ("lot", months), ("month", months)):
-        waiting[field] -= passed
-    rolled = np.roll(quals, -months, axis=1)
-    purse = wallet.copy()
-    purse["until"] = np.maximum(0.0, _shifted(purse["until"], days))  # 0 = none
-    purse["next"] = _shifted(purse["next"], days)
-    m["card_until"] = _idle(members["card_until"][:, None], np.array([[p["card_days"]]]), members, m, days)[:, 0]
-    purse["mark"] = _idle(purse["mark"], 30.0 * (p["expiry_months"] + members["longer"][:, None]), members, m, days)
-    names = tuple(x.name for x in scenario.programme.incentives)
-    budget = np.array([int(x) for x in t.incentives["budget"]], np.int64)
-    for j, amount in left.items():
-        budget[j] = amount
-    q = scenario.programme.qualification
-    ended = scenario.horizon.start + dt.timedelta(days=days)
-    return Opening(
-        start=ended,
-        origin=scenario.horizon.start - dt.timedelta(days=int(p["day_zero"])),
-        day_zero=int(p["day_zero"]) + days,
-        month_zero=int(p["month_zero"]) + months,
-        level_days=float(p["level_days"]) + days,
-        members=m,
-        lots=aged.sum(axis=2),
-        pend=pend[:, turned],
-        lot_tiers=aged if known else None,
-        pend_tiers=pend_tiers.reshape(len(m), width, -1)[:, turned] if known else None,
-        quals=rolled,
-        wallet=purse[:, : len(names)],
-        refunds=waiting,
-        tiers=tuple(tier.name for tier in scenario.programme.tiers),
-        incentives=names,
-        budget_left=budget,
-        used_up=tuple(
-            name for j, name in enumerate(names) if t.closes[j] <= p["end"] or (t.incentives["budget"][j] > 0 and budget[j] == 0)
-        ),
-        window=(q.window, q.months),
-        base=int(p["base"]),
-        next_key=int(p["first_new"]) + int(p["new_per_month"]) * months,
-    )
-
-
-def _shifted(moments: Array, days: int) -> Array:
-    """Moments as seen from `days` later; those that never come or never were stay."""
-    ever = (moments > LONG_AGO / 2) & (moments < NEVER / 2)
-    return np.where(ever, moments - days, moments)
-
-
-def _idle(moments: Array, span: Array, before: Array, after: Array, days: int) -> Array:
-    """(n, k) moments as seen from `days` later; those that lie `span` (n or 1, 1) days after the member's last purchase (dates of
-    lapse that were announced, the end of the card) to the bit as the engine computes them from the shifted moments."""
-    idle, idle_after = (np.maximum(m["last_buy"], m["joined"])[:, None] + span for m in (before, after))
-    return np.where(moments == idle, idle_after, _shifted(moments, days))
-
-
-def _operational(t: Tables, moments: Array) -> Array:
-    """Operational days from the end of the run to moments of its clock, which beyond the end, and before day 0, is such time."""
-    op_end, end = float(t.p["op_end"][0]), float(t.p["end"][0])
-    if t.p["steady"][0]:
-        return _shifted(moments, int(end))
-    k = np.clip(moments, 0.0, end - 1.0).astype(np.int64)
-    inside = t.days["op"][k] + (moments - k) * t.days["speed"][k] - op_end
-    passed = np.where(moments < 0.0, moments - op_end, inside)  # candidates that nobody was there for lie behind
-    return np.where(moments >= NEVER / 2, moments, np.where(moments >= end, moments - end, passed))
-
-
-def _clock_time(t: Tables, op: Array) -> Any:
+def _clock_time(t: Tables, op: Floats) -> Floats:
     """Moments of operational times counted from the start of the run."""
     if t.p["steady"][0]:
         return op
@@ -295,4 +186,4 @@ def _clock_time(t: Tables, op: Array) -> Any:
     inside = np.clip(op, 0.0, op_end)
     k = np.clip(np.searchsorted(t.days["op"], inside, side="right") - 1, 0, int(end) - 1)
     moment = k + (inside - t.days["op"][k]) / t.days["speed"][k]
-    return np.where((op < 0.0) | (op >= NEVER / 2), op, np.where(op >= op_end, end + (op - op_end), moment))
+    return np.asarray(np.where((op < 0.0) | (op >= NEVER / 2), op, np.where(op >= op_end, end + (op - op_end), moment)))

@@ -11,11 +11,13 @@ import numpy as np
 from sim import tally
 from sim.clock import ProgrammeClock
 from sim.errors import InputError
-from sim.opening import Opening, opening_after
+from sim.handover import opening_after
+from sim.opening import Opening
 from sim.production import CHUNK, Crew
+from sim.reference import Reference
 from sim.room import Room
 from sim.scenario import Scenario
-from sim.state import Chunk, empty_chunk
+from sim.state import STATE, Chunk, empty_chunk
 from sim.tables import BOUND, Tables
 from sim.tabulating import compile_tables
 from sim.typing import Array, Ints
@@ -87,7 +89,7 @@ class _Sums:
     repurchase: Ints = field(init=False)
     grants: Ints = field(init=False)
     kept: dict[int, tuple[Array, Ints]] = field(default_factory=dict)
-    states: dict[int, tuple[Array, ...]] = field(default_factory=dict)
+    states: dict[int, dict[str, Array]] = field(default_factory=dict)
     undefined: list[tuple[int, int]] = field(default_factory=list)
     """(first, members) of chunks in which a formula gave no number"""
     lock: Lock = field(default_factory=Lock)
@@ -113,8 +115,7 @@ class _Sums:
             if self.keep:
                 self.kept[first] = (m.copy(), chunk.watch.copy())
             if self.keep_state:
-                kept = (m, chunk.lots, chunk.pend, chunk.lot_tiers, chunk.pend_tiers, chunk.quals, chunk.wallet, chunk.refunds)
-                self.states[first] = tuple(array.copy() for array in kept)
+                self.states[first] = {name: getattr(chunk, name).copy() for name in STATE}
 
 
 def simulate(
@@ -147,16 +148,30 @@ def simulate(
     crew = Crew(t, threads=threads, chunk=chunk, stays=stays, done=sums.add, opening=opening, incentives=names)
     clock = ProgrammeClock(crew, meetings, look)
     clock.run()
-    outcome = outcome_of(scenario, t, sums, opening)
+    outcome = _outcome_of(scenario, t, sums, opening)
     outcome.seen, outcome.served = clock.seen, clock.served
     if keep_state:
-        arrays = [np.concatenate(a) for a in zip(*(sums.states[first] for first in sorted(sums.states)), strict=True)]
+        parts = [sums.states[first] for first in sorted(sums.states)]
+        everybody = empty_chunk(t, 0)._replace(**{name: np.concatenate([part[name] for part in parts]) for name in STATE})
         left = {j: int(budget.level) for j, budget in clock.budgets.items()}
-        outcome.state = opening_after(scenario, t, left, *arrays)
+        outcome.state = opening_after(scenario, t, everybody, left)
     return outcome
 
 
-def outcome_of(scenario: Scenario, t: Tables, sums: _Sums, opening: Opening | None = None) -> Outcome:
+def simulate_reference(
+    scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None, cohorts: bool = False,
+    opening: Opening | None = None,
+) -> Outcome:  # fmt: skip
+    """Run a scenario with the reference driver; arguments as in `simulate`. Every member's state is kept."""
+    t = compile_tables(scenario, members=members, seed=seed, draw=draw, cohorts=cohorts, opening=opening)
+    run = Reference(t, opening, [x.name for x in scenario.programme.incentives])
+    run.run()
+    sums = _Sums(t, Room(scenario, t), keep=True)
+    sums.add(0, run.plain)
+    return _outcome_of(scenario, t, sums, opening)
+
+
+def _outcome_of(scenario: Scenario, t: Tables, sums: _Sums, opening: Opening | None = None) -> Outcome:
     """The outcome of finished chunks; refuses a run in which a response exceeded the bound or a formula gave no number."""
     cube = sums.cube.reshape(len(t.months), len(t.tiers), len(t.segments), tally.SIZE)
     over = int(cube[..., tally.OVER_BOUND].sum())

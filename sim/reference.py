@@ -15,16 +15,12 @@ import simpy
 
 from sim.clock import ACCOUNTING, LIVES, SNAPSHOT, Clock, shut
 from sim.opening import Opening
-from sim.outcome import Outcome, _Sums, outcome_of
-from sim.room import Room
 from sim.rules.birth import be_born, resume
 from sim.rules.life import cell_of, happen, next_event
 from sim.rules.moments import call
 from sim.rules.monthend import account, campaign, lapse_points, review_tier
-from sim.scenario import Scenario
 from sim.state import Chunk, empty_chunk
 from sim.tables import Tables
-from sim.tabulating import compile_tables
 
 EVERYBODY = 2**62
 """a key above all members'"""
@@ -145,16 +141,3 @@ class Reference:
 def _named(array: Any) -> Any:
     """Fields by attribute, as rules read them."""
     return array.view(np.recarray) if array.dtype.names else array
-
-
-def simulate_reference(
-    scenario: Scenario, *, members: int | None = None, seed: int = 0, draw: int | None = None, cohorts: bool = False,
-    opening: Opening | None = None,
-) -> Outcome:  # fmt: skip
-    """Run a scenario with the reference driver; arguments as in sim.outcome.simulate. Every member's state is kept."""
-    t = compile_tables(scenario, members=members, seed=seed, draw=draw, cohorts=cohorts, opening=opening)
-    run = Reference(t, opening, [x.name for x in scenario.programme.incentives])
-    run.run()
-    sums = _Sums(t, Room(scenario, t), keep=True)
-    sums.add(0, run.plain)
-    return outcome_of(scenario, t, sums, opening)

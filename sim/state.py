@@ -71,8 +71,7 @@ class Chunk(NamedTuple):
         for name, array in zip(self._fields, self, strict=True):
             plain = array if array.dtype.names is None else array.view(np.int64)
             plain.fill(-1 if name in ("ahead_of", "born_of") else 0)
-        many = ("members", "lots", "pend", "lot_tiers", "pend_tiers", "quals", "wallet", "refunds", "watch")
-        return self._replace(**{name: getattr(self, name)[:n] for name in many})
+        return self._replace(**{name: getattr(self, name)[:n] for name in (*STATE, "watch")})
 
     def restore(self, snapshot: Chunk) -> None:
         """Put everything back as it was at the snapshot, in place; the notes of budgeted grants start afresh."""
@@ -80,6 +79,9 @@ class Chunk(NamedTuple):
             if name not in ("spent", "spent_at"):
                 mine[...] = theirs
 
+
+STATE = ("members", "lots", "pend", "lot_tiers", "pend_tiers", "quals", "wallet", "refunds")
+"""arrays of a chunk that say where its members stand, a row each"""
 
 C_ISSUED, C_REDEEMED, C_EXPIRED, C_CLAWED_BACK = range(4)
 

@@ -9,6 +9,7 @@ from sim import tally
 from sim.opening import Opening
 from sim.own_effects import PARTS
 from sim.production import Crew
+from sim.reference import Reference
 from sim.rules.own import FORMULAS
 from sim.scenario import Scenario
 from sim.state import Chunk
@@ -44,8 +45,6 @@ def formula_without_value(scenario: Scenario, t: Tables, first: int, n: int, ope
 
 def _lived_again(t: Tables, member: int, opening: Opening | None, names: list[str]) -> tuple[str, float]:
     """`effect.key` and moment of the first formula without a value."""
-    from sim.reference import Reference  # which makes outcomes too, whose mistakes are told here
-
     found: list[tuple[str, float]] = []
 
     def told(address: int) -> Any:

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scenes import RICH, scenario
 from test_ledger import markets, programmes
 
-from sim.outcome import Outcome, simulate
-from sim.reference import simulate_reference
+from sim.outcome import Outcome, simulate, simulate_reference
 
 
 def same(a: Outcome, b: Outcome) -> None:

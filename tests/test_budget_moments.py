@@ -12,8 +12,7 @@ from scenes import PLAIN, scenario
 
 from sim import tally
 from sim.log import member_log
-from sim.outcome import Outcome, simulate
-from sim.reference import simulate_reference
+from sim.outcome import Outcome, simulate, simulate_reference
 from sim.scenario import Scenario
 
 MEMBERS = 40

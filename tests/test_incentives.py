@@ -10,8 +10,7 @@ import pytest
 from pydantic import ValidationError
 from scenes import only, scenario
 
-from sim.outcome import Outcome, simulate
-from sim.reference import simulate_reference
+from sim.outcome import Outcome, simulate, simulate_reference
 from sim.state import W_MESSAGES, W_PURCHASES
 
 EVERY_DAY = {"purchase_rate": {"mean": 1.0, "shape": 1e6}, "basket": {"median": 40.0, "sigma": 0.0}}

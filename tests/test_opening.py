@@ -9,8 +9,7 @@ from scenes import PLAIN, RICH, only, scenario
 from sim import tally
 from sim.errors import InputError
 from sim.measures import fixed_cost_by_month
-from sim.outcome import simulate
-from sim.reference import simulate_reference
+from sim.outcome import simulate, simulate_reference
 from sim.scenario import Scenario
 
 COUNTS = (

@@ -4,8 +4,7 @@ import numpy as np
 from scenes import PLAIN, only, scenario
 from test_opening import cut
 
-from sim.outcome import simulate
-from sim.reference import simulate_reference
+from sim.outcome import simulate, simulate_reference
 
 
 def test_coupons_end_with_the_programme_that_honours_them() -> None:

@@ -19,8 +19,7 @@ from sim.errors import InputError
 from sim.formula import READS, check
 from sim.log import member_log
 from sim.measures import BY_NAME
-from sim.outcome import Outcome, simulate
-from sim.reference import simulate_reference
+from sim.outcome import Outcome, simulate, simulate_reference
 from sim.scenario import Scenario
 
 POINTS: dict[str, Any] = {

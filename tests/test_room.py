@@ -11,9 +11,8 @@ from scenarios.finance.live_tables import live_tables
 from sim import tally
 from sim.errors import InputError
 from sim.limits import MOST_COUNTED
-from sim.outcome import simulate
+from sim.outcome import simulate, simulate_reference
 from sim.programme import most_multiplied
-from sim.reference import simulate_reference
 
 MEMBERS, MONTHS = 10_000, 12
 EACH = MOST_COUNTED // (MEMBERS * MONTHS * (MONTHS + 1) // 2)
