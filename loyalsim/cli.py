@@ -1,7 +1,6 @@
 """The command line. Commands are named by what a user wants; each imports what it needs when it is called.
 
-A further group of commands (live experiments, say) is a Typer application in a file of its own, joined with
-`app.add_typer` below.
+Commands of finance, the backtest and the group of live experiments stand in files of their own and are joined at the end.
 """
 
 from __future__ import annotations

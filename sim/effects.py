@@ -1,8 +1,8 @@
 """The registry of behavioural effects: what each does, its parameters with unit and prior, its source.
 
 Magnitudes were measured in cafes, hotels, grocery and telecom; carrying them over is an assumption, so every one is a
-prior with a spread. Facts that a run must reproduce are tested in tests/test_effects.py. The formulas themselves are in
-sim/response.py; here stands what a reader of a report must know.
+prior with a spread. Facts that a run must reproduce are tested in tests/test_effects.py. The formulas themselves are
+in sim/rules/response.py; here stands what a reader of a report must know.
 """
 
 from __future__ import annotations
