@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from scenarios.figure import drawn
 from scenarios.numerals import NONE, integer, listed, money, percent, signed, significant
 from sim.behaviour import Uncertain
 from sim.effects import Effect, Parameter
+from sim.population import Segment
 from sim.scenario import Scenario
 from sim.setting import Market
 from sim.tables import BOUND
@@ -37,19 +39,24 @@ def members(comparison: Comparison) -> list[tuple[str, str]]:
         a, b = p.leaving.a or 0.0, p.leaving.b or 1.0
         leaving = f"{significant(100 * a / (a + b), 2)} % after a purchase on average, "
         leaving += f"Beta({significant(a)}, {significant(b)}) over members"
-    back = 1 - (1 - p.leaving.return_rate) ** 365
+    back = -math.expm1(-365 * p.leaving.return_rate)
     joining = "nobody joins during the run"
     if p.new_members_per_month:
-        joining = f"{percent(p.new_members_per_month)} of the members at the start join in each month"
+        joining = f"{percent(p.new_members_per_month)} of the members at the start join in each month, "
+        joining += "with a purchase" if p.first_purchase_on_joining else "and wait for their first purchase as for any other"
     facts = [
         ("Where the numbers come from", p.source),
         ("Purchases", f"{significant(365 * p.purchase_rate.mean)} a year for an active member on average, "
                       f"Gamma with shape {significant(p.purchase_rate.shape)} over members"),
         ("Gaps between purchases", "irregular (Poisson)" if p.regularity == 1 else f"regular (Erlang of order {p.regularity})"),
         ("Leaving", leaving),
-        ("Coming back unasked", f"{percent(back)} of those who left, in a year" if back else "nobody"),
+        ("Coming back unasked", f"{percent(back)} of those who left turn back within a year, and buy when they next would have"
+                                if back else "nobody"),
         ("Basket", f"median {money(p.basket.median, currency)} at list price, spread of logs {significant(p.basket.sigma, 2)} "
-                   f"within a member and {significant(p.basket.sigma_between, 2)} between members"),
+                   f"within a member and {significant(p.basket.sigma_between, 2)} between members"
+                   f"{_together(p.basket.rate_correlation)}"),
+        ("Segments", _segments(p.segments)),
+        ("Before the start", _history(p.history_days)),
         ("Joining", joining),
         ("Season, growth", f"{'by week of the year' if p.season else 'no season'}, "
                            f"{'no growth' if not p.growth else percent(p.growth) + ' a year'}"),
@@ -59,6 +66,31 @@ def members(comparison: Comparison) -> list[tuple[str, str]]:
          "taken as known: these numbers have no spread here, so the intervals leave out that they may be wrong"),
     ]  # fmt: skip
     return [(name, text) for name, text in facts]
+
+
+def _together(correlation: float) -> str:
+    """Whether frequent buyers have other baskets."""
+    if not correlation:
+        return ", whatever a member's purchase rate"
+    return f"; correlated with purchase rates over members, {signed(significant(correlation, 2))}"
+
+
+def _segments(segments: list[Segment]) -> str:
+    """Who differs from whom by a factor."""
+    if not segments:
+        return "none: one distribution for all members"
+    kinds = [
+        f"{s.name} {percent(s.share)} (purchase rate x {significant(s.rate)}, basket x {significant(s.basket)})" for s in segments
+    ]
+    return listed(kinds)
+
+
+def _history(days: list[float]) -> str:
+    """How long members at the start had been customers by then."""
+    if not days[1]:
+        return "members at the start became customers on that day"
+    span = f"{integer(days[0])} to {integer(days[1])}" if days[0] < days[1] else integer(days[1])
+    return f"members at the start had been customers for {span} days by then, and may have left meanwhile"
 
 
 def stated(comparison: Comparison) -> list[dict[str, str]]:

@@ -14,9 +14,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from markupsafe import escape
+from scenes import RICH
 from scenes import scenario as made_of
 
 from reports.comparison import comparison_files, comparison_page, dominates, owed
+from reports.comparison_assumptions import members
 from reports.comparison_gains import STEPS
 from reports.comparison_tables import AGAINST_NONE, FIRST, odds_rows
 from scenarios.answer import DECIDES
@@ -239,6 +241,24 @@ def test_assumptions_carry_their_source_and_priors_are_marked(page: str) -> None
     assert page.count("<em>prior</em>") > 20
     assert "saturate" in page and "loyalsim experiment plan" in page
     assert load("p4").population.source in page
+
+
+@pytest.mark.parametrize(("rate", "share"), [(0.0002, "7.0"), (0.004, "76.8"), (100.0, "100.0")])
+def test_who_comes_back_is_a_share_whatever_the_rate(comparison: Comparison, rate: float, share: str) -> None:
+    """1 - exp(-365 x rate): of 100 a day a power of the rate was a traceback, of 3 a day more than everybody."""
+    back = made_of(population__leaving={"probability": 0.1, "return_rate": rate})
+    told = dict(members(replace(comparison, scenarios=[back])))["Coming back unasked"]
+    assert told.startswith(f"{share}\u00a0% of those who left")
+
+
+def test_every_number_of_the_members_is_told(comparison: Comparison) -> None:
+    """Segments, history, how members join and how baskets go with rates move every figure."""
+    told = dict(members(replace(comparison, scenarios=[made_of(RICH)])))
+    assert "correlated with purchase rates over members, \u22120.20" in told["Basket"]
+    assert "town 40.0\u00a0% (purchase rate x 1.40, basket x 1.00)" in told["Segments"]
+    assert "for 0 to 200 days" in told["Before the start"] and told["Joining"].endswith("with a purchase")
+    plain = dict(members(replace(comparison, scenarios=[made_of()])))
+    assert plain["Segments"].startswith("none") and "became customers on that day" in plain["Before the start"]
 
 
 def test_every_design_has_its_own_colour_on_the_page(page: str) -> None:
