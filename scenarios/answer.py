@@ -9,7 +9,7 @@ from typing import Literal
 from scenarios.figure import LEVEL, NOTHING, Figure, cell
 from scenarios.numerals import as_stated, listed, percent
 from sim.effects import BY_NAME
-from sim.measures import is_programme
+from sim.programme import is_programme
 from sim.scenario import Scenario
 
 DECIDES = "incremental_net_margin"

@@ -17,8 +17,9 @@ from scenarios.drivers import Driver, drivers
 from scenarios.figure import LEVEL, Figure, bounds_of, figure
 from scenarios.numerals import percent
 from sim.errors import InputError
-from sim.measures import describe, is_programme, measure_run, monthly
+from sim.measures import describe, measure_run, monthly
 from sim.outcome import simulate
+from sim.programme import is_programme
 from sim.scenario import Scenario
 
 Progress = Callable[[int, int, str], None]

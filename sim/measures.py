@@ -7,13 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from sim import tally
-from sim.errors import InputError
 from sim.incentive import Give
+from sim.margin import (
+    benefit_cost_by_month,
+    fixed_cost_by_month,
+    members_ever,
+    net_margin_by_month,
+    present_value,
+    provision,
+    ratio,
+    redemption_cost,
+)
 from sim.outcome import Outcome
-from sim.programme import Programme
 from sim.tally import COST_LINES
 from sim.typing import Floats
 
@@ -30,103 +37,15 @@ class Measure:
     compute: Callable[[Outcome], float]
 
 
-def members_ever(o: Outcome) -> int:
-    """Members at the start and those who joined during the run."""
-    return o.total("joined") + (o.n if o.tables.p["opened"][0] else 0)
-
-
 def _per_member(name: str, scale: float = 1.0) -> Callable[[Outcome], float]:
     return lambda o: o.total(name) * scale / members_ever(o)
 
 
-def _ratio(top: float, bottom: float) -> float:
-    return top / bottom if bottom else float("nan")
-
-
-def is_programme(programme: Programme) -> bool:
-    """Whether it gives anything at all; without, no cost of the programme is counted."""
-    giving = {"earning", "fee", "incentives"}
-    return programme.model_dump(include=giving) != Programme().model_dump(include=giving) or any(
-        tier.price < 1 or tier.free_delivery or tier.care_cost_per_month for tier in programme.tiers
-    )
-
-
-def fixed_cost_by_month(o: Outcome) -> Floats:
-    """(months,) set-up, running and catalogue cost of the programme in currency units, for the simulated members.
-
-    The scenario states them for population.members; a run with another number of members bears its share. A run that goes on from
-    members that are there was set up before.
-    """
-    economics, programme = o.scenario.economics, o.scenario.programme
-    cost = np.zeros(len(o.tables.months))
-    if is_programme(programme):
-        cost += economics.running_cost_per_month
-        if not o.tables.p["opened"][0]:
-            cost[0] += economics.set_up_cost
-        if programme.catalogue_refresh_months:
-            cost[o.tables.months["since_refresh"] == 0] += programme.catalogue_refresh_cost
-    return np.asarray(cost * o.tables.p["base"][0] / o.scenario.population.members)
-
-
-def benefit_cost_by_month(o: Outcome) -> Floats:
-    """(months,) benefit cost in currency units: the sum of the cost lines of sim.tally."""
-    return np.asarray(sum(o.by_month(line) for line in COST_LINES) / 100.0)
-
-
-def point_cost(o: Outcome) -> float:
-    """Cost of a redeemed point, currency units: as in the run; where nothing was redeemed, of the cheapest reward."""
-    redeemed = o.total("points_redeemed")
-    if redeemed:
-        return _redemption_cost(o) / redeemed
-    rewards = o.tables.rewards
-    cost = rewards["cost"] + rewards["charge"] - rewards["recovered"]
-    return float(cost[0] / rewards["points"][0]) / 100.0 if len(rewards) else 0.0
-
-
-def _redemption_cost(o: Outcome) -> float:
-    """Currency units that redeemed rewards and vouchers cost, net of what partners pay back."""
-    return (o.total("reward_cost") + o.total("voucher_value") + o.total("reward_partners")) / 100.0
-
-
-def provision(o: Outcome) -> float:
-    """What the points still open at the end will cost, currency units: of members who have not lapsed, all points of those
-    who know the programme and of the others the share that was redeemed of all points issued; of lapsed members none; each at
-    the cost of a redeemed point. Without it a design would look the better the longer its members wait. An estimate: what
-    happens to the points after the run is not simulated."""
-    share = _ratio(o.total("points_redeemed"), o.total("points_issued"))
-    unaware = float(o.by_month("open_unaware")[-1])
-    return (float(o.by_month("open_aware")[-1]) + (share * unaware if unaware else 0.0)) * point_cost(o)
-
-
-def net_margin_by_month(o: Outcome) -> Floats:
-    """(months,) gross margin on list value and membership fees less benefit cost less fixed cost, currency units, before the
-    provision."""
-    gross = o.scenario.economics.gross_margin * o.by_month("list_value") / 100.0
-    return np.asarray(gross + o.by_month("fees") / 100.0 - benefit_cost_by_month(o) - fixed_cost_by_month(o))
-
-
 def _worth(o: Outcome) -> float:
-    """Present value of the net margin of all members, currency units."""
-    return float(present_value(_with_provision(o), o.scenario.economics.discount_rate))
-
-
-def present_value(flows: ArrayLike, annual_rate: float) -> Floats:
-    """Monthly amounts discounted to the start of the first month: flow / (1 + rate)^(months / 12).
-
-    flows: (..., months), in any unit of money, which the result (...) has too; a month's amount counts at its end. Raises
-    InputError for a rate of -1 or less.
-    """
-    if not annual_rate > -1:
-        raise InputError(f"the discount rate is {annual_rate:g} a year; more than -1 is allowed")
-    amounts = np.asarray(flows, np.float64)
-    months = np.arange(1.0, amounts.shape[-1] + 1)
-    return np.asarray(amounts @ (1 + annual_rate) ** (-months / 12))
-
-
-def _with_provision(o: Outcome) -> Floats:
+    """Present value of the net margin of all members, less the provision in the last month, currency units."""
     flow = net_margin_by_month(o)
     flow[-1] -= provision(o)
-    return flow
+    return float(present_value(flow, o.scenario.economics.discount_rate))
 
 
 def _gross(o: Outcome, *names: str) -> float:
@@ -157,11 +76,11 @@ MEASURES: tuple[Measure, ...] = (
     Measure("roi", "ROI", "ratio",
             "(incremental gross margin + membership fees - cost) / cost; cost = benefit cost + fixed cost + provision for open "
             "points; incremental against the same members without a programme; whole run", 1,
-            lambda o: _ratio(_gain(o) - _cost(o), _cost(o))),
+            lambda o: ratio(_gain(o) - _cost(o), _cost(o))),
     Measure("retention", "Retention", "share",
             "members at the start who are active (not lapsed) at the end of the run, never gone or come back / members at the "
             "start who were active then",
-            1, lambda o: _ratio(float(o.survival[0, -1, 0]), o.total("active_at_start"))),
+            1, lambda o: ratio(float(o.survival[0, -1, 0]), o.total("active_at_start"))),
     Measure("churned_share", "Churned", "share",
             "members lapsed at the end of the run / members then", -1,
             lambda o: 1 - o.by_month("alive")[-1] / o.by_month("members")[-1]),
@@ -170,11 +89,11 @@ MEASURES: tuple[Measure, ...] = (
             lambda o: float(np.mean(o.by_month("active") / o.by_month("members")))),
     Measure("repurchase_30", "Repurchase within 30 days", "share",
             "members with a second purchase within 30 days of their first in the run / members whose first purchase in the run "
-            "lies at least 30 days before its end", 1, lambda o: _ratio(float(o.repurchase[1]), float(o.repurchase[0]))),
+            "lies at least 30 days before its end", 1, lambda o: ratio(float(o.repurchase[1]), float(o.repurchase[0]))),
     Measure("purchases_per_member", "Purchases", "purchases/member",
             f"purchases, those returned later included; {PER}", 1, _per_member("purchases")),
     Measure("basket", "Basket", "money/purchase", "paid less refunds / purchases; whole run", 1,
-            lambda o: _ratio(o.total("paid") / 100.0, o.total("purchases"))),
+            lambda o: ratio(o.total("paid") / 100.0, o.total("purchases"))),
     Measure("list_value_per_member", "Sales at list price", "money/member",
             f"list value of purchases, before every benefit, less that of purchases returned; {PER}", 1,
             _per_member("list_value", 0.01)),
@@ -194,7 +113,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("fee_income", "Membership fees", "money/member", f"fees paid on joining and at renewals; {PER}", 1,
             _per_member("fees", 0.01)),
     Measure("refund_share", "Purchases returned", "share", "purchases returned in the run / purchases; whole run", 0,
-            lambda o: _ratio(o.total("refunds"), o.total("purchases"))),
+            lambda o: ratio(o.total("refunds"), o.total("purchases"))),
     Measure("benefit_cost", "Benefit cost", "money/member", f"sum of the benefit cost lines; {PER}", -1,
             lambda o: float(benefit_cost_by_month(o).sum()) / members_ever(o)),
     Measure("fixed_cost", "Fixed cost", "money/member", f"set-up, running and catalogue cost of the programme; {PER}", -1,
@@ -205,11 +124,11 @@ MEASURES: tuple[Measure, ...] = (
             "per member",
             -1, lambda o: provision(o) / members_ever(o)),
     Measure("benefit_cost_share", "Benefit cost / sales", "share", "benefit cost / list value of purchases; whole run", -1,
-            lambda o: _ratio(float(benefit_cost_by_month(o).sum()), o.total("list_value") / 100.0)),
+            lambda o: ratio(float(benefit_cost_by_month(o).sum()), o.total("list_value") / 100.0)),
     Measure("anyway_share", "Given to purchases that come anyway", "share",
             "discounts, coupons, vouchers, rewards and delivery handed over at purchases that the same members make without a "
             "programme too / all of those handed over, before settling with partners; whole run", -1,
-            lambda o: _ratio(o.total("both_cost"), sum(o.total(n) for n in AT_PURCHASES))),
+            lambda o: ratio(o.total("both_cost"), sum(o.total(n) for n in AT_PURCHASES))),
     Measure("incremental_purchases", "Purchases gained", "purchases/member",
             f"purchases less those of the same members without a programme; {PER}", 1,
             lambda o: (o.total("purchases") - o.total("base_purchases")) / members_ever(o)),
@@ -237,15 +156,15 @@ MEASURES: tuple[Measure, ...] = (
             "balance and pending points at the end of the run / members ever", 0,
             lambda o: (o.by_month("outstanding")[-1] + o.by_month("pending")[-1]) / members_ever(o)),
     Measure("points_redemption_rate", "Redemption: points", "share", "points redeemed / points issued; whole run", 0,
-            lambda o: _ratio(o.total("points_redeemed"), o.total("points_issued"))),
+            lambda o: ratio(o.total("points_redeemed"), o.total("points_issued"))),
     Measure("redeemer_share", "Redemption: members", "share", "members with at least one redemption / members ever; whole run",
             0, _per_member("first_redeemers")),
     Measure("redemption_cost", "Redemption: cost", "money/member", f"cost of rewards and value of vouchers redeemed, net of what "
-            f"partners pay back; {PER}", -1, lambda o: _redemption_cost(o) / members_ever(o)),
+            f"partners pay back; {PER}", -1, lambda o: redemption_cost(o) / members_ever(o)),
     Measure("redemptions_per_member", "Redemptions", "redemptions/member", f"rewards redeemed; {PER}", 0,
             _per_member("redemptions")),
     Measure("coupon_use", "Coupons used", "share", "coupons used / coupons issued; whole run", 0,
-            lambda o: _ratio(o.total("coupons_used"), o.total("coupons_issued"))),
+            lambda o: ratio(o.total("coupons_used"), o.total("coupons_issued"))),
     Measure("messages_per_member", "Messages", "messages/member", f"messages sent; {PER}", 0, _per_member("messages")),
     Measure("opted_out", "Opted out of messages", "share", "members who withdrew consent / members ever", -1,
             _per_member("opt_outs")),
@@ -278,11 +197,11 @@ def measure_run(o: Outcome) -> dict[str, float]:
         found[f"tier_share.{name}"] = float(last[k] / last.sum())
         if o.scenario.programme.tiers[k].price < 1:
             bought, before = (o.cube[:, k, :, column].sum() for column in (tally.LIST_VALUE, tally.BASE_LIST))
-            found[f"tier_rise.{name}"] = _ratio(float(bought), float(before)) - 1.0
+            found[f"tier_rise.{name}"] = ratio(float(bought), float(before)) - 1.0
     for k, before in enumerate(names):
         whole = o.migration[k].sum()
         for j, after in enumerate(names):
-            found[f"migration.{before}.{after}"] = _ratio(float(o.migration[k, j]), float(whole))
+            found[f"migration.{before}.{after}"] = ratio(float(o.migration[k, j]), float(whole))
     for row, given in zip(o.scenario.programme.incentives, o.grants, strict=True):
         if row.message or row.give != Give():
             found[f"grants.{row.name}"] = float(given) / members_ever(o)

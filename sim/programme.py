@@ -138,7 +138,6 @@ class Expiry(Part):
     month: Annotated[int, Field(ge=1, le=12)] = 12
     """calendar month of a fixed date; points lapse at its end"""
 
-
     @model_validator(mode="after")
     def _some_time(self) -> Expiry:
         if self.months == 0 and self.rule in ("rolling", "inactivity"):
@@ -220,6 +219,14 @@ class Programme(Part):
         if len(self.incentives) > 62:
             raise ValueError("incentives: at most 62 rows")
         return self
+
+
+def is_programme(programme: Programme) -> bool:
+    """Whether it gives anything at all; of what gives nothing no cost is counted."""
+    giving = {"earning", "fee", "incentives"}
+    return programme.model_dump(include=giving) != Programme().model_dump(include=giving) or any(
+        tier.price < 1 or tier.free_delivery or tier.care_cost_per_month for tier in programme.tiers
+    )
 
 
 def most_multiplied(incentives: list[Incentive]) -> float:

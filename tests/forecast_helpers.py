@@ -23,7 +23,7 @@ from scenarios.finance.forecast_document import (
 from scenarios.finance.liability import liability
 from scenarios.finance.points import expected_points, ledger
 from scenarios.finance.roll_forward import Contracts, roll_forward
-from sim.measures import present_value
+from sim.margin import present_value
 from sim.tally import COST_LINES
 
 

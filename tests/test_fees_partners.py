@@ -10,9 +10,10 @@ from scenes import PLAIN, RICH, only, scenario
 
 from scenarios.finance.snapshot import snapshot
 from sim import tally
-from sim.measures import BY_NAME, is_programme, net_margin_by_month, point_cost
+from sim.margin import net_margin_by_month, point_cost
+from sim.measures import BY_NAME
 from sim.outcome import simulate
-from sim.programme import Programme
+from sim.programme import Programme, is_programme
 
 STAYS = {**PLAIN["population"], "leaving": {"probability": 0.0}}
 LEAVES = {**PLAIN["population"], "leaving": {"probability": 0.2}, "new_members_per_month": 0.1}

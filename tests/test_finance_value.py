@@ -15,7 +15,8 @@ from scenarios.finance.forecast_scores import crps, naive_forecasts, score_forec
 from scenarios.finance.value import break_even_uplift
 from scenarios.finance.variance import PARTS, Activity, Variance, monthly_variance, variance
 from sim.errors import InputError
-from sim.measures import BY_NAME, present_value
+from sim.margin import present_value
+from sim.measures import BY_NAME
 from sim.outcome import simulate
 
 

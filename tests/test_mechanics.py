@@ -20,7 +20,8 @@ from scenarios.changes import load_changed
 from scenarios.composing import PARTS
 from scenarios.schema import json_schema
 from sim import tally
-from sim.measures import describe, fixed_cost_by_month, measure_run
+from sim.margin import fixed_cost_by_month
+from sim.measures import describe, measure_run
 from sim.outcome import Outcome, simulate
 
 TESTS = Path(__file__).parent

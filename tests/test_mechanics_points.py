@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mechanics_year import DAYS, MONTH, NEVER_BUYS, NO_POINTS, POINTS, bought, by_window, far, row, year
 
-from sim.measures import fixed_cost_by_month
+from sim.margin import fixed_cost_by_month
 from sim.outcome import Outcome
 from sim.state import W_REDEMPTIONS
 

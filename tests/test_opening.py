@@ -8,7 +8,7 @@ from scenes import PLAIN, RICH, only, scenario
 
 from sim import tally
 from sim.errors import InputError
-from sim.measures import fixed_cost_by_month
+from sim.margin import fixed_cost_by_month
 from sim.outcome import simulate, simulate_reference
 from sim.scenario import Scenario
 

@@ -26,7 +26,7 @@ from scenarios.finance.forecast_document import (
     tidy,
 )
 from scenarios.finance.forecast_run import Run
-from sim.measures import present_value
+from sim.margin import present_value
 from sim.scenario import Scenario
 from sim.typing import Floats
 

@@ -9,7 +9,7 @@ import numpy as np
 from scenarios.finance.earning import by_earning
 from scenarios.finance.forecast_document import LINES, POINT_FLOWS
 from sim import tally
-from sim.measures import benefit_cost_by_month, fixed_cost_by_month, net_margin_by_month
+from sim.margin import benefit_cost_by_month, fixed_cost_by_month, net_margin_by_month
 from sim.opening import Opening
 from sim.outcome import Outcome
 from sim.typing import Floats, Ints
