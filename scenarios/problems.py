@@ -14,6 +14,7 @@ from scenarios.composing import guess
 from scenarios.references import TOLD_HERE, references
 from scenarios.repair import repair
 from scenarios.tree import Node, Path, Place, Problem, dotted, found, plain, walk
+from sim.idle import idle
 from sim.scenario import Scenario
 
 _ROUNDS = 4
@@ -43,7 +44,26 @@ def check(tree: Node, problems: list[Problem]) -> Scenario | None:
             break
         mended |= {place for path in wrong for place in (path, path[:-1], _row_of(path))}
     references(tree, problems)
+    if scenario is not None and not problems:
+        scenario = _without_idle(tree, scenario, data, problems)
     return scenario if not problems else None
+
+
+def _without_idle(tree: Node, scenario: Scenario, data: Any, problems: list[Problem]) -> Scenario:
+    """`scenario`, from `data`, without keys of the programme that do nothing: a problem where the file that writes the programme
+    writes them, taken away where it leaves those without a use that it extends."""
+    found_idle = idle(scenario.programme)
+    for path, why in found_idle.items():
+        trail = walk(tree, ("programme", *path))
+        if trail[-1].place.file == trail[1].place.file:
+            said = f"{dotted(tree, ('programme', *path))}: found {found(trail[-1].value)}, which does nothing: {why}"
+            problems.append(Problem(trail[-1].place, f"{said}, or leave it out"))
+            continue
+        owner = data["programme"]
+        for step in path[:-1]:
+            owner = owner[step]
+        del owner[path[-1]]
+    return Scenario.model_validate(data) if found_idle else scenario
 
 
 def _row_of(path: Path) -> Path:

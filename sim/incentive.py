@@ -195,6 +195,8 @@ class Incentive(Part):
         at_till = self.when.event in ("purchase", "first_purchase", "spend_in_window", "count_in_window")
         if (self.only.category or self.only.min_basket) and not (at_till or lasting):
             raise ValueError(f"category and min_basket are conditions on a purchase, {self.when.event} has none")
+        if self.give.tier is not None and self.when.event == "tier_reached":
+            raise ValueError("it lifts to a tier when a tier is reached: a lift among such gifts does nothing, drop give.tier")
         if self.valid_from and self.valid_until and self.valid_from > self.valid_until:
             raise ValueError("valid_from is later than valid_until")
         return self

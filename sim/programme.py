@@ -205,9 +205,14 @@ class Programme(Part):
                     raise ValueError(
                         f"incentives: {incentive.name} names the tier {name!r}, which is not among {', '.join(names)}"
                     )
+            part = [names.index(name) for name in incentive.only.tiers or names]
             for does, name in (("waits for", incentive.when.tier), ("lifts to", incentive.give.tier)):
                 if name == names[0]:
                     raise ValueError(f"incentives: {incentive.name} {does} the tier {name!r}, in which everybody begins")
+            if incentive.when.tier and names.index(incentive.when.tier) > max(part):
+                raise ValueError(f"incentives: {incentive.name} waits for {incentive.when.tier}, below which its only.tiers end")
+            if incentive.give.tier and names.index(incentive.give.tier) <= min(part):
+                raise ValueError(f"incentives: {incentive.name} lifts to {incentive.give.tier}, from which its only.tiers begin")
             if incentive.give.points and self.earning is None:
                 raise ValueError(f"incentives: {incentive.name} gives points, but the programme has no earning")
             if incentive.when.event == "points_expiring" and self.expiry.rule == "never":

@@ -221,7 +221,7 @@ def test_an_extending_file_changes_what_it_names_and_nothing_else(tmp_path):
     expected = p4.model_dump()
     expected["name"], expected["description"] = "mine", ""
     programme = expected["programme"]
-    programme["catalogue_refresh_months"] = 0
+    programme["catalogue_refresh_months"] = programme["catalogue_refresh_cost"] = 0  # which costs nothing where it never comes
     programme["tiers"][1]["price"] = 0.9
     rows = {row["name"]: row for row in programme["incentives"]}
     rows["member day"]["during"]["earning"] = 3
