@@ -129,6 +129,7 @@ def comparison_page(comparison: Comparison) -> str:
         prices=tables.price_tables(comparison, designs),
         joined=tables.joined_rows(comparison, designs) if designs else None,
         chances=chances,
+        margins=tables.margin_rows(comparison, designs),
         drivers=tables.driver_rows(comparison),
         middle=tables.driven(comparison, comparison.drivers[0].at_mean) if comparison.drivers else "",
         posterior=comparison.scenarios[0].population.posterior is not None,

@@ -143,6 +143,19 @@ def price_tables(comparison: Comparison, designs: list[str]) -> list[dict[str, A
     return tables
 
 
+def margin_rows(comparison: Comparison, designs: list[str]) -> list[dict[str, str]]:
+    """Which gross margin each design has, and from which it pays."""
+    found = [(name, comparison.needed_margins[name]) for name in designs if name in comparison.needed_margins]
+    return [
+        {
+            "design": name, "stated": percent(m.stated),
+            "on_average": "at none" if m.on_average is None else percent(m.on_average),
+            "surely": "at none" if m.surely is None else percent(m.surely),
+        }
+        for name, m in found
+    ]  # fmt: skip
+
+
 def joined_rows(comparison: Comparison, designs: list[str]) -> dict[str, Any] | None:
     """Share of new members who have not lapsed some months after joining, by when they joined; None where nobody joins."""
     months = comparison.months

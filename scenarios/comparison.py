@@ -15,9 +15,11 @@ import pandas as pd
 from scenarios.answer import COST, DECIDES, Leader, Verdict, above, answer, notes
 from scenarios.drivers import Driver, drivers
 from scenarios.figure import LEVEL, Figure, bounds_of, figure
+from scenarios.needed_margin import NeededMargin, needed_margin
 from scenarios.numerals import percent
 from sim.errors import InputError
-from sim.measures import describe, measure_run, monthly
+from sim.measures import describe, measure_run
+from sim.months import monthly
 from sim.outcome import simulate
 from sim.programme import is_programme
 from sim.scenario import Scenario
@@ -58,6 +60,8 @@ class Comparison:
     """the design to launch; None = none of them, or open"""
     equals: list[str]
     """designs to launch as well as the winner: what lies between them and it may be nothing"""
+    needed_margins: dict[str, NeededMargin]
+    """by design, where its gross margin is above 0"""
     drivers: list[Driver]
     """what moves the leader's gain most"""
     answer: str
@@ -84,6 +88,7 @@ class Comparison:
             "costs": {name: f.as_dict() for name, f in self.costs.items()},
             "best_share": self.best_share,
             "positive_share": self.positive_share,
+            "needed_margins": {name: m.as_dict() for name, m in self.needed_margins.items()},
             "drivers": [d.as_dict() for d in self.drivers],
             "provenance": self.provenance,
         }
@@ -129,6 +134,7 @@ def compare(
     designs = [s for s in chosen if is_programme(s.programme)]
     best, positive = _odds(table, designs)
     costs = {s.name: figure(table[s.name][list(COST)].sum(axis=1).to_numpy(), None, "money/member", (0.0, inf)) for s in designs}
+    needed = {s.name: needed_margin(table[s.name], s.economics.gross_margin) for s in designs}
     first = _first(designs, measures)
     found = drivers(first, members=min(n, 20_000), seed=run_seed(seed, 0), progress=progress) if first else []
     leader = None
@@ -158,6 +164,7 @@ def compare(
         verdict=verdict,
         winner=leader.name if leader and verdict == "launch" else None,
         equals=leader.equals if leader and verdict == "launch" else [],
+        needed_margins={name: margin for name, margin in needed.items() if margin is not None},
         drivers=found,
         answer=answer(chosen, leader),
         notes=notes(designs),

@@ -1,0 +1,54 @@
+"""From which gross margin a design pays: every gain rests on this number, which a scenario states and no run draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenarios.answer import COST, DECIDES
+from scenarios.figure import LEVEL
+from scenarios.quantiles import prediction_quantile
+from sim.typing import Floats
+
+MARGINS = np.linspace(0.0, 1.0, 1001)
+"""Gross margins that are looked at, shares of list value: as fine as they are printed."""
+
+
+@dataclass(frozen=True)
+class NeededMargin:
+    """Gross margins, shares of list value, from which a design gains; None where it does at none up to 1."""
+
+    stated: float
+    """what the scenario says"""
+    on_average: float | None
+    """lowest at which the mean of the replications is above 0"""
+    surely: float | None
+    """lowest at which the 90 % interval lies above 0; None for one replication, which has none"""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The margins as they stand in summary.json."""
+        return dict(self.__dict__)
+
+
+def needed_margin(runs: pd.DataFrame, stated: float) -> NeededMargin | None:
+    """The gross margin that a design needs. Members do not see it: at another one they would buy the same, so the gain at each
+    follows from the same runs.
+
+    runs: a row a replication, a column a measure, at the gross margin `stated`; None where that is 0, which hides what the
+    purchases gained would bring.
+    """
+    if stated == 0:
+        return None
+    paid = runs[list(COST)].sum(axis=1) - runs["fee_income"]
+    gross = (runs[DECIDES] + paid).to_numpy()
+    gains = gross[:, None] * (MARGINS / stated) - paid.to_numpy()[:, None]
+    low = prediction_quantile(gains, (1 - LEVEL) / 2)
+    return NeededMargin(stated, _first_above(gains.mean(axis=0)), _first_above(low) if len(runs) > 1 else None)
+
+
+def _first_above(gains: Floats) -> float | None:
+    above = np.flatnonzero(gains > 0)
+    return float(MARGINS[above[0]]) if len(above) else None
