@@ -14,6 +14,8 @@ import numpy as np
 import openpyxl
 import pytest
 from forecast_helpers import made_up
+from scenes import RICH
+from scenes import scenario as made_of
 
 from reports.books import statement_of
 from reports.forecast import forecast_files, forecast_page, summary
@@ -22,6 +24,7 @@ from reports.forecast_tables import roll_rows, scenario_rows, total_rows
 from reports.forecast_words import answer, budget_sentence
 from reports.statement import Statement
 from scenarios.files import load
+from scenarios.finance.assumptions import assumptions_of
 from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.forecast import forecast
 from scenarios.finance.point_value import point_value
@@ -142,6 +145,23 @@ def test_the_members_that_were_simulated_stand_among_the_assumptions():
     ):
         found = forecast(scenario, months=1, members=asked, replications=1)
         assert [(a.name, a.value) for a in found.assumptions if a.unit == "members"] == rows
+
+
+@pytest.mark.parametrize("key", [
+    "purchase_rate__mean", "purchase_rate__shape", "regularity", "leaving__a", "leaving__return_rate", "basket__median",
+    "basket__sigma", "basket__sigma_between", "basket__rate_correlation", "season", "growth", "history_days",
+    "new_members_per_month", "first_purchase_on_joining", "segments", "posterior", "shocks",
+])  # fmt: skip
+def test_every_number_of_the_members_stands_among_the_assumptions(key):
+    """Each moves the forecast, so a reader must find it."""
+    base = RICH["population"]
+    for step in key.split("__"):
+        base = base.get(step, {}) if isinstance(base, dict) else base
+    kinds = [{"name": "town", "share": 0.5, "rate": 1.4}, {"name": "country", "share": 0.5}]
+    other = {"season": None, "history_days": [5.0, 200.0], "first_purchase_on_joining": False, "segments": kinds, "regularity": 3,
+             "posterior": {"parameters": ["growth"], "covariance": [[0.01]]}, "shocks": {"baskets": {"level": 0.1}}}  # fmt: skip
+    changed = made_of(RICH, **{f"population__{key}": other[key] if key in other else base / 2})
+    assert assumptions_of(made_of(RICH), 100) != assumptions_of(changed, 100)
 
 
 def test_an_axis_names_ten_months_at_most():

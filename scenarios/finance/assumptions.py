@@ -35,14 +35,24 @@ def _population(scenario: Scenario, members: int) -> list[Assumption]:
     rows = [
         ("purchase rate, mean", as_stated(rate.mean), "purchases a day of an active member"),
         ("purchase rate, shape", as_stated(rate.shape), "gamma over members"),
+        ("gaps between purchases, order", integer(population.regularity), "Erlang; 1 is irregular (Poisson)"),
         ("leaving after a purchase", leaves, "probability"),
         ("return of lapsed members", as_stated(leaving.return_rate), "a day"),
         ("basket, median", as_stated(basket.median), f"{scenario.market.currency} at list price"),
         ("basket, spread within a member", as_stated(basket.sigma), "standard deviation of logs"),
         ("basket, spread between members", as_stated(basket.sigma_between), "standard deviation of logs"),
+        ("basket and purchase rate, correlation", as_stated(basket.rate_correlation), "of normal scores over members"),
+        *(
+            (f"segment {s.name}", as_stated(s.share), f"of members; rate x {as_stated(s.rate)}, basket x {as_stated(s.basket)}")
+            for s in population.segments
+        ),
+        ("season", "by week of the year" if population.season else "none", "factor on purchase rates"),
         ("growth of the purchase rate", as_stated(population.growth), "a year"),
         *((f"shocks: {what}", as_stated(spread), "standard deviation of logs") for what, spread in population.shocks.stated()),
         ("joining members", as_stated(population.new_members_per_month), "a month, share of the members at the start"),
+        ("a purchase on joining", "yes" if population.first_purchase_on_joining else "no", "of those who join in the run"),
+        ("customers before the start", " to ".join(map(as_stated, population.history_days)), "days; of who is in no snapshot"),
+        ("spread of these numbers", "posterior, drawn jointly" if population.posterior else "none: taken as known", ""),
     ]
     if members == population.members:
         rows.insert(0, ("members at the start", integer(members), "members"))
@@ -67,6 +77,7 @@ def _economics(scenario: Scenario) -> list[Assumption]:
         ("purchases returned", as_stated(market.refunds.share if market.refunds else 0), "share, with the programme and without"),
         ("redeeming", as_stated(scenario.behaviour.redeeming.probability), "probability at a purchase that affords a reward"),
     ]
+    rows += [(f"category {c.name}", as_stated(c.share), "share of purchases") for c in market.categories]
     if market.refunds:
         rows.append(("days to a return", f"{market.refunds.after_days}", "whole days from the day of the purchase"))
     return [Assumption(name, value, unit, source) for name, value, unit in rows]
