@@ -14,7 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from sim.typing import Floats
+
 Codes = NDArray[np.int32]
 Key = tuple[str, ...]
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.aggregates import Aggregate, Key
 from sim.errors import InputError
+from sim.typing import Floats
 
-Floats = NDArray[np.float64]
 Variance = Literal["member", "cr1", "cr2", "aggregated"]
 _ROUNDING = 1e-14
 """of the largest mean of a column: what is smaller is 0, and was made by adding up"""

@@ -16,6 +16,7 @@ from experiments.values import EMPTY, Labels, clusters, dates, joined, numbers
 from scenarios.source_numbers import NumberSource
 from scenarios.sources import Source, first_row, require
 from sim.errors import InputError
+from sim.typing import Bools, Floats
 
 
 def position(salt: str, unit: str) -> int:
@@ -42,7 +43,7 @@ class Allocation:
     plan: Plan
     rows: int
     """rows of the table"""
-    eligible: NDArray[np.bool_]
+    eligible: Bools
     """shape (rows,)"""
     arm: NDArray[np.int8]
     """index of the arm, -1 where not eligible, shape (rows,)"""
@@ -138,7 +139,7 @@ def assign(source: Source, plan: Plan) -> Allocation:
     return Allocation(source, plan, rows, mask, arm, units, tuple(table.told()))
 
 
-def _dealt(count: int, shares: NDArray[np.float64], start: int) -> NDArray[np.int8]:
+def _dealt(count: int, shares: Floats, start: int) -> NDArray[np.int8]:
     """Arms for `count` ranked units in exact proportion; where it does not come out even, by a start of its
     own."""
     offset = start / 2.0**64
@@ -163,7 +164,7 @@ def _kept(plan: Plan) -> list[str]:
     return list(dict.fromkeys([plan.columns.member, *extra, *plan.strata]))
 
 
-def _holds(block: pa.Table, condition: Condition, source: str, first_row: int) -> NDArray[np.bool_]:
+def _holds(block: pa.Table, condition: Condition, source: str, first_row: int) -> Bools:
     column, place = block[condition.column], f"{source}: column {condition.column!r}"
     mask = np.ones(len(block), dtype=bool)
     if condition.one_of is not None:
@@ -192,7 +193,7 @@ def _joined(block: pa.Table, strata: Sequence[str]) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([joined(row) for row in zip(*parts, strict=True)])])
 
 
-def _check_once(codes: NDArray[np.int32], mask: NDArray[np.bool_], names: list[str], source: Source) -> None:
+def _check_once(codes: NDArray[np.int32], mask: Bools, names: list[str], source: Source) -> None:
     counts = np.bincount(codes[mask], minlength=len(names))
     if EMPTY in names and counts[names.index(EMPTY)]:
         at = int(np.flatnonzero(mask & (codes == names.index(EMPTY)))[0]) + first_row(source)

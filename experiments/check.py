@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check_document import Check, Comparison, JointComparison
 from experiments.check_words import answer, caveats, comparison_sentence, joint_sentence, plain_direction
@@ -17,8 +16,7 @@ from experiments.parity import Matched, match
 from experiments.scores import crps_ensemble, crps_gaussian, monte_carlo_p, pit
 from scenarios.digest import digest_of
 from sim.errors import InputError
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 LEAST_DRAWS = 20
 """fewer simulated experiments say too little about the spread"""

@@ -22,6 +22,7 @@ RECORD = "track_record.json"
 
 def predict_command(
     plan: Path | str,
+    *,
     draws: int = DRAWS,
     seed: int = 0,
     members: int | None = None,
@@ -36,7 +37,9 @@ def predict_command(
     stated = load_plan(plan)
     scenarios = arm_scenarios(stated, Path(plan).parent)
     known = None if record is None else _known(record)
-    return predict(stated, scenarios, draws, seed, members, None, threads, progress, known)
+    return predict(
+        stated, scenarios, draws=draws, seed=seed, members=members, threads=threads, progress=progress, record=known
+    )
 
 
 def check_command(

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.aggregates import Floats
 from experiments.features import Feature, Features, features_of, value_feature
 from experiments.plan_file import Plan
 from experiments.quantiles import bootstrap_se, cluster_bootstrap_se, quantile
@@ -14,6 +13,7 @@ from experiments.scan import collect
 from scenarios.numerals import significant
 from scenarios.sources import Source
 from sim.errors import InputError
+from sim.typing import Floats
 
 
 def with_quantiles(

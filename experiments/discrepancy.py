@@ -13,11 +13,11 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, stats
 from scipy.special import ndtr
 
-Floats = NDArray[np.float64]
+from sim.typing import Floats
+
 Verdict = Literal["confirmed", "refuted", "different but trivial", "inconclusive"]
 
 POWER = 0.8

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from experiments.arm_means import ArmMeans
 from experiments.fieller import fieller, mover
 from scenarios.numerals import as_stated, significant
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 REFUSED_WITHIN = 3.0
 """standard errors: a base or denominator nearer to 0 than this is taken as 0"""

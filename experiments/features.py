@@ -8,12 +8,13 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from experiments.aggregates import Codes, Floats
+from experiments.aggregates import Codes
 from experiments.estimators import Target
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
 from experiments.values import numbers
 from sim.errors import InputError
+from sim.typing import Floats
 
 BEFORE, MISSING, BELOW, WEEK = "\0pre:", "\0missing:", "\0denominator", "\0week"
 """marks of the names of features that are no metric's own; no name of a metric holds them"""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
+from sim.typing import Floats
 
 
-def fieller(top: float, below: float, covariance: NDArray[np.float64], t: float) -> tuple[float, float]:
+def fieller(top: float, below: float, covariance: Floats, t: float) -> tuple[float, float]:
     """Limits of top / below (Fieller 1954): the ratios r with top - r below within t standard errors of 0.
 
     covariance: of (top, below), shape (2, 2); t: quantile. (-inf, inf) where the denominator itself is

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from experiments.aggregates import Aggregate, Floats
+from experiments.aggregates import Aggregate
 from experiments.arm_means import ArmMeans
 from experiments.documents import Gate
 from experiments.effect_words import p_text
@@ -20,6 +20,7 @@ from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
 from experiments.scan import Scan
 from scenarios.numerals import as_stated, integer, listed, percent
+from sim.typing import Floats
 
 LEVEL = 0.001
 """p-value below which a gate fails"""

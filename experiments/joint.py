@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from experiments.discrepancy import spread
 from experiments.scores import energy_score
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 _Test = tuple[Literal["hotelling", "bonferroni"], int, float, tuple[float, float], float]
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from experiments.aggregates import Aggregate, Codes, Floats, Key
+from experiments.aggregates import Aggregate, Codes, Key
 from experiments.decisions import noninferiority
 from experiments.documents import Gate
 from experiments.effect_words import effect_text, p_text
 from experiments.estimators import Effect, Undefined
 from experiments.plan_metric import Metric
 from scenarios.numerals import significant
+from sim.typing import Floats
 
 KEPT = 10
 """rows kept at each end of a metric"""

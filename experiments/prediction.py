@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.discrepancy import expected_interval, spread
 from experiments.documents import Estimate, Fact, ParameterDraws, Prediction, Readout
@@ -23,8 +22,7 @@ from experiments.simulated_trial import Design, design, trial
 from experiments.track_record import TrackRecord
 from sim.errors import InputError
 from sim.scenario import Scenario
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 DRAWS = 400
 """simulated experiments of a prediction, unless told otherwise"""
@@ -34,6 +32,7 @@ LEAST = 20
 def predict(
     plan: Plan,
     scenarios: Mapping[str, Scenario],
+    *,
     draws: int = DRAWS,
     seed: int = 0,
     members: int | None = None,

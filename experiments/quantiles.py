@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from experiments.aggregates import Codes, Floats
+from experiments.aggregates import Codes
+from sim.typing import Floats
 
 REPEATS = 1000
 """bootstrap samples of clusters"""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from experiments.aggregates import Aggregate, Floats
+from experiments.aggregates import Aggregate
 from experiments.arm_means import Variance, arm_means
 from experiments.cutting import with_quantiles
 from experiments.decisions import decide
@@ -34,6 +34,7 @@ from scenarios.numerals import significant
 from scenarios.source_numbers import NumberSource
 from scenarios.sources import Source, file_of, label, open_source, require
 from sim.errors import InputError
+from sim.typing import Floats
 
 Table = str | Path | pd.DataFrame
 

@@ -5,33 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.documents import Estimate, ParameterDraws, Prediction, Readout
-from experiments.effect_words import probability_text
+from experiments.launch import effect_of, launch_decision, otherwise
 from experiments.parity import match
-from experiments.recalibration_document import (
-    Belief,
-    EffectMove,
-    LaunchDecision,
-    Option,
-    ParameterMove,
-    Recalibration,
-)
+from experiments.recalibration_document import EffectMove, ParameterMove, Recalibration
 from experiments.reweighting import (
     Culprit,
     Weights,
+    belief,
     culprit,
     emulate,
     reweight,
     weighted_moments,
-    weighted_quantile,
 )
 from scenarios.digest import digest_of
 from scenarios.numerals import integer, listed, number, percent, signed, significant
 from sim.errors import InputError
-
-Floats = NDArray[np.float64]
+from sim.typing import Bools, Floats
 
 LEAST_EFFECTIVE_DRAWS = 100
 """fewer effective draws describe no posterior"""
@@ -74,10 +65,10 @@ def recalibrate(
         raise InputError(_refusal(found, blamed, prediction.parameter_draws, len(values)))
     worth = decision_values
     if worth is None:
-        decision, worth = _effect_of(prediction, decision, rows, effects)
+        decision, worth = effect_of(prediction, decision, rows, effects)
     chosen = launch_decision(worth, found.weights, decision or "worth of launching", prediction.control)
     if decision_values is None:
-        caveats += _otherwise(prediction, chosen, rows, effects, found.weights)
+        caveats += otherwise(prediction, chosen, rows, effects, found.weights)
     moves = [_move(name, values[:, k], found) for k, name in enumerate(prediction.parameter_draws.names)]
     positive = [k for k in range(values.shape[1]) if np.all(values[:, k] > 0)]
     return Recalibration(
@@ -98,8 +89,8 @@ def recalibrate(
                 scale=row.scale,
                 observed=row.effect,
                 observed_se=row.se,
-                before=_belief(effects[:, k]),
-                after=_belief(effects[:, k], found.weights),
+                before=belief(effects[:, k]),
+                after=belief(effects[:, k], found.weights),
             )
             for k, row in enumerate(rows)
         ],
@@ -130,49 +121,9 @@ def _check_spread(prediction: Prediction, values: Floats, simulated: Floats, row
         raise InputError(f"the prediction of {prediction.experiment}: all {len(values)} draws of {names} are the same; {why}")
 
 
-def _varies(columns: Floats) -> NDArray[np.bool_]:
+def _varies(columns: Floats) -> Bools:
     """(K,) whether the numbers of a column differ by more than rounding; columns: (M, K)."""
     return np.asarray(np.ptp(columns, axis=0) > 1e-12 * np.abs(columns).max(axis=0))
-
-
-def launch_decision(
-    worth: Mapping[str, Floats], weights: Floats, value: str, control: str = "control"
-) -> LaunchDecision:
-    """Which arm to launch before and after: the largest expected worth, the control counting 0.
-
-    worth: arm -> (M,) worth beyond the control's, larger is better; weights: (M,); value: `worth` in words.
-    """
-    names = [control, *worth]
-    table = np.column_stack([np.zeros(len(weights)), *worth.values()])
-    best = table.argmax(axis=1)
-    equal = np.full(len(weights), 1 / len(weights))
-    options = [
-        Option(
-            arm=name,
-            before=_belief(table[:, k]),
-            after=_belief(table[:, k], weights),
-            best_before=float(equal @ (best == k)),
-            best_after=float(weights @ (best == k)),
-        )
-        for k, name in enumerate(names)
-    ]
-    before = max(options, key=lambda option: option.before.mean)
-    after = max(options, key=lambda option: option.after.mean)
-    changed = before.arm != after.arm
-    verb = "The decision changes" if changed else "The decision stands"
-    sentence = (
-        f"{verb}, going by the {value}: before the test {before.arm} was worth most (the best with probability "
-        f"{probability_text(before.best_before)}); now {after.arm} is (probability "
-        f"{probability_text(after.best_after)})."
-    )
-    return LaunchDecision(
-        value=value,
-        options=options,
-        choice_before=before.arm,
-        choice_after=after.arm,
-        changed=changed,
-        sentence=sentence,
-    )
 
 
 def _noise_free(
@@ -220,36 +171,8 @@ def _noise_free(
     return emulator.effects, covariance + extra, caveats
 
 
-def _effect_of(
-    prediction: Prediction, decision: str | None, rows: list[Estimate], effects: Floats
-) -> tuple[str, dict[str, Floats]]:
-    stated = prediction.provenance.get("primary")
-    metric = decision or (stated if isinstance(stated, str) else rows[0].metric)
-    sign = -1.0 if prediction.provenance.get(f"better.{metric}") == "lower" else 1.0
-    worth = {row.arm: sign * effects[:, k] for k, row in enumerate(rows) if row.metric == metric}
-    if not worth:
-        known = ", ".join(dict.fromkeys(row.metric for row in rows))
-        raise InputError(f"the decision rests on {metric!r}; both documents have effects on {known}")
-    return f"effect on {metric}" + (" (lower is better)" if sign < 0 else ""), worth
-
-
-def _otherwise(
-    prediction: Prediction, chosen: LaunchDecision, rows: list[Estimate], effects: Floats, weights: Floats
-) -> list[str]:
-    """A sentence for each metric of a plan by which another arm would be worth most."""
-    out = []
-    for metric in dict.fromkeys(row.metric for row in rows if "primary" in prediction.provenance):
-        words, worth = _effect_of(prediction, metric, rows, effects)
-        other = launch_decision(worth, weights, words, prediction.control)
-        best = next(option.best_after for option in other.options if option.arm == other.choice_after)
-        if other.choice_after != chosen.choice_after:
-            likely = probability_text(best)
-            out.append(f"Going by the {words}, {other.choice_after} would be worth most now (probability {likely}).")
-    return out
-
-
 def _move(name: str, values: Floats, found: Weights) -> ParameterMove:
-    before, after = _belief(values), _belief(values, found.weights)
+    before, after = belief(values), belief(values, found.weights)
     error = float(np.sqrt(np.sum((found.weights * (values - after.mean)) ** 2)))
     spread_error = 1 / np.sqrt(2 * found.effective_draws)
     ratio = after.sd / before.sd if before.sd > 0 else 1.0
@@ -266,18 +189,7 @@ def _move(name: str, values: Floats, found: Weights) -> ParameterMove:
         )
         and before.sd > 0,
         log_mean=None if logs is None else float(found.weights @ logs),
-        log_sd=None if logs is None else _belief(logs, found.weights).sd,
-    )
-
-
-def _belief(values: Floats, weights: Floats | None = None) -> Belief:
-    w = np.full(len(values), 1 / len(values)) if weights is None else weights
-    mean, covariance = weighted_moments(values[:, None], w)
-    return Belief(
-        mean=float(mean[0]),
-        sd=float(np.sqrt(covariance[0, 0])),
-        low=weighted_quantile(values, w, 0.05),
-        high=weighted_quantile(values, w, 0.95),
+        log_sd=None if logs is None else belief(logs, found.weights).sd,
     )
 
 

@@ -7,14 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from experiments.meta_analysis import MetaRegression, reml
 from experiments.scores import crps_ensemble, crps_student
 from experiments.track_record import Entry, TrackRecord, columns, once_an_experiment
-
-Floats = NDArray[np.float64]
 
 LEVELS = (0.5, 0.8, 0.95)
 LEAST_EXPERIMENTS = 5

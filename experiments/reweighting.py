@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import logsumexp
 
-Floats = NDArray[np.float64]
+from experiments.recalibration_document import Belief
+from sim.typing import Floats
 
 CONFLICT = 0.99
 """beyond this quantile of chi-squared the best of all draws does not explain the result"""
@@ -162,6 +162,18 @@ def weighted_quantile(values: Floats, weights: Floats, level: float) -> float:
     order = np.argsort(values)
     place = int(np.searchsorted(np.cumsum(weights[order]), level))
     return float(values[order][min(place, len(values) - 1)])
+
+
+def belief(values: Floats, weights: Floats | None = None) -> Belief:
+    """Mean, standard deviation, 5 and 95 % of (M,) values under weights that add to 1; none = all alike."""
+    w = np.full(len(values), 1 / len(values)) if weights is None else weights
+    mean, covariance = weighted_moments(values[:, None], w)
+    return Belief(
+        mean=float(mean[0]),
+        sd=float(np.sqrt(covariance[0, 0])),
+        low=weighted_quantile(values, w, 0.05),
+        high=weighted_quantile(values, w, 0.95),
+    )
 
 
 def _misfit(root: Floats, gaps: Floats) -> Floats:

@@ -9,13 +9,14 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from experiments.aggregates import Accumulator, Aggregate, Codes, Floats, Key
+from experiments.aggregates import Accumulator, Aggregate, Codes, Key
 from experiments.features import Feature, Features, Reader
 from experiments.outliers import Extremes
 from experiments.plan_file import Plan
 from experiments.values import Labels, clusters, dates, ids, joined
 from scenarios.sources import Source, first_row
 from sim.errors import InputError
+from sim.typing import Floats
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ scored exactly, as a mixture of normals, so that no noise has to be drawn.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betaln, ndtr
 from scipy.stats import t as student
 
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 _ROWS = 256
 _ROOT_2_PI = float(np.sqrt(2 * np.pi))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from experiments.aggregates import Floats
+from sim.typing import Floats
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
 from sim.errors import InputError
 from sim.outcome import Outcome
 from sim.state import WATCHED
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 
 def _sum(name: str, scale: float = 1.0) -> Callable[[Outcome, Floats], Floats]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import special, stats
 
 from experiments.decisions import noninferiority
@@ -21,8 +20,7 @@ from experiments.simulated_trial import Design, arm_table, design
 from scenarios.numerals import integer
 from sim.errors import InputError
 from sim.scenario import Scenario
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 MOST_MEMBERS = 200_000
 """above so many members the formula is as good, and simulation slow"""

@@ -13,6 +13,7 @@ from experiments.plan_file import Plan
 from sim.errors import InputError
 from sim.outcome import Outcome
 from sim.scenario import Scenario
+from sim.typing import Bools, Ints
 
 SEGMENT, TIER = "segment", "tier"
 TRAITS = (SEGMENT, TIER)
@@ -67,7 +68,7 @@ def simulable(plan: Plan, scenarios: Iterable[Scenario]) -> tuple[list[Condition
     return kept, lacking
 
 
-def eligible(table: pd.DataFrame, conditions: Iterable[Condition]) -> NDArray[np.bool_]:
+def eligible(table: pd.DataFrame, conditions: Iterable[Condition]) -> Bools:
     """Which rows fulfil every condition, shape (rows,); conditions from `simulable`."""
     mask = np.ones(len(table), dtype=bool)
     for condition in conditions:
@@ -90,5 +91,5 @@ LEAST_SHARE = 0.005
 """below so small a share of eligible members an experiment is not simulated"""
 
 
-def _named(scenario: Scenario, trait: str, codes: NDArray[np.int64]) -> NDArray[np.object_]:
+def _named(scenario: Scenario, trait: str, codes: Ints) -> NDArray[np.object_]:
     return np.array(names_of(scenario, trait), dtype=object)[codes]

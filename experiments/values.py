@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from experiments.aggregates import Codes, Floats
+from experiments.aggregates import Codes
 from scenarios.source_numbers import present
 from sim.errors import InputError
+from sim.typing import Floats
 
 EMPTY = "(empty)"
 """the label of a missing value"""

@@ -92,7 +92,7 @@ def predict(
     with Waiting("simulating") as waiting:
         waiting.compiling("simulating")
         found = predict_command(
-            experiment, draws, seed, members, record=record,
+            experiment, draws=draws, seed=seed, members=members, record=record,
             progress=lambda done: waiting.step(done, draws, "simulating the experiment"),
         )  # fmt: skip
         waiting.say("writing the page")
