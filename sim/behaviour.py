@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field
 
 from sim.effects import BY_NAME, EFFECTS, Effect, Parameter
 from sim.formula import FUNCTIONS, READS, check, translated, words_of
-from sim.population import Part, Share
+from sim.part import Part, Share
 from sim.tables import BOUND
 
 
@@ -53,7 +53,7 @@ Effects: Any = create_model(
 WORD = r"^[a-z][a-z0-9_]{0,23}$"
 """Names of own effects and of their numbers, as formulas call them."""
 _NAME = Annotated[str, Field(pattern=WORD)]
-MOST = math.log(BOUND)
+MOST_LIFT = math.log(BOUND)
 """What responses may add to a log at most."""
 
 
@@ -114,7 +114,7 @@ class OwnEffect(Part):
     """numbers that the formulas call by name"""
     log_rate: Formula | None = None
     """added to the log purchase rate, from -50 (no purchase) to at_most"""
-    at_most: Annotated[float, Field(ge=0, le=MOST)] = MOST
+    at_most: Annotated[float, Field(ge=0, le=MOST_LIFT)] = MOST_LIFT
     """log_rate is cut there; the nearer it is to what the formula really says, the faster the run"""
     log_basket: Formula | None = None
     """added to the log list value of a basket, within -log 4 and log 4"""
@@ -168,7 +168,7 @@ class OwnEffect(Part):
         idle = [name for name in self.parameters if name not in called]
         if idle:
             raise ValueError(f"no formula calls its parameter {idle[0]}; use it, or take it away")
-        if self.at_most != MOST and self.log_rate is None:
+        if self.at_most != MOST_LIFT and self.log_rate is None:
             raise ValueError("at_most bounds log_rate, which is not given")
         return self
 

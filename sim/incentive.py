@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from sim.population import MOST, Amount, Base, Count, Money, Part, Share
+from sim.limits import MOST_AMOUNT
+from sim.part import Amount, Base, Count, Money, Part, Share
 
 
 class Partner(Part):
@@ -170,7 +171,7 @@ class Incentive(Part):
     """currency units for the whole run, shared by all members: coupons count at face value when issued, gifts at cost
     net of what partners charge and pay back, points at economics.cost_per_point; the first grant that does not fit closes the
     incentive for good"""
-    limit: Annotated[int, Field(ge=1, le=MOST)] | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST_AMOUNT)] | None = None
     """grants a member may have in the run; budget and limit bound what is given, not what holds during a time"""
     group: str | None = None
     """of the incentives in one group a purchase has only the best multiplier, price and coupon; of different groups, all"""

@@ -11,7 +11,7 @@ from numba import cfunc, int64
 from numba.core import types
 
 from sim import state, tables
-from sim.behaviour import MOST, Behaviour
+from sim.behaviour import MOST_LIFT, Behaviour
 from sim.formula import translated
 from sim.memory import Bundle
 from sim.rules.ledger import lapse_at
@@ -19,7 +19,7 @@ from sim.rules.own import FORMULAS, bounded, divided, exponential, greater, less
 from sim.rules.response import faded, to_next_reward
 
 LIMITS = {
-    "rate": (-50.0, MOST), "basket": (-MOST, MOST), "leaving": (-10.0, 10.0), "redeeming": (-10.0, 10.0),
+    "rate": (-50.0, MOST_LIFT), "basket": (-MOST_LIFT, MOST_LIFT), "leaving": (-10.0, 10.0), "redeeming": (-10.0, 10.0),
 }  # fmt: skip
 """How far a formula may move a log, down and up; a log rate up to the effect's own at_most."""
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sim.limits import MOST_MEMBERS
+from sim.part import Part, Positive, Share
 from sim.typing import Ints
 
-MOST = 10**12
-"""The most of one amount of money (currency units) or of points: far beyond any programme, and well inside 64 bits."""
 WEEKS = 53
 """of a year, the last of a day or two"""
 
@@ -21,22 +20,6 @@ def week_of_year(start: dt.date, days: Ints) -> Ints:
     """Week of the year, 0 .. 52, of each day given as a number of days after `start`: (day of the year - 1) // 7."""
     date = np.datetime64(start, "D") + days.astype("timedelta64[D]")
     return np.asarray((date - date.astype("datetime64[Y]")).astype(np.int64) // 7)
-
-
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Money = Annotated[float, Field(ge=0, le=MOST)]
-Amount = Annotated[float, Field(gt=0, le=MOST)]
-"""money that is not nothing"""
-Count = Annotated[int, Field(ge=0, le=MOST)]
-Base = Literal["list", "paid"]
-"""the value that counts: at list price, or as paid"""
-
-
-class Part(BaseModel):
-    """Base of every part of a scenario: unknown keys are errors, values are frozen, text is not a number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class PurchaseRate(Part):

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sim.incentive import Incentive, Partner
-from sim.population import MOST, Amount, Base, Count, Money, Part
+from sim.limits import MOST_AMOUNT
+from sim.part import Amount, Base, Count, Money, Part
 
 Months = Annotated[int, Field(ge=1, le=120)]
 
@@ -26,7 +27,7 @@ class Earning(Part):
     voucher are a way of paying and earn too)"""
     pending_days: Annotated[int, Field(ge=0, le=60)] = 0
     """whole days until points can be spent; their validity runs from then on"""
-    cap_per_month: Annotated[int, Field(ge=1, le=MOST)] | None = None
+    cap_per_month: Annotated[int, Field(ge=1, le=MOST_AMOUNT)] | None = None
     """most points that purchases can earn a member in one calendar month; points of incentives are not counted"""
     clawback: Literal["negative", "to_zero", "none"] = "negative"
     """points of a purchase that is returned (market.refunds): taken back, and what is no longer there is owed and repaid by later
@@ -101,7 +102,7 @@ class Reward(Part):
     """Something that points buy."""
 
     name: str
-    points: Annotated[int, Field(ge=1, le=MOST)]
+    points: Annotated[int, Field(ge=1, le=MOST_AMOUNT)]
     """price in points"""
     kind: Literal["goods", "service", "voucher", "tier_upgrade", "longer_validity"] = "goods"
     """voucher = money off the purchase at which it is redeemed, as many as fit into points and price; tier_upgrade = next tier at

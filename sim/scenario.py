@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from sim.behaviour import Behaviour
-from sim.population import MOST, Part, Population
+from sim.limits import MOST_AMOUNT
+from sim.part import Part
+from sim.population import Population
 from sim.programme import Programme
 from sim.setting import Economics, Horizon, Market
 
@@ -46,10 +48,10 @@ class Scenario(Part):
                     f"programme.incentives: {incentive.name} has a budget, which counts points at economics.cost_per_point: "
                     "found 0, allowed is more than 0"
                 )
-            if incentive.budget and counted > MOST:
+            if incentive.budget and counted > MOST_AMOUNT:
                 raise ValueError(
                     f"programme.incentives: {incentive.name} gives points that take {counted:g} currency units from its budget "
-                    f"(economics.cost_per_point), at most {MOST:,} are possible"
+                    f"(economics.cost_per_point), at most {MOST_AMOUNT:,} are possible"
                 )
         for effect in self.behaviour.own_effects:
             effect.check_names([tier.name for tier in self.programme.tiers], segments)

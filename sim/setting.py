@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from sim.limits import FIRST_YEAR, LAST_YEAR
-from sim.population import Money, Part, Share
+from sim.part import Money, Part, Share
 
 
 class Category(Part):
@@ -36,7 +36,6 @@ class Market(Part):
     """relative change of list prices per year, day by day"""
     categories: list[Category] = []
     """shares must add to 1; a purchase belongs to one category"""
-
     refunds: Refunds | None = None
     """none = every purchase is kept"""
 
