@@ -24,6 +24,7 @@ from scenarios.figure import LEVEL, NOTHING, cell, figure
 from scenarios.files import resolved_yaml
 from scenarios.numerals import integer, listed, percent, significant
 from scenarios.quantiles import least_replications
+from sim.months import MONTHLY
 from sim.programme import is_programme
 
 ENOUGH = least_replications((1 + LEVEL) / 2)
@@ -124,6 +125,7 @@ def comparison_page(comparison: Comparison) -> str:
         first=tables.first_rows(comparison),
         differences=tables.difference_rows(comparison),
         every=tables.all_rows(comparison),
+        by_month=MONTHLY,
         costs=tables.cost_rows(comparison, designs),
         migration=tables.migration_tables(comparison, designs),
         prices=tables.price_tables(comparison, designs),

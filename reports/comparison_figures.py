@@ -162,7 +162,7 @@ def _cost_lines(comparison: Comparison, name: str) -> dict[str, Floats]:
     members = monthly(comparison, name, "members")
     found = {}
     for line in COST_LINES:
-        by_month = (monthly(comparison, name, f"cost.{line}") / members).mean(axis=0)
+        by_month = (monthly(comparison, name, f"total.cost.{line}") / members).mean(axis=0)
         if by_month.any():
             found[line] = by_month
     return found

@@ -1,4 +1,4 @@
-"""Every measure, with ONE definition: window, unit, denominator. What is printed anywhere is computed here."""
+"""Every measure of a whole run, with ONE definition: window, unit, denominator. Those of single months: sim.months."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from sim import tally
 from sim.incentive import Give
@@ -22,7 +21,6 @@ from sim.margin import (
 )
 from sim.outcome import Outcome
 from sim.tally import COST_LINES
-from sim.typing import Floats
 
 
 @dataclass(frozen=True)
@@ -233,41 +231,3 @@ def describe(name: str) -> tuple[str, str, str]:
         "share",
         "members of the first tier in the middle of the run who are in the second at its end / members of the first then",
     )
-
-
-def monthly(o: Outcome) -> pd.DataFrame:
-    """Month by month: month (0 ..), group, measure, value. Groups: all, tier:<name>, cohort:<k> (0 = there at the start,
-    k = joined in month k - 1)."""
-    parts = []
-
-    def add(measure: str, values: Floats, group: str = "all") -> None:
-        parts.append(pd.DataFrame({"month": np.arange(len(values)), "group": group, "measure": measure, "value": values}))
-
-    members = o.by_month("members")
-    add("members", members.astype(float))
-    for name in ("purchases", "messages", "points_issued", "points_redeemed", "points_expired", "points_clawed_back", "refunds",
-                 "lapses", "joined"):  # fmt: skip
-        add(name, o.by_month(name).astype(float))
-    add("points_outstanding", (o.by_month("outstanding") + o.by_month("pending")).astype(float))
-    add("active_rate", o.by_month("active") / members)
-    add("alive_share", o.by_month("alive") / members)
-    add("alive_share_without", o.by_month("alive0") / members)
-    for name, tallied in (("list_value", "list_value"), ("revenue", "paid"), ("list_value_without", "base_list")):
-        add(name, o.by_month(tallied) / 100.0)
-    add("fee_income", o.by_month("fees") / 100.0)
-    for line in COST_LINES:
-        add(f"cost.{line}", o.by_month(line) / 100.0)
-    add("benefit_cost", benefit_cost_by_month(o))
-    add("fixed_cost", fixed_cost_by_month(o))
-    add("net_margin", net_margin_by_month(o))
-    for k, tier in enumerate(o.scenario.programme.tiers):
-        add("tier_share", o.cube[:, k, :, tally.MEMBERS].sum(axis=1) / members, f"tier:{tier.name}")
-    for cohort in range(len(o.survival)):
-        size = o.total("active_at_start") if cohort == 0 else int(o.tables.p["new_per_month"][0])
-        if size:
-            first = max(0, cohort - 1)
-            for k, name in enumerate(("survival", "survival_without")):
-                values = o.survival[cohort, first:, k] / size
-                frame = {"month": np.arange(first, len(members)), "group": f"cohort:{cohort}", "measure": name, "value": values}
-                parts.append(pd.DataFrame(frame))
-    return pd.concat(parts, ignore_index=True)

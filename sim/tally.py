@@ -1,6 +1,6 @@
 """What the engine counts: one integer a (month, tier, segment, tally). Money in minor units.
 
-The engine adds to these and to nothing else; every published measure is computed from them in sim/measures.py.
+The engine adds to these and to nothing else; every published measure is computed from them in sim/measures.py and sim/months.py.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from scenarios.comparison import compare
 from scenarios.drivers import Driver, drivers
 from scenarios.figure import bounds_of, cell, figure
 from sim.errors import InputError
-from sim.measures import BY_NAME, MEASURES, describe, measure_run, monthly
+from sim.measures import BY_NAME, MEASURES, describe, measure_run
+from sim.months import MONTHLY, monthly
 from sim.outcome import simulate
 from sim.scenario import Scenario
 
@@ -180,12 +181,16 @@ def test_every_measure_has_one_definition() -> None:
         assert len(definition) > 20
     assert len({m.name for m in MEASURES}) == len(MEASURES)
     by_month = monthly(o)
-    costs = by_month[by_month["measure"].str.startswith("cost.")]["value"].sum()
+    costs = by_month[by_month["measure"].str.startswith("total.cost.")]["value"].sum()
     assert costs == pytest.approx(found["benefit_cost"] * o.total("joined"))
     lines = sum(value for name, value in found.items() if name.startswith("cost."))
     assert lines == pytest.approx(found["benefit_cost"])
     parts = sum(found[f"gain_from_{k}"] for k in ("attrition", "frequency", "basket"))
     cost = found["benefit_cost"] + found["fixed_cost"] + found["provision"]
     assert parts + found["fee_income"] - cost == pytest.approx(found["incremental_net_margin"])
+    assert set(by_month["measure"]) == {m.name for m in MONTHLY}
+    assert all(m.unit and len(m.definition) > 20 for m in MONTHLY)
+    assert set(by_month["measure"]) & set(found) == {"active_rate"}
+    assert by_month[by_month["measure"] == "active_rate"]["value"].mean() == pytest.approx(found["active_rate"])
     shares = by_month[by_month["measure"] == "tier_share"].groupby("month")["value"].sum()
     np.testing.assert_allclose(shares, 1.0)

@@ -29,6 +29,7 @@ from scenarios.files import load, load_many
 from scenarios.numerals import MINUS
 from scenarios.output import write_whole
 from sim.measures import AT_PURCHASES, describe
+from sim.months import MONTHLY
 
 NAMES = ["no-programme", "p4", "cash-back"]
 Files = dict[str, str | bytes]
@@ -80,6 +81,9 @@ def test_every_measure_is_printed_with_its_definition(page: str, comparison: Com
             title, _, definition = describe(name)
             assert title in row
             assert str(escape(definition)) in row
+    for m in MONTHLY:
+        row = page[page.index(f">{m.name}</code>") :].split("</tr>")[0]
+        assert str(escape(m.definition)) in row
 
 
 def test_numbers_on_the_page_are_those_of_the_summary(page: str, summary: dict) -> None:
@@ -151,8 +155,8 @@ def test_parquet_holds_every_replication_and_month(files: Files, comparison: Com
         by_month = rows[(rows["group"] == "all") & rows["month"].notna()]
         assert sorted(by_month["month"].unique()) == list(range(24))
         total = by_month.groupby("measure")["value"].sum()
-        assert total["benefit_cost"] / total["joined"] == pytest.approx(whole["benefit_cost"]), (scenario, replication)
-        assert total["purchases"] / total["joined"] == pytest.approx(whole["purchases_per_member"])
+        assert total["total.benefit_cost"] / total["joined"] == pytest.approx(whole["benefit_cost"]), (scenario, replication)
+        assert total["total.purchases"] / total["joined"] == pytest.approx(whole["purchases_per_member"])
 
 
 def test_result_is_written_whole_and_scenario_files_load_back(files: Files, comparison: Comparison, tmp_path: Path) -> None:

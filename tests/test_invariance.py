@@ -8,7 +8,7 @@ from scenes import RICH, scenario, without
 
 from scenarios.files import load
 from sim import production
-from sim.measures import monthly
+from sim.months import monthly
 from sim.outcome import Outcome, simulate
 from sim.tabulating import compile_tables
 
