@@ -14,8 +14,9 @@ from scenes import only, scenario
 
 from sim.measures import BY_NAME
 from sim.outcome import Outcome, simulate
-from sim.rules.response import leaves
+from sim.rules.response import leaves, pressure
 from sim.state import W_MESSAGES, W_PURCHASES
+from sim.tables import BLOCKS
 from sim.tabulating import compile_tables
 
 STEADY = {"purchase_rate": {"mean": 0.1, "shape": 1000.0}, "basket": {"median": 1.0, "sigma": 0.0}}
@@ -93,6 +94,19 @@ def test_points_pressure() -> None:
     assert lift(run(OFF)) == 1.0
 
 
+def test_points_pressure_grows_toward_the_deadline() -> None:
+    """The same gap is felt the more the nearer the end of its window; what typical spend does not close in time is not felt."""
+    b = compile_tables(scenario({**TIERS, "behaviour": only(points_pressure={})}), members=1).b[0]
+    strengths = SimpleNamespace(**{name: float(b[name]) for name in b.dtype.names})
+    high = SimpleNamespace(spend=25_000, purchases=-1, points=-1)
+    t = SimpleNamespace(b=[strengths], p=[SimpleNamespace(window=BLOCKS, has_goals=0)], tiers=[None, high])
+    m = SimpleNamespace(tier=0, spend_q=20_000, usual=200.0)
+    early, late = (pressure(m, 0, None, t, now, SimpleNamespace(block_end=90.0)) for now in (20.0, 80.0))
+    assert late / early == pytest.approx(np.exp(60.0 / strengths.points_pressure_horizon))
+    m.spend_q = high.spend - 1.01 * m.usual * strengths.points_pressure_horizon
+    assert pressure(m, 0, None, t, 80.0, SimpleNamespace(block_end=90.0)) == 0.0
+
+
 def test_tier_status() -> None:
     """A level shift by tier, and only above the lowest (Kopalle et al. 2012)."""
     o = run(only(tier_status={"strength": 0.08}))
@@ -123,11 +137,24 @@ def test_reward_afterglow() -> None:
     """A lift after a reward that decays; no lift for who redeems nothing."""
     glow = watched(only(reward_afterglow={"strength": 0.3, "days": 20.0}))
     buys = glow.total("purchases") / glow.total("base_purchases")
-    assert 1.02 < buys < np.exp(0.3)
+    assert 1.03 < buys < 1.07  # 6.4 % from the first reward on, which takes 100 days; did it not decay, 35 %
     short = watched(only(reward_afterglow={"strength": 0.3, "days": 5.0}))
     assert short.total("purchases") < glow.total("purchases")
     none = {**only(reward_afterglow={}), "redeeming": {"probability": 0.0}}
     assert lift(watched(none)) == 1.0
+
+
+def test_the_reset_after_a_reward_is_partial() -> None:
+    """After a reward members slow down, but not to where they began (Taylor, Neslin 2005; Dreze, Nunes 2011)."""
+    watch = watched(only(goal_gradient={}, reward_afterglow={}), members=6000).watch
+    assert watch is not None
+    days = [np.repeat(np.arange(len(buys)), buys) for buys in watch[:, :, W_PURCHASES]]
+    cards = [(d[:10], d[10:20]) for d in days if len(d) >= 20]
+    began, ended, again = (
+        float(np.mean([card[k][j + 1] - card[k][j] for card in cards])) for k, j in ((0, 0), (0, 8), (1, 0))
+    )
+    assert ended < 0.93 * again
+    assert again < 0.97 * began
 
 
 def test_expiry_pressure() -> None:
@@ -141,6 +168,18 @@ def test_expiry_pressure() -> None:
     with_, without = (x.watch[:, :, W_PURCHASES].sum(axis=1) for x in (o, plain) if x.watch is not None)
     assert with_[flexible].sum() > 1.03 * without[flexible].sum()
     np.testing.assert_array_equal(with_[~flexible], without[~flexible])
+
+
+def test_expiry_pressure_on_redeeming() -> None:
+    """While points are about to lapse the odds of redeeming are higher, for every member; else they are as without."""
+    found = []
+    for months in (1, 24):
+        base = {**STAMPS, "programme": {**STAMPS["programme"], "expiry": {"rule": "rolling", "months": months}}}
+        for redeeming in (0.0, 1.0):
+            behaviour = {**only(expiry_pressure={"strength": 0.0, "redeeming": redeeming}), "redeeming": {"probability": 0.2}}
+            found.append(simulate(scenario({**base, "behaviour": behaviour}), members=5000, seed=1).total("redemptions"))
+    assert found[1] > 1.3 * found[0] > 0
+    assert found[3] == found[2]
 
 
 CASH_BACK: dict[str, Any] = {
@@ -222,10 +261,11 @@ def test_message_fatigue() -> None:
     """Response rises and falls with the number of messages, opting out only rises (Kumar et al. 2014; Bies et al. 2021)."""
     found = {}
     for times in (1, 8, 28):
+        heard = simulate(scenario({**mailing(times), "behaviour": only(messages={"opt_out": 0.0})}), members=20_000, seed=4)
         o = simulate(scenario({**mailing(times), "behaviour": only(messages={})}), members=20_000, seed=4)
-        found[times] = (lift(o) - 1, o.total("opt_outs") / o.total("messages"))
+        found[times] = (lift(heard) - 1, o.total("opt_outs") / o.total("messages"))
     assert found[8][0] > found[1][0] > 0
-    assert found[8][0] > found[28][0]
+    assert found[8][0] > 1.5 * found[28][0]  # nobody opts out there: they tire
     assert found[28][1] > found[8][1] > found[1][1]
     off = simulate(scenario({**mailing(8), "behaviour": OFF}), members=2000, seed=4)
     assert (lift(off), off.total("opt_outs")) == (1.0, 0)
@@ -254,6 +294,17 @@ def test_price_response() -> None:
     both = o.total("both_list") / o.total("both_base_list")
     assert both == pytest.approx(0.9**-0.5, rel=0.01)
     assert lift(simulate(scenario({**base, "behaviour": OFF}), members=2000, seed=4)) == 1.0
+
+
+def test_pull_forward() -> None:
+    """What a price cut induces is partly borrowed from later: of a lift x of the rate, strength x days x rate x (x - 1) is lost
+    in the log."""
+    programme = {"tiers": [{"name": "all", "price": 0.9}]}
+    base = {"name": "sale", "population": STEADY, "programme": programme, "horizon": {"months": 12}}
+    cut = only(price_response={"rate": 0.8, "basket": 0.0})
+    borrowed = only(price_response={"rate": 0.8, "basket": 0.0}, pull_forward={"strength": 0.4, "days": 10.0})
+    whole, part = (lift(simulate(scenario({**base, "behaviour": b}), members=20_000, seed=4)) for b in (cut, borrowed))
+    assert np.log(part) == pytest.approx(np.log(whole) - 0.4 * 10.0 * 0.1 * (part - 1.0), abs=0.003)
 
 
 def test_member_day() -> None:
@@ -296,6 +347,12 @@ def test_who_responds() -> None:
         for who in (heavy, ~heavy)
     ]
     assert lifts[1] > lifts[0] > 1.0
+    alike = watched(only(price_response={}), base, members=20_000)
+    assert alike.watch is not None
+    for who in (heavy, ~heavy):
+        assert alike.watch[who, :, W_PURCHASES].sum() / plain.watch[who, :, W_PURCHASES].sum() == pytest.approx(  # type: ignore[index]
+            0.9**-0.8, rel=0.01
+        )
 
 
 def test_catalogue_wear() -> None:
