@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-_TABLE = "CSV, Parquet or DuckDB file, or database table (URL#table)"
+from loyalsim.options import TABLE, Seed
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def backtest(
     scenario: Annotated[str, typer.Argument(help="Scenario file, or library name: whose programme it is.")],
-    activity: Annotated[str, typer.Argument(metavar="ACTIVITY", help=f"One row a purchase, or a member and month: {_TABLE}.")],
+    activity: Annotated[str, typer.Argument(metavar="ACTIVITY", help=f"One row a purchase, or a member and month: {TABLE}.")],
     member: Annotated[str, typer.Option(help="Column with the member.")],
     date: Annotated[str, typer.Option(help="Column with the day or month; two columns as year,month.")],
     value: Annotated[str, typer.Option(help="Column with the list value of the row's purchases.")],
@@ -34,14 +34,14 @@ def backtest(
     purchases: Annotated[str | None, typer.Option(help="Column with the number of purchases of the row; default: one.")] = None,
     members: Annotated[
         str | None,
-        typer.Option(metavar="MEMBERS", help=f"One row a member: member, joined, tier, balance before the first row; {_TABLE}."),
+        typer.Option(metavar="MEMBERS", help=f"One row a member: member, joined, tier, balance before the first row; {TABLE}."),
     ] = None,
     new_members: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="New members a month as a share of members; default: as before the date."),
     ] = None,
     replications: Annotated[int, typer.Option(min=2, help="Runs with other luck and parameters.")] = 40,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same result.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Forecast a programme's own past from an earlier day and compare with what happened."""
     from loyalsim.progress import Waiting

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loyalsim import backtest, experiment, finance
-from loyalsim.options import Members, Population, Seed
+from loyalsim.options import TABLE, Members, Population, Seed
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,9 +81,7 @@ def schema() -> None:
 
 @app.command()
 def calibrate(
-    transactions: Annotated[
-        str, typer.Argument(help="CSV, Parquet or DuckDB file, or database table (URL#table), one row a purchase.")
-    ],
+    transactions: Annotated[str, typer.Argument(help=f"{TABLE}, one row a purchase.")],
     member: Annotated[str, typer.Option(help="Column with the member.")],
     date: Annotated[str, typer.Option(help="Column with the date.")],
     value: Annotated[str, typer.Option(help="Column with the value of the purchase.")],

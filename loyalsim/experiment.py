@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loyalsim.options import Seed
 from sim.errors import InputError
 from sim.limits import MOST_MEMBERS
 
@@ -71,7 +72,7 @@ def predict(
     experiment: Plan,
     out: Out,
     draws: Annotated[int, typer.Option(min=20, help="Simulated experiments; recalibration wants 400 or more.")] = 400,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all luck; the same seed gives the same prediction.")] = 0,
+    seed: Seed = 0,
     members: Annotated[
         int | None, typer.Option(min=4, max=MOST_MEMBERS, help="Members of all arms; default: the plan's sizing.")
     ] = None,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loyalsim.options import Members, Population, Seed
+from loyalsim.options import TABLE, Members, Population, Seed
+from sim.errors import InputError
 
 if TYPE_CHECKING:
-    from scenarios.finance.snapshot import Snapshot
-    from sim.scenario import Scenario
+    from reports.bookkeeper import Terms
 
 
 class Role(StrEnum):
@@ -21,9 +21,6 @@ class Role(StrEnum):
 
     agent = "agent"
     principal = "principal"
-
-
-_TABLE = "CSV, Parquet or DuckDB file, or database table (URL#table)"
 
 
 def register(app: typer.Typer) -> None:
@@ -77,24 +74,59 @@ def forecast(
 ) -> None:  # fmt: skip
     """Forecast cost by month and line, what is owed for points, and the risk to a budget."""
     from loyalsim.progress import Waiting
-    from reports.books import as_third_party, opening_of, statement_of
+    from reports.bookkeeper import Bookkeeper
     from reports.forecast import NAMES, forecast_files
     from reports.forecast_words import answer
-    from reports.statement import Statement
-    from reports.what_if import RunOff, Variant, run_off_answer
+    from reports.what_if import Variant, run_off_answer
     from scenarios.files import load_many
     from scenarios.finance.budget_file import budget_of
-    from scenarios.finance.cells import LARGEST
     from scenarios.finance.changed_terms import changed_terms
-    from scenarios.finance.closing import check_side_by_side, closed, run_off_months, what_goes_on
-    from scenarios.finance.forecast import forecast as forecast_of
+    from scenarios.finance.closing import check_side_by_side
     from scenarios.finance.forecast import placed
     from scenarios.finance.forecast_assembled import months_of
-    from scenarios.finance.rounding import exact, minor_units
     from scenarios.finance.snapshot import snapshot_of
     from scenarios.finance.snapshot_store import load_snapshot
     from scenarios.output import Target
-    from sim.errors import InputError
+
+    terms = _terms(point_value, deferred, third_party, payable, from_)
+    if closing and from_ is None:
+        raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
+    designs = load_many(scenarios, population=population)
+    check_side_by_side(designs, same_start=from_ is not None)
+    changes = [(said, changed_terms(scenarios[0], said, population=population)) for said in change or ()]
+    tables = None if from_ is None else load_snapshot(from_)
+    everything = [*designs, *(design for _, design in changes)]
+    starts = [None if tables is None else snapshot_of(tables, design, designs[0]) for design in everything]
+    if terms.deferred and starts[0] is not None and not starts[0].outstanding:
+        raise InputError(f"--deferred: found {deferred}, but the members of {from_} hold no points that could carry it")
+    plan = None if budget is None else budget_of(budget, months_of(placed(designs[0], starts[0], months)))
+    target = Target(out, *NAMES)
+    with Waiting("simulating") as waiting:
+        waiting.compiling("simulating")
+        keeper = Bookkeeper(terms, members, replications, seed, waiting.step, waiting.say)
+        pairs = zip(designs, starts, strict=False)
+        statements = [keeper.statement(d, s, months, run_off, budget=plan, valued=d is designs[0]) for d, s in pairs]
+        first = statements[0]
+        under = zip(changes, starts[len(designs) :], strict=True)
+        variants = [Variant(said, first, keeper.statement(d, s, months, run_off, before=first)) for (said, d), s in under]
+        run = keeper.run_off(designs[0], starts[0], months, run_off, first) if closing else None
+        waiting.say("writing the report")
+        target.write(forecast_files(statements, variants, run))
+    print(answer(first))
+    for variant in variants:
+        print(variant.sentence)
+    if run is not None:
+        print(run_off_answer(run))
+    print(f"Report: {out / 'forecast.html'}; workbook: {out / 'forecast.xlsx'}")
+
+
+def _terms(
+    point_value: str | None, deferred: str | None, third_party: Role | None, payable: str | None, from_: Path | None
+) -> Terms:
+    """What the options say of the books; InputError where they cannot be or do not go together."""
+    from reports.bookkeeper import Terms
+    from scenarios.finance.cells import LARGEST
+    from scenarios.finance.rounding import exact, minor_units
 
     value = None if point_value is None else exact(point_value)
     if value is not None and not 0 < value <= 1_000_000:
@@ -109,60 +141,15 @@ def forecast(
         raise InputError(f"--deferred: found {deferred}, but as agent for a third party the company defers nothing")
     if payable is not None and not 0 <= exact(payable) <= 1_000_000:
         raise InputError(f"--payable: found {payable}, allowed is 0 to 1,000,000 for a point")
-    if closing and from_ is None:
-        raise InputError("--closing needs --from: on day 0 of a programme nothing is owed that could run off")
-    designs = load_many(scenarios, population=population)
-    check_side_by_side(designs, same_start=from_ is not None)
-    changes = [(said, changed_terms(scenarios[0], said, population=population)) for said in change or ()]
-    tables = None if from_ is None else load_snapshot(from_)
-    everything = [*designs, *(design for _, design in changes)]
-    starts = [None if tables is None else snapshot_of(tables, design, designs[0]) for design in everything]
-    if opening and starts[0] is not None and not starts[0].outstanding:
-        raise InputError(f"--deferred: found {deferred}, but the members of {from_} hold no points that could carry it")
-    plan = None if budget is None else budget_of(budget, months_of(placed(designs[0], starts[0], months)))
-    target = Target(out, *NAMES)
-    with Waiting("simulating") as waiting:
-        waiting.compiling("simulating")
-
-        def told(design: Scenario, start: Snapshot | None, length: int, beyond: int, base: Statement | None) -> Statement:
-            found = forecast_of(
-                design, snapshot=start, months=length, members=members, replications=replications, seed=seed,
-                budget=plan if base is None else None, beyond=beyond if design.programme.earning is not None else 0,
-                progress=waiting.step,
-            )  # fmt: skip
-            waiting.say("keeping the books")
-            books = statement_of(found, design, value, opening if base is None else opening_of(base))
-            if third_party is None or payable is None or (books.liability is None and design is not designs[0]):
-                return books
-            return as_third_party(books, payable, third_party.value)
-
-        statements = [told(d, start, months, run_off, None) for d, start in zip(designs, starts, strict=False)]
-        first = statements[0]
-        under = zip(changes, starts[len(designs) :], strict=True)
-        variants = [Variant(said, first, told(design, start, months, run_off, first)) for (said, design), start in under]
-        run = None
-        if closing:
-            last = run_off_months(designs[0], placed(designs[0], starts[0], months).horizon.start)
-            length = min(120, last or months)
-            shut = closed(placed(designs[0], starts[0], length))
-            off = told(shut, starts[0], length, 0 if last else run_off, first)
-            run = RunOff(off, ends=last == length, felt=tuple(what_goes_on(designs[0])))
-        waiting.say("writing the report")
-        target.write(forecast_files(statements, variants, run))
-    print(answer(first))
-    for v in variants:
-        print(v.sentence)
-    if run is not None:
-        print(run_off_answer(run))
-    print(f"Report: {out / 'forecast.html'}; workbook: {out / 'forecast.xlsx'}")
+    return Terms(value, opening, None if third_party is None else third_party.value, exact(payable or 0))
 
 
 def snapshot(
-    members: Annotated[str, typer.Argument(metavar="MEMBERS", help=f"One row a member: {_TABLE}.")],
+    members: Annotated[str, typer.Argument(metavar="MEMBERS", help=f"One row a member: {TABLE}.")],
     lots: Annotated[
-        str, typer.Argument(metavar="[LOTS]", help=f"Open points by month of earning and expiry: {_TABLE}; - = none.")
+        str, typer.Argument(metavar="[LOTS]", help=f"Open points by month of earning and expiry: {TABLE}; - = none.")
     ] = "-",
-    coupons: Annotated[str, typer.Argument(metavar="[COUPONS]", help=f"Open coupons: {_TABLE}; - = none.")] = "-",
+    coupons: Annotated[str, typer.Argument(metavar="[COUPONS]", help=f"Open coupons: {TABLE}; - = none.")] = "-",
     scenario: Annotated[
         str | None, typer.Option(help="Scenario file or library name: whose programme it is, to compare tiers and validity with.")
     ] = None,

@@ -9,6 +9,8 @@ import typer
 
 from sim.limits import MOST_MEMBERS
 
+TABLE = "CSV, Parquet or DuckDB file, or database table (URL#table)"
+"""what may hold a table, in words of help"""
 Members = Annotated[
     int | None, typer.Option(min=1, max=MOST_MEMBERS, help="Members at the start; default: the population's.")
 ]
