@@ -1,6 +1,7 @@
 """A member's life depends on seed and member alone."""
 
 import datetime as dt
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ for _row in RICH_UNSHARED["programme"]["incentives"]:
 
 
 def bytes_of(o: Outcome) -> bytes:
-    return o.cube.tobytes() + o.survival.tobytes() + o.migration.tobytes() + monthly(o).to_json().encode()
+    sums = (o.cube, o.survival, o.migration, o.repurchase, o.grants[o.grants > 0])
+    return b"".join(array.tobytes() for array in sums) + monthly(o).to_json().encode()
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +40,24 @@ def test_meeting_points(whole: Outcome, meetings: list[float]) -> None:
 
 
 def test_ban_one_member() -> None:
-    """Without a shared budget, who else is there changes nobody's life."""
+    """Without a shared budget, who else is there changes nobody's life: fewer members at birth, or one in the middle gone."""
     many = simulate(scenario(RICH_UNSHARED), members=400, seed=9, keep=True).members
     fewer = simulate(scenario(RICH_UNSHARED), members=399, seed=9, keep=True).members
     assert many is not None
     assert fewer is not None
     np.testing.assert_array_equal(many[:399], fewer[:399])
+    half = scenario(RICH_UNSHARED, horizon={"months": 7})
+    state = simulate(half, members=400, seed=9, keep_state=True).state
+    assert state is not None
+    rows = {f.name: getattr(state, f.name) for f in fields(state)}
+    gone = {k: np.delete(v, 200, axis=0) for k, v in rows.items() if isinstance(v, np.ndarray) and len(v) == len(state.members)}
+    assert {"members", "lots", "wallet"} <= set(gone)
+    rest = scenario(RICH_UNSHARED, horizon={"start": dt.date(2027, 8, 1), "months": 7})
+    whole, banned = (simulate(rest, seed=9, opening=o, keep=True).members for o in (state, replace(state, **gone)))
+    assert whole is not None
+    assert banned is not None
+    np.testing.assert_array_equal(np.delete(whole, 200), banned)
+    assert whole["buys"].sum() > 500
 
 
 @pytest.mark.parametrize("place", [0, 5, 13])
