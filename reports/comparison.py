@@ -24,6 +24,7 @@ from scenarios.figure import LEVEL, NOTHING, cell, figure
 from scenarios.files import resolved_yaml
 from scenarios.numerals import integer, listed, percent, significant
 from scenarios.quantiles import least_replications
+from sim.effects import UNMET
 from sim.months import MONTHLY
 from sim.programme import is_programme
 
@@ -153,6 +154,7 @@ def comparison_page(comparison: Comparison) -> str:
         economics=assumptions.economics(comparison),
         engine=assumptions.engine(),
         stated=assumptions.stated(comparison),
+        unmet=UNMET,
         provenance=provenance(comparison),
     )
 

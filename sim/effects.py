@@ -62,14 +62,16 @@ EFFECTS: tuple[Effect, ...] = (
     Effect(
         "goal_gradient",
         "Members buy sooner the nearer the next reward is.",
-        "log rate += strength * share of the next reward's points already earned * r",
+        "log rate += strength * share of the way from the dearest reward that the balance affords (none: from 0 points) to the "
+        "next dearer * r",
         "Kivetz, Urminsky, Zheng 2006: the last gap of a ten-stamp card is about 20 % shorter than the first",
         (_p("strength", LIFT, 0.25, 0.06, 0.0, 0.8, "at the goal, against the start"),),
     ),
     Effect(
         "points_pressure",
-        "Members buy more when a tier is near and the deadline is near.",
-        "log rate += strength * (1 - gap / (typical spend in horizon))+ * exp(-days to the deadline / horizon) * r",
+        "Members buy more when a tier, ladder or sprint is near and its deadline is near; of several the strongest counts.",
+        "log rate += strength * (1 - gap / (typical spend in horizon))+ * exp(-days to the deadline / horizon) * r; none for "
+        "what has no deadline",
         "Taylor, Neslin 2005: a few per cent of sales",
         (
             _p("strength", LIFT, 0.15, 0.06, 0.0, 0.8, "at the threshold on the last day"),
@@ -78,7 +80,7 @@ EFFECTS: tuple[Effect, ...] = (
     ),
     Effect(
         "tier_status",
-        "A higher tier is itself a reason to stay with the shop.",
+        "A higher tier is itself a reason to buy.",
         "log rate += strength * tier number (0 for the lowest) * r",
         "Kopalle et al. 2012: rewards and tiers each add",
         (_p("strength", LIFT, 0.04, 0.02, 0.0, 0.3, "for each tier above the lowest"),),
@@ -178,7 +180,8 @@ EFFECTS: tuple[Effect, ...] = (
         "awareness",
         "Most members do not know what they can use; who does not know does not react.",
         "a member is aware from the start with probability share, and learns at each message with probability learns; "
-        "an unaware member uses no coupon, redeems nothing and reacts to no benefit",
+        "an unaware member uses no coupon, redeems nothing and buys no more for any benefit; that prices, gifts and care keep "
+        "them all the same, and that they feel the loss of a tier and notice messages, is an assumption",
         "plan P1: 67 % do not know (no checkable source); learning rate an assumption",
         (
             _p("share", "share of members", 0.33, 0.08, 0.0, 1.0, "aware at joining", off=1.0),
@@ -187,7 +190,7 @@ EFFECTS: tuple[Effect, ...] = (
     ),
     Effect(
         "responsiveness",
-        "Heavy buyers take most benefits and change least.",
+        "The same benefit changes heavy buyers less than light ones.",
         "r = (rate / mean rate)^-exponent, between 1/3 and 2",
         "Liu 2007; Hartmann, Viard 2008",
         (_p("exponent", "power", 0.3, 0.12, 0.0, 1.0, "fall of the response with the purchase rate"),),
@@ -200,5 +203,91 @@ EFFECTS: tuple[Effect, ...] = (
         (_p("fading", "per month", 0.03, 0.02, 0.0, 0.5, "fall of the odds of redeeming"),),
     ),
 )
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """A published fact that the model does not reproduce, or not whole."""
+
+    fact: str
+    source: str
+    here: str
+    """what the model does instead"""
+
+
+UNMET: tuple[Unmet, ...] = (
+    Unmet(
+        "Of members with a head start on a card 34 % completed it, without 19 %, for the same effort.",
+        "Nunes, Dreze 2006",
+        "Points given at the start are progress like any, and work through goal gradient alone: about a tenth more complete it.",
+    ),
+    Unmet(
+        "Heavy buyers took most rewards and did not change; light and moderate ones did.",
+        "Liu 2007; Hartmann, Viard 2008",
+        "The same benefit changes them less, but they get more of it: with the designs of the library they take two thirds of "
+        "the cost and their purchases rise at least as much as those of light buyers.",
+    ),
+    Unmet(
+        "Who misses a goal buys less afterwards, most of all in high tiers.",
+        "Wang et al. 2016",
+        "Only a tier that is lost is felt: not a ladder, sprint or higher tier that is missed.",
+    ),
+    Unmet(
+        "Deep discounts raise later buying of first-time customers and lower that of established ones.",
+        "Anderson, Simester 2004",
+        "A price acts while it holds. What follows is pull-forward, the same for all.",
+    ),
+    Unmet(
+        "Each unit of cash back that was paid brought some 0.32 of later spending.",
+        "Vana et al. 2018",
+        "The lift after a reward does not depend on what it is worth: after small vouchers several times as much comes back.",
+    ),
+    Unmet(
+        "Members buy more before they redeem too, with no threshold in sight; and redemptions can rise without sales.",
+        "Dorotic et al. 2014; Montoya, Flores 2019",
+        "Before a redemption only goal gradient acts.",
+    ),
+    Unmet(
+        "Members hoard points without any economic reason, as if points were another money.",
+        "Stourm, Bradlow, Fader 2015",
+        "Whose points suffice redeems with a stated probability; why they wait is not modelled.",
+    ),
+    Unmet(
+        "Who is not drawn by price deals feels points pressure most.",
+        "Taylor, Neslin 2005",
+        "Members differ in it by their purchase rate alone.",
+    ),
+    Unmet(
+        "Of what a paid membership adds to spending, two thirds are not economic.",
+        "Iyengar, Park, Yu 2022",
+        "A fee moves no behaviour.",
+    ),
+    Unmet(
+        "Members won by a free trial are worth 40 to 70 % less and react more.",
+        "Datta et al. 2015",
+        "Members do not differ by what they joined for.",
+    ),
+    Unmet(
+        "Referred members stay longer, as long as who referred them does.",
+        "Schmitt et al. 2011",
+        "Nobody refers anybody.",
+    ),
+    Unmet(
+        "A reward left to chance attracts if it is resolved at once.",
+        "Shen et al. 2019",
+        "Rewards are certain.",
+    ),
+    Unmet(
+        "Between members and other customers lies three times the effect of the programme, and more: the keen enrol.",
+        "Leenheer et al. 2007",
+        "Every customer is a member.",
+    ),
+    Unmet(
+        "A loss weighs 2.25 times as much as a gain, and both less than in proportion.",
+        "Tversky, Kahneman 1992",
+        "No value function: losses weigh more in demotion and in points about to lapse, by their own strengths.",
+    ),
+)
+"""Facts of the literature on loyalty programmes which a reader may expect here."""
 
 BY_NAME = {effect.name: effect for effect in EFFECTS}

@@ -85,7 +85,7 @@ def compile_tables(
         r[name] = bits
     r["on_first"], r["felt_cut"] = table.on_first, incentives["log_cut"][table.parts["felt"]].sum()
     r["has_goals"] = incentives["goal"].any()
-    winning_back = bool((incentives["event"] == INACTIVITY).any())
+    winning_back = bool(((incentives["event"] == INACTIVITY) & (incentives["gives"] == 1)).any())
     values = behaviour.values(draw, score)
     b = _behaviour(values)
     r["may_return"] = population.leaving.return_rate > 0 or (winning_back and b["win_back_returns"][0] > 0)

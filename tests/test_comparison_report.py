@@ -28,6 +28,7 @@ from scenarios.figure import Figure, cell
 from scenarios.files import load, load_many
 from scenarios.numerals import MINUS
 from scenarios.output import write_whole
+from sim.effects import UNMET
 from sim.measures import AT_PURCHASES, describe
 from sim.months import MONTHLY
 
@@ -245,6 +246,11 @@ def test_assumptions_carry_their_source_and_priors_are_marked(page: str) -> None
     assert page.count("<em>prior</em>") > 20
     assert "saturate" in page and "loyalsim experiment plan" in page
     assert load("p4").population.source in page
+
+
+def test_the_page_says_which_published_facts_the_model_lacks(page: str) -> None:
+    for unmet in UNMET:
+        assert all(str(escape(text)) in page for text in (unmet.fact, unmet.source, unmet.here))
 
 
 @pytest.mark.parametrize(("rate", "share"), [(0.0002, "7.0"), (0.004, "76.8"), (100.0, "100.0")])

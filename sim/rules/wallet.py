@@ -155,7 +155,7 @@ def send(m, i, s, t, j, now, cell):
     if m.patience <= 1.0:
         m.muted = 1
         s.cube[cell, tally.OPT_OUTS] += 1
-    if t.incentives[j].event == INACTIVITY:
+    if t.incentives[j].event == INACTIVITY and t.incentives[j].gives == 1:
         back, wake, _, _ = incentive_uniforms(p.seed, m.key, p.day_zero + int(now), MOMENT, t.incentives[j].luck)
         if m.alive == 0 and back < b.win_back_returns:
             m.alive = 1

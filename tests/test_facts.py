@@ -1,0 +1,136 @@
+"""Facts that several effects bring about together, and those that the registry says the model does not reproduce."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from scenes import only, scenario
+from test_effects import CASH_BACK, OFF, STAMPS, TIERS, WIN_BACK, lift, mailing, watched
+
+from scenarios.files import load
+from sim import tally
+from sim.effects import UNMET
+from sim.outcome import Outcome, simulate
+from sim.state import W_COST, W_PURCHASES
+
+ALL_AWARE = {"effects": {"awareness": {"on": False}}}
+REWARD = {"earning": {"points_per_unit": 1.0}, "rewards": [{"name": "r", "points": 200, "value": 10.0, "cost": 5.0}]}
+
+
+def lives(base: dict[str, Any], behaviour: dict[str, Any], members: int = 20_000, seed: int = 2) -> Outcome:
+    return simulate(scenario({**base, "behaviour": behaviour}), members=members, seed=seed)
+
+
+def gaps(o: Outcome) -> np.ndarray:
+    """Mean days between purchase k and k + 1 of a member, over those with 30 purchases."""
+    assert o.watch is not None
+    days = [np.repeat(np.arange(o.watch.shape[1]), buys)[:30] for buys in o.watch[:, :, W_PURCHASES]]
+    return np.diff([d for d in days if len(d) == 30], axis=1).mean(axis=0)
+
+
+def test_the_reset_after_a_reward_is_partial() -> None:
+    """The gap after a reward is longer than the one before it, and shorter than a newcomer's (Dreze, Nunes 2011)."""
+    found = gaps(watched(only(goal_gradient={}, reward_afterglow={}), members=6000))
+    alone = gaps(watched(only(goal_gradient={}), members=6000))
+    assert found[8] * 1.1 < found[9] < 0.98 * found[0]
+    assert alone[9] == pytest.approx(alone[0], rel=0.03)
+
+
+@pytest.mark.parametrize("behaviour", [{}, ALL_AWARE])
+def test_messages_raise_redemption_more_than_spend(behaviour: dict) -> None:
+    """Bies et al. 2021, with every effect at its prior."""
+    mail = mailing(4)
+    mail["population"] = {"purchase_rate": {"mean": 0.1, "shape": 2.0}, "basket": {"median": 10.0, "sigma": 0.3}}
+    mail["programme"].update(REWARD)
+    silent = copy.deepcopy(mail)
+    silent["programme"]["incentives"] = []
+    told, untold = lives(mail, behaviour), lives(silent, behaviour)
+    spend, redeemed = (told.total(name) / untold.total(name) for name in ("list_value", "points_redeemed"))
+    assert redeemed > spend + 0.01 > 1.02
+
+
+def test_tiers_and_rewards_add_with_little_synergy() -> None:
+    """Kopalle et al. 2012."""
+    behaviour = {**ALL_AWARE, "redeeming": {"probability": 1.0}}
+    tiers, rewards = TIERS["programme"], REWARD
+    both, tier, reward = (
+        np.log(lift(lives({**TIERS, "programme": terms}, behaviour, 40_000))) for terms in ({**tiers, **rewards}, tiers, rewards)
+    )
+    assert both > reward > tier > 0
+    assert both == pytest.approx(tier + reward, rel=0.05)
+
+
+@pytest.mark.parametrize(("leaving", "rises"), [({"a": 0.8, "b": 2.4}, True), ({"probability": 0.25}, False)])
+def test_retention_rises_with_tenure_by_heterogeneity_alone(leaving: dict, rises: bool) -> None:
+    """Of a cohort in which nobody changes those who leave soon are gone first."""
+    who = {"purchase_rate": {"mean": 0.05, "shape": 1e6}, "leaving": leaving, "basket": {"median": 40.0, "sigma": 0.6}}
+    o = simulate(scenario(population=who, horizon__months=24), members=100_000, seed=1)
+    left = np.r_[100_000, o.survival[0, 5::6, 1]]
+    kept = left[1:] / left[:-1]
+    assert (np.diff(kept) > 0.03).all() if rises else np.abs(np.diff(kept)).max() < 0.03
+
+
+def test_a_message_without_an_offer_wins_nobody_back() -> None:
+    """Nor does it wake anybody up to leave: 4 % and .9 % are with and without an offer."""
+    silent = copy.deepcopy(WIN_BACK)
+    del silent["programme"]["incentives"][0]["give"]
+    o = lives(silent, only(win_back={}), 5000)
+    assert o.total("messages") > 1000 and o.total("returns") == 0
+    offered, silent = (lives({**base, "behaviour": {}}, only(win_back={}), 5000) for base in (WIN_BACK, silent))
+    assert offered.total("returns") > 50 and offered.total("lapses") > silent.total("lapses")
+
+
+def test_what_an_unaware_member_still_feels() -> None:
+    """Nobody who knows nothing buys more or larger baskets for a price, but it keeps them."""
+    sale = {**TIERS, "programme": {"tiers": [{"name": "all", "price": 0.8}]}}
+    sale["population"] = {**TIERS["population"], "leaving": {"probability": 0.1}}
+    nobody = {"share": 0.0, "learns": 0.0}
+    o = lives(sale, only(awareness=nobody, price_response={}, retention={}))
+    assert o.total("gained_purchases") == 0 and o.total("both_list") == o.total("both_base_list")
+    assert o.total("kept_purchases") > 0
+
+
+# --- what sim.effects.UNMET says ---------------------------------------------------------------------
+
+
+def test_each_is_there_once_with_its_source() -> None:
+    assert len({u.fact for u in UNMET}) == len(UNMET)
+    assert all(u.source[-4:].isdigit() and u.here.endswith(".") and u.fact.endswith(".") for u in UNMET)
+
+
+def test_a_head_start_helps_less_than_published() -> None:
+    """34 against 19 % in the study (Nunes, Dreze 2006)."""
+    card = {**STAMPS, "horizon": {"months": 2}}
+    shares = []
+    for points, given in ((8, 0), (10, 2)):
+        rows = [{"name": "head start", "when": {"event": "sign_up"}, "give": {"points": given}}] if given else []
+        reward = {"name": "coffee", "points": points, "value": 1.0, "cost": 0.3}
+        terms = {**STAMPS["programme"], "rewards": [reward], "incentives": rows}
+        shares.append(lives({**card, "programme": terms}, only(goal_gradient={})).total("first_redeemers"))
+    assert 1.03 < shares[1] / shares[0] < 1.2
+
+
+@pytest.mark.parametrize("name", ["p4", "p4-spend-threshold", "cash-back"])
+def test_heavy_buyers_take_most_and_change_no_less(name: str) -> None:
+    """In Liu 2007 they took most and did not change."""
+    design = load(name)
+    still = design.model_copy(update={"behaviour": design.behaviour.model_copy(update={"all_effects": False})})
+    with_, without = (simulate(s, members=30_000, seed=1, watch=(0.0, 365.0, 1)) for s in (design, still))
+    assert with_.watch is not None and with_.members is not None and without.watch is not None
+    rate = with_.members["rate"][: len(with_.watch)]
+    heavy, light = rate > np.quantile(rate, 2 / 3), rate < np.quantile(rate, 1 / 3)
+    cost = with_.watch[:, 0, W_COST]
+    assert cost[heavy].sum() / cost.sum() == pytest.approx(2 / 3, abs=0.05)
+    risen = [with_.watch[who, 0, W_PURCHASES].sum() / without.watch[who, 0, W_PURCHASES].sum() for who in (heavy, light)]
+    assert risen[0] > risen[1] - 0.005 > 1.0
+
+
+def test_a_small_voucher_brings_back_several_times_its_worth() -> None:
+    """.32 in Vana et al. 2018."""
+    o = lives(CASH_BACK, only(reward_afterglow={}))
+    more = o.cube[..., tally.LIST_VALUE].sum() - o.cube[..., tally.BASE_LIST].sum()
+    assert more / o.total("voucher_value") > 2 * 0.32
+    assert lives(CASH_BACK, OFF).total("list_value") == lives(CASH_BACK, OFF).total("base_list")
