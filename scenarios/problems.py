@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -45,8 +46,21 @@ def check(tree: Node, problems: list[Problem]) -> Scenario | None:
         mended |= {place for path in wrong for place in (path, path[:-1], _row_of(path))}
     references(tree, problems)
     if scenario is not None and not problems:
-        scenario = _without_idle(tree, scenario, data, problems)
+        scenario = _without_idle(tree, scenario, data, problems).written(dict(_places(tree, ())))
     return scenario if not problems else None
+
+
+def _places(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """File and line of every key below `node`, by path; rows by name."""
+    if path:
+        yield path, str(node.place)
+    if isinstance(node.value, dict):
+        for key, child in node.value.items():
+            yield from _places(child, (*path, key))
+    elif isinstance(node.value, list):
+        for row in node.value:
+            if isinstance(row.value, dict) and "name" in row.value:
+                yield from _places(row, (*path, str(row.value["name"].value)))
 
 
 def _without_idle(tree: Node, scenario: Scenario, data: Any, problems: list[Problem]) -> Scenario:

@@ -34,6 +34,9 @@ class Place:
     file: str
     line: int
 
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}" if self.line else self.file
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -43,8 +46,7 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        where = f"{self.place.file}, line {self.place.line}" if self.place.line else self.place.file
-        return f"{where}: {self.text}"
+        return f"{self.place}: {self.text}"
 
 
 @dataclass
@@ -198,6 +200,12 @@ class _Builder:
             if name.tag == "tag:yaml.org,2002:merge":
                 self.say(line, key, "found the merge key <<, allowed is extends to build on another file")
                 continue
+            before = next(reversed(made), None)
+            if name.value.isdigit() and _is_empty(child) and before is not None and _is_whole(made[before].value):  # {a: 40,50}
+                said = f"found {made[before].value},{name.value}, allowed is a point before decimals and no mark in thousands"
+                self.say(line, f"{path.removesuffix(name.value)}{before}", said)
+                made[before].bad = True
+                continue
             value = self.build(child, line, path, depth + 1)
             if name.value in made:
                 first = made[name.value].place.line
@@ -234,6 +242,14 @@ class _Builder:
             self.say(line, key, f"found {text}, allowed is a finite number")
             return 1.0  # never used: the node is bad
         return int(value) if _WHOLE.fullmatch(text) and value == int(value) and abs(value) < _EXACT else value
+
+
+def _is_empty(node: Any) -> bool:
+    return isinstance(node, ScalarNode) and node.value == "" and node.style is None
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _whole(text: str) -> int:

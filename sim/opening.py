@@ -85,26 +85,24 @@ class Opening:
     def check(self, scenario: Scenario) -> None:
         """Raise InputError where the scenario cannot go on from here."""
         problems = []
-        name = scenario.name
         if scenario.horizon.start != self.start:
-            problems.append(
-                f"scenario {name}: horizon.start: found {scenario.horizon.start}, the members to go on from are of {self.start}"
-            )
+            said = f"found {scenario.horizon.start}, the members to go on from are of {self.start}"
+            problems.append(scenario.told(("horizon", "start"), said))
         tiers = tuple(tier.name for tier in scenario.programme.tiers)
         if tiers != self.tiers:
-            problems.append(
-                f"scenario {name}: programme.tiers: found {', '.join(tiers)}, the members to go on from are in "
-                f"{', '.join(self.tiers)}"
-            )
+            said = f"found {', '.join(tiers)}, the members to go on from are in {', '.join(self.tiers)}"
+            problems.append(scenario.told(("programme", "tiers"), said))
         q = scenario.programme.qualification
         if len(tiers) > 1 and (q.window, q.months) != self.window:
-            problems.append(
-                f"scenario {name}: programme.qualification: found a {q.window} window of {q.months} months, the members' "
-                f"figures were counted in a {self.window[0]} window of {self.window[1]} months"
+            said = (
+                f"found a {q.window} window of {q.months} months, the members' figures were counted in a {self.window[0]} window "
+                f"of {self.window[1]} months"
             )
+            problems.append(scenario.told(("programme", "qualification"), said))
         segments = max(1, len(scenario.population.segments))
         if self.n and int(self.members["segment"].max()) >= segments:
-            problems.append(f"scenario {name}: population.segments: members to go on from are in a segment that it does not have")
+            said = "members to go on from are in a segment that it does not have"
+            problems.append(scenario.told(("population", "segments"), said))
         if problems:
             raise InputError(*problems)
 

@@ -177,14 +177,20 @@ def _outcome_of(scenario: Scenario, t: Tables, sums: _Sums, opening: Opening | N
     over = int(cube[..., tally.OVER_BOUND].sum())
     if over:
         raise InputError(
-            f"scenario {scenario.name}: behaviour.effects: together the effects multiply a member's purchase rate by more "
-            f"than {BOUND:g} at {over} moments; the engine allows up to {BOUND:g}: lower the strengths or the discounts"
+            scenario.told(
+                ("behaviour", "effects"),
+                f"together the effects multiply a member's purchase rate by more than {BOUND:g} at {over} moments; "
+                f"the engine allows up to {BOUND:g}: lower the strengths or the discounts",
+            )
         )
     if sums.undefined:
-        where = formula_without_value(scenario, t, *min(sums.undefined), opening)
+        path, whose = formula_without_value(scenario, t, *min(sums.undefined), opening)
         raise InputError(
-            f"scenario {scenario.name}: behaviour.own_effects.{where}: the formula gives no number: it divides by 0 there, takes "
-            "the log of what is not above 0 or the root of what is below 0, or reckons beyond 1e308"
+            scenario.told(
+                ("behaviour", "own_effects", *path),
+                f"{whose} the formula gives no number: it divides by 0 there, takes the log of what is not above 0 or the root "
+                "of what is below 0, or reckons beyond 1e308",
+            )
         )
     kept = [sums.kept[first] for first in sorted(sums.kept)]
     watched = bool(kept) and t.p["watch_periods"][0] > 0

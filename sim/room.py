@@ -21,11 +21,13 @@ _WHOLE = 2.0**62
 _FARTHEST = float(normal(uniform(0xFFFFFFFF)))
 """the largest normal score that a word of 32 bits gives"""
 _EVENTS = (tally.PURCHASES, tally.REDEMPTIONS, tally.MESSAGES, tally.MEMBERS, tally.JOINED)
-_KEYS = {
-    "gift_cost": "programme.incentives", "reward_cost": "programme.rewards", "reward_partners": "programme.rewards",
-    "partner_": "programme.rewards", "care_cost": "programme.tiers", "delivery_cost": "economics.delivery_cost",
-    "message_cost": "economics.message_cost", "fees": "programme.fee", "points_": "programme.earning",
-    "outstanding": "programme.earning", "pending": "programme.earning", "open_": "programme.earning", "owed": "programme.earning",
+_Path = tuple[str, ...]
+_EARNING, _REWARDS = ("programme", "earning"), ("programme", "rewards")
+_KEYS: dict[str, _Path] = {
+    "gift_cost": ("programme", "incentives"), "reward_cost": _REWARDS, "reward_partners": _REWARDS, "partner_": _REWARDS,
+    "care_cost": ("programme", "tiers"), "delivery_cost": ("economics", "delivery_cost"),
+    "message_cost": ("economics", "message_cost"), "fees": ("programme", "fee"), "points_": _EARNING,
+    "outstanding": _EARNING, "pending": _EARNING, "open_": _EARNING, "owed": _EARNING,
 }  # fmt: skip
 """Where what a tally counts is stated, by the beginning of its name; all others count purchases."""
 
@@ -52,11 +54,12 @@ class Room:
         cell = cube.max(axis=0, initial=0)
         dearest = self.dearest * float(chunk.members["median"].max(initial=0.0))
         if dearest * float(cell[tally.PURCHASES] + cell[tally.BASE_PURCHASES]) > _WHOLE:
-            self._refuse("population.basket", f"a purchase could be worth {dearest:.3g} minor units, too much to be added up")
+            worth = f"a purchase could be worth {dearest:.3g} minor units, too much to be added up"
+            self._refuse(("population", "basket"), worth)
         sales = float(cell[tally.LIST_VALUE]) + float(cell[tally.REFUNDED_LIST])  # by the line above they have not wrapped
         if min(dearest, sales) * self.factor > _WHOLE:
             rate = f"{self.factor / 1e6:.3g} points a currency unit"
-            self._refuse("programme.earning", f"{rate} are too many for a purchase of {min(dearest, sales):.3g} minor units")
+            self._refuse(_EARNING, f"{rate} are too many for a purchase of {min(dearest, sales):.3g} minor units")
         key, amount = self.amount
         if amount:
             if amount * (given + 3 * int(cube[:, _EVENTS].sum())) > _WHOLE:
@@ -72,31 +75,32 @@ class Room:
             found = f"{self.counted[most]:.3g} of {name} or more in all months together"
             self._refuse(self._key(name), f"{found}, allowed is {MOST_COUNTED:.0e}")
 
-    def _key(self, name: str) -> str:
+    def _key(self, name: str) -> _Path:
         """The key of the scenario that makes a tally so large."""
         bonus = self.counted[tally.POINTS_BONUS] > self.counted[tally.POINTS_ISSUED] / 2
-        if bonus and any(name.startswith(start) for start, key in _KEYS.items() if key == "programme.earning"):
+        if bonus and any(name.startswith(start) for start, key in _KEYS.items() if key == _EARNING):
             best = max(self.scenario.programme.incentives, key=lambda row: row.give.points)
-            return f"programme.incentives.{best.name}.give.points"
-        return next((key for start, key in _KEYS.items() if name.startswith(start)), "population.basket")
+            return "programme", "incentives", best.name, "give", "points"
+        return next((key for start, key in _KEYS.items() if name.startswith(start)), ("population", "basket"))
 
-    def _refuse(self, key: str, found: str) -> None:
-        raise InputError(
-            f"scenario {self.scenario.name}: {key}: {found}; "
-            "lower amounts, members (population.members) or months (horizon.months)"
-        )
+    def _refuse(self, key: _Path, found: str) -> None:
+        lower = "lower amounts, members (population.members) or months (horizon.months)"
+        raise InputError(self.scenario.told(key, f"{found}; {lower}"))
 
 
-def _largest(scenario: Scenario, t: Tables) -> tuple[str, float]:
-    """(key, minor units or points) of the most that one event hands over or costs."""
+def _largest(scenario: Scenario, t: Tables) -> tuple[_Path, float]:
+    """(path, minor units or points) of the most that one event hands over or costs."""
     p = t.p[0]
-    found = {"economics.message_cost": float(p["message_cost"]), "economics.delivery_cost": float(p["delivery_cost"]),
-             "programme.fee.amount": float(p["fee"])}  # fmt: skip
+    found: dict[_Path, float] = {
+        ("economics", "message_cost"): float(p["message_cost"]),
+        ("economics", "delivery_cost"): float(p["delivery_cost"]),
+        ("programme", "fee", "amount"): float(p["fee"]),
+    }
     for tier, row in zip(scenario.programme.tiers, t.tiers, strict=True):
-        found[f"programme.tiers.{tier.name}.care_cost_per_month"] = float(row["care_cost"])
+        found["programme", "tiers", tier.name, "care_cost_per_month"] = float(row["care_cost"])
     for reward, row in zip(sorted(scenario.programme.rewards, key=lambda r: r.points), t.rewards, strict=True):
-        found[f"programme.rewards.{reward.name}"] = float(row["cost"]) + float(row["charge"]) + float(row["recovered"])
+        found["programme", "rewards", reward.name] = float(row["cost"]) + float(row["charge"]) + float(row["recovered"])
     for incentive, row in zip(scenario.programme.incentives, t.incentives, strict=True):
         gift = float(row["gift_cost"]) + float(row["gift_charge"]) + float(row["gift_recovered"])
-        found[f"programme.incentives.{incentive.name}.give"] = max(float(row["points"]), gift)
+        found["programme", "incentives", incentive.name, "give"] = max(float(row["points"]), gift)
     return max(found.items(), key=lambda item: item[1])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import PrivateAttr, model_validator
 
 from sim.behaviour import Behaviour
 from sim.limits import MOST_AMOUNT
@@ -10,6 +13,13 @@ from sim.part import Part
 from sim.population import Population
 from sim.programme import Programme
 from sim.setting import Economics, Horizon, Market
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Where keys are written, by path, rows by name; a scenario is no other one for having been written elsewhere."""
+
+    places: Mapping[tuple[str, ...], str] = field(default_factory=dict, compare=False)
 
 
 class Scenario(Part):
@@ -25,6 +35,19 @@ class Scenario(Part):
     market: Market = Market()
     economics: Economics = Economics()
     horizon: Horizon = Horizon()
+    _written: _Written = PrivateAttr(default_factory=_Written)
+
+    def written(self, places: Mapping[tuple[str, ...], str]) -> Scenario:
+        """The scenario, knowing where its keys are written: file and line by path, rows by name."""
+        self._written = _Written(places)
+        return self
+
+    def told(self, path: Sequence[str], said: str) -> str:
+        """A sentence on the key at `path` (rows by name) for who mends it: the file and line of what is written nearest above
+        it, where there are files, the scenario, and what is said."""
+        above = [tuple(path[:k]) for k in range(len(path), 0, -1)]
+        place = next((f"{self._written.places[key]}: " for key in above if key in self._written.places), "")
+        return f"{place}scenario {self.name}: {'.'.join(path)}: {said}"
 
     @model_validator(mode="after")
     def _names(self) -> Scenario:

@@ -16,10 +16,10 @@ from sim.state import Chunk
 from sim.tables import Tables
 
 
-def formula_without_value(scenario: Scenario, t: Tables, first: int, n: int, opening: Opening | None) -> str:
-    """`effect.key`, with member and day, of the first formula without a value in the life of the first of the members
-    first .. first + n - 1 who meets one; one of them does. t: the tables of the finished run. Where none is found any more, the
-    names of all effects that act."""
+def formula_without_value(scenario: Scenario, t: Tables, first: int, n: int, opening: Opening | None) -> tuple[list[str], str]:
+    """(effect and key, of which member and day) of the first formula without a value in the life of the first of the members
+    first .. first + n - 1 who meets one; one of them does. t: the tables of the finished run. Where none is found any more, no
+    effect, and the names of all that act."""
     rows = t.incentives.copy()
     rows["budget"] = 0  # when they were spent is known by now
     t = t._replace(incentives=rows)
@@ -38,9 +38,9 @@ def formula_without_value(scenario: Scenario, t: Tables, first: int, n: int, ope
         if met:
             break
     else:  # who was served last by a budget spent at a month end is not known here, and they may be the one
-        return ", ".join(scenario.behaviour.acting())
+        return [], f"of {' or '.join(scenario.behaviour.acting())}"
     key, moment = _lived_again(t, met[0], opening, names)
-    return f"{key}, of member {met[0]} on {scenario.horizon.start + dt.timedelta(days=int(moment))}"
+    return key.split("."), f"of member {met[0]} on {scenario.horizon.start + dt.timedelta(days=int(moment))}"
 
 
 def _lived_again(t: Tables, member: int, opening: Opening | None, names: list[str]) -> tuple[str, float]:

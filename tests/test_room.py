@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from scenes import PLAIN, RICH, scenario
 
+from scenarios.changes import load_changed
+from scenarios.files import load
 from scenarios.finance.cells import Cells
 from scenarios.finance.live_tables import live_tables
 from sim import tally
@@ -123,3 +125,43 @@ def test_campaigns_that_never_meet_multiply_no_purchase_together():
         assert simulate(s, members=100).total("points_issued") > 0
     with pytest.raises(ValueError, match=r"a purchase could earn 6.71089e\+07 points a currency unit, at most 1,000,000"):
         fortnights(apart=False)
+
+
+SHOP = """\
+population:
+  purchase_rate: {mean: 0.05, shape: 2}
+  basket: {median: 40, sigma: 0.6}
+programme:
+  earning: {}
+  incentives:
+    gift:
+      when: {event: calendar, days_of_month: [1]}
+      give: {points: 5}
+"""
+
+
+def test_what_a_run_refuses_is_told_with_the_line_in_which_it_is_written(tmp_path):
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    (tmp_path / "rich.yaml").write_text("extends: shop.yaml\nprogramme:\n  incentives:\n    gift:\n      give: {points: 1e12}\n")
+    (tmp_path / "large.yaml").write_text("extends: shop.yaml\npopulation: {basket: {median: 1e9, sigma: 5}}\n")
+    formula = "{mine: {says: a, source: b, log_rate: 1 / (3 - tier * 2 - 3)}}"
+    (tmp_path / "none.yaml").write_text(f"extends: shop.yaml\nbehaviour:\n  own_effects: {formula}\n")
+    rich, large, none = (load(tmp_path / f"{name}.yaml") for name in ("rich", "large", "none"))
+    longer = rich.model_copy(update={"horizon": rich.horizon.model_copy(update={"months": 120})})
+    for run in (simulate, simulate_reference):
+        with pytest.raises(InputError, match=r"/rich\.yaml, line 5: scenario rich: programme\.incentives\.gift\.give.points: "):
+            run(longer, members=100)
+        with pytest.raises(InputError, match=r"/large\.yaml, line 2: scenario large: population\.basket: "):
+            run(large, members=100)
+        with pytest.raises(InputError, match=r"/none\.yaml, line 3: scenario none: behaviour.own_effects.mine.log_rate: of m"):
+            run(none, members=100)
+    dear = {"population.basket": {"median": 1e9, "sigma": 0.0}, "programme.earning.points_per_unit": 1000}
+    with pytest.raises(InputError, match=r"^--change: scenario dear: programme\.earning: "):
+        simulate(load_changed(tmp_path / "shop.yaml", dear, name="dear", said="--change"), members=100)
+
+
+def test_a_scenario_written_elsewhere_is_the_same(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.yaml").write_text("\n" * (name == "b") + SHOP)
+    assert load(tmp_path / "a" / "x.yaml") == load(tmp_path / "b" / "x.yaml")

@@ -70,8 +70,11 @@ def fit(
     named = sorted({s for incentive in scenario.programme.incentives for s in incentive.only.segments})
     if named and population is None:
         raise InputError(
-            f"scenario {scenario.name}: programme.incentives name the segments {', '.join(named)}; members fitted to activity "
-            "have no segments, so these cannot be backtested: take them out of the scenario"
+            scenario.told(
+                ("programme", "incentives"),
+                f"found the segments {', '.join(named)}; members fitted to activity have no segments, so these cannot be "
+                "backtested: take them out of the scenario",
+            )
         )
     notes: list[str] = []
     report = None
