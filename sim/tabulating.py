@@ -18,6 +18,7 @@ from sim.population import Population
 from sim.programme import Programme
 from sim.rules.numbers import exp
 from sim.scenario import Scenario
+from sim.setting import Economics
 from sim.tables import (
     BEHAVIOUR,
     CLAWBACKS,
@@ -48,8 +49,8 @@ def compile_tables(
     members: number at the start; seed: run seed; draw: number of the parameter draw, None for the means; score: normal
     scores of single effect parameters; cohorts: keep points by month of credit though they never expire, and tally them so;
     watch: first day, days a period and number of periods for which single members are recorded; opening: members to go on
-    from instead of new ones; goes_on: another run will go on from the end of this one;
-    shocks: seed of the common shocks, None = the run's.
+    from instead of new ones; goes_on: another run will go on from the end of this one; shocks: seed of the common shocks,
+    None = the run's. Raises InputError where the scenario cannot go on from the opening.
     """
     if opening is not None:
         opening.check(scenario)
@@ -63,40 +64,30 @@ def compile_tables(
         seed=(seed if shocks is None else shocks) & 0xFFFFFFFF,
     )  # fmt: skip
     programme, behaviour = scenario.programme, scenario.behaviour
-    p = np.zeros(1, RULES)
-    r = p[0]
-    r["seed"], r["end"] = seed & 0xFFFFFFFF, calendar.end
-    r["steady"], r["op_end"] = calendar.steady, calendar.op_end
-    _population(r, population, n, opening)
-    r["goes_on"], r["cohorts"], r["past"] = goes_on, cohorts, opening.past if opening else 0
-    _programme(r, programme, calendar, int(opening.members["longer"].max(initial=0)) if opening else 0)
-    _refunds(r, scenario, opening)
-    economics = scenario.economics
-    r["dearer"] = bool((calendar.days["dear"] != 1.0).any())
-    r["redeem"] = behaviour.redeeming.probability
-    r["delivery_cost"], r["message_cost"] = minor(economics.delivery_cost), minor(economics.message_cost)
-    r["point_cost"] = economics.cost_per_point * 100
-    r["migration_month"] = len(calendar.months) // 2 - 1
-    r["watch_from"], r["watch_days"], r["watch_periods"] = watch
     table = IncentiveTables(scenario, calendar, opening)
-    incentives = table.incentives
-    r["has_incentives"] = len(incentives) > 0
-    for name, bits in table.bits.items():
-        r[name] = bits
-    r["on_first"], r["felt_cut"] = table.on_first, incentives["log_cut"][table.parts["felt"]].sum()
-    r["has_goals"] = incentives["goal"].any()
-    winning_back = bool(((incentives["event"] == INACTIVITY) & (incentives["gives"] == 1)).any())
     values = behaviour.values(draw, score)
     b = _behaviour(values)
-    r["may_return"] = population.leaving.return_rate > 0 or (winning_back and b["win_back_returns"][0] > 0)
     own = own_tables(behaviour, values, [x.name for x in programme.tiers], [x.name for x in population.segments])
-    calm = all(b[name][0] == 0.0 for name in MOVES_RATES) and not (own["own_rate"] or own["own_basket"] or own["own_leaving"])
-    r["calm"] = calm or (opening is None and _gives_nothing(programme))
+    p = np.zeros(1, RULES)
+    r = p[0]
+    r["seed"], r["goes_on"], r["cohorts"], r["past"] = seed & 0xFFFFFFFF, goes_on, cohorts, opening.past if opening else 0
+    r["watch_from"], r["watch_days"], r["watch_periods"] = watch
+    _calendar(r, calendar)
+    _population(r, population, n, opening)
+    _programme(r, programme, calendar, int(opening.members["longer"].max(initial=0)) if opening else 0)
+    _refunds(r, scenario, opening)
+    _economics(r, scenario.economics)
+    _incentives(r, table)
+    r["redeem"] = behaviour.redeeming.probability
+    offers = (table.incentives["event"] == INACTIVITY) & (table.incentives["gives"] == 1)
+    winning_back = bool(offers.any()) and b["win_back_returns"][0] > 0
+    r["may_return"] = population.leaving.return_rate > 0 or winning_back
     for name in ("own_rate", "own_basket", "own_leaving", "own_redeeming", "own_most"):
         r[name] = own[name]
-    r["weekday"] = scenario.horizon.start.weekday()
-    r["has_due"] = bool(len(incentives)) or r["pending_days"] > 0 or r["expiry"] == INACTIVE or r["card_days"] > 0
-    r["has_due"] = r["has_due"] or r["has_refunds"] or r["fee"] > 0
+    unmoved = all(b[name][0] == 0.0 for name in MOVES_RATES) and not (r["own_rate"] or r["own_basket"] or r["own_leaving"])
+    r["calm"] = unmoved or (opening is None and _gives_nothing(programme))
+    falls_due = (r["has_incentives"], r["has_refunds"], r["pending_days"], r["card_days"], r["fee"], r["expiry"] == INACTIVE)
+    r["has_due"] = any(falls_due)
     calendar.months["wear"] = [exp(-b["catalogue_wear_fading"][0] * age) for age in calendar.months["since_refresh"]]
     numbers = np.arange(len(calendar.months))
     calendar.months["lot"], calendar.months["slot"] = numbers % r["slots"], numbers % max(1, r["window_months"])
@@ -106,7 +97,7 @@ def compile_tables(
         b=b,
         tiers=_tiers(programme),
         rewards=_rewards(programme),
-        incentives=incentives,
+        incentives=table.incentives,
         days=calendar.days,
         months=calendar.months,
         day_of_op=calendar.day_of_op,
@@ -131,6 +122,13 @@ def _gives_nothing(programme: Programme) -> bool:
     tier = programme.tiers[0]
     given = tier.price < 1 or tier.free_delivery or tier.care_value_per_month or programme.earning or programme.incentives
     return len(programme.tiers) == 1 and not given
+
+
+def _calendar(r: Any, calendar: Calendar) -> None:
+    r["end"], r["steady"], r["op_end"] = calendar.end, calendar.steady, calendar.op_end
+    r["dearer"] = bool((calendar.days["dear"] != 1.0).any())
+    r["weekday"] = calendar.start.weekday()
+    r["migration_month"] = len(calendar.months) // 2 - 1
 
 
 def _population(r: Any, population: Population, n: int, opening: Opening | None) -> None:
@@ -187,6 +185,18 @@ def _refunds(r: Any, scenario: Scenario, opening: Opening | None) -> None:
         r["refund_share"], r["refund_days"] = refunds.share, refunds.after_days
         r["refund_slots"] = max(refunds.after_days + 1, waiting)
     r["has_refunds"] = refunds is not None or waiting > 0
+
+
+def _economics(r: Any, economics: Economics) -> None:
+    r["delivery_cost"], r["message_cost"] = minor(economics.delivery_cost), minor(economics.message_cost)
+    r["point_cost"] = economics.cost_per_point * 100
+
+
+def _incentives(r: Any, table: IncentiveTables) -> None:
+    r["has_incentives"], r["has_goals"] = len(table.incentives) > 0, table.incentives["goal"].any()
+    for name, bits in table.bits.items():
+        r[name] = bits
+    r["on_first"], r["felt_cut"] = table.on_first, table.incentives["log_cut"][table.parts["felt"]].sum()
 
 
 def _tiers(programme: Programme) -> Array:
