@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
 
 from scenarios.tree import Node, Place, Problem, found, read
@@ -175,6 +176,9 @@ def _rows(base: Node | None, own: Node, path: tuple[str, ...], problems: list[Pr
             else:
                 rows[k] = _merge(rows[k], change, (*path, name), problems)
                 rows[k].label = name
+        elif (twin := next((n for n in known if _plain(n) == _plain(name)), None)) is not None:
+            said = f"{'.'.join(path)}.{name}: found a row whose name differs from {twin} in capitals, blanks or hyphens alone"
+            problems.append(Problem(change.place, f"{said}, allowed is {twin}, or another name"))
         elif change.value is None:
             there = ", ".join(known) or "none"
             said = f"{'.'.join(path)}.{name}: found no row of this name to take away, there are {there}"
@@ -186,6 +190,11 @@ def _rows(base: Node | None, own: Node, path: tuple[str, ...], problems: list[Pr
             row.label, row.near = name, nearest(name, known)
             rows.append(row)
     return Node(rows, own.place)
+
+
+def _plain(name: str) -> str:
+    """A name as the ear has it."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
 
 
 def _name(row: Node) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scenarios.allowed import Field, Named, allowed, choices, field_of, models_of
-from scenarios.composing import guess
+from scenarios.composing import PARTS, guess
 from scenarios.references import TOLD_HERE, references
 from scenarios.repair import repair
 from scenarios.tree import Node, Path, Place, Problem, dotted, found, plain, walk
@@ -133,7 +133,7 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
         text = f"{words}: is missing" + (f", needed is {allowed(field)}" if field else "") + _meant(trail)
     elif kind == "extra_forbidden":
         keys = _keys(path[:-1])
-        text = f"{words}: found an unknown key, allowed are {', '.join(keys)}{guess(str(path[-1]), keys)}"
+        text = f"{words}: found an unknown key, allowed are {', '.join(keys)}{guess(str(path[-1]), keys) or _home(path)}"
     elif item["loc"][-1] == "[key]":
         text = f"{words}: found the name {path[-1]!r}, allowed is {allowed(Field(str, (Named(item['ctx']['pattern']),)))}"
     else:
@@ -141,9 +141,22 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
         if field is not None and isinstance(node.value, str):
             text += guess(node.value, [str(w) for c in choices(field) for w in getattr(c, "words", ())])
             text += "; write it without quotes" if _quoted(node.value, choices(field)) else ""
+            text += _of_a_hundred(node.value, choices(field))
     problem = Problem(place, text)
     if problem not in problems:
         problems.append(problem)
+
+
+def _home(path: Path) -> str:
+    """Below which part a key of the file belongs, as the end of a sentence."""
+    homes = [part for part in PARTS if len(path) == 1 and path[0] in _keys((part,))]
+    return f"; it is a key of {' and of '.join(homes)}: indent it below" if homes else ""
+
+
+def _of_a_hundred(text: str, kinds: list[Any]) -> str:
+    """What 88% is as a number, as the end of a sentence."""
+    percent = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text)
+    return f"; {text} is {float(percent[1]) / 100:g}" if percent and float in kinds else ""
 
 
 def _quoted(text: str, kinds: list[Any]) -> bool:

@@ -41,6 +41,7 @@ TABLE = {
     "mistyped-part.yaml": [(4, "programe: found an unknown key", "did you mean programme?")],
     "mistyped-key.yaml": [(7, "programme.tiers[0].prise: found an unknown key, allowed are name", "mean price?")],
     "mistyped-effect.yaml": [(6, "behaviour.effects.goal_gradent", "did you mean goal_gradient?")],
+    "part-not-indented.yaml": [(3, "tiers: found an unknown key", "it is a key of programme: indent it below")],
     "missing-part.yaml": [(1, "population: is missing, needed is a mapping")],
     "missing-key.yaml": [(3, "population.basket.median: is missing, needed is a number greater than 0")],
     # values
@@ -65,6 +66,12 @@ TABLE = {
     "effect-number.yaml": [(7, "rate: found 'high', allowed is a number from 0 to 3, or a mapping with keys among")],
     "effect-too-large.yaml": [(7, "goal_gradient.strength: found 9, allowed is a number from 0 to 0.8")],
     "effect-spread.yaml": [(9, "price_response.rate.sd: found -0.1, allowed is a number of at least 0")],
+    "decimal-comma.yaml": [
+        (4, "population.basket.median: found 40,50, allowed is a point before decimals and no mark in thousands"),
+        (6, "economics.gross_margin: found '0,4', allowed is a number from 0 to 1"),
+        (9, "programme.tiers.gold.requires.spend: found 1,500, allowed is a point"),
+    ],
+    "percent.yaml": [(4, "price: found '88%'", "; 88% is 0.88"), (5, "gross_margin: found '42.5 %'", "; 42.5 % is 0.425")],
     # values that do not go together
     "trigger-incomplete.yaml": [(8, "programme.incentives[0].when: event spend_in_window needs the key reach")],
     "trigger-too-much.yaml": [(9, "programme.incentives[0].when: event sign_up has no use for the key days")],
@@ -115,6 +122,10 @@ TABLE = {
         (4, "programme.tiers.gold.price: found 2"),
     ],
     "row-to-take-away.yaml": [(4, "member dya: found no row of this name", "did you mean member day?")],
+    "row-in-capitals.yaml": [
+        (4, "programme.tiers.Gold: found a row whose name differs from gold in capitals, blanks or hyphens alone, allowed"),
+        (6, "programme.incentives.Member-Day: found a row whose name differs from member day"),
+    ],
     "row-mistyped.yaml": [(4, "member dya.when: is missing", "did you mean member day?")],
 }
 
