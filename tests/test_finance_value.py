@@ -34,6 +34,14 @@ def test_the_simulated_lifetime_value_is_the_margin_multiple():
     assert BY_NAME["lifetime_value"].compute(simulate(design, seed=1)) == pytest.approx(worth, rel=0.01)
 
 
+def test_present_value_of_a_margin_that_a_share_stays_for():
+    """m r / (1 + i - r) of Gupta and Lehmann 2003, in years: 100 a year, of who stays .8, at .1 a year, is 266.67."""
+    flows = np.zeros(12 * 300)
+    flows[11::12] = 100 * 0.8 ** np.arange(1, 301)
+    assert present_value(flows, 0.1) == pytest.approx(100 * 0.8 / (1 + 0.1 - 0.8))
+    assert round(float(present_value(flows, 0.1)), 2) == 266.67
+
+
 @pytest.mark.parametrize(("discount", "exact"), [("0.05", Fraction(1, 7)), ("0.12", Fraction(3, 7)), ("0.20", Fraction(1))])
 def test_break_even_uplift_at_40_percent_margin(discount, exact):
     assert break_even_uplift("0.40", discount) == exact  # 14.3 %, 42.9 %, 100 %

@@ -175,6 +175,16 @@ def with_posterior(fit: Fit) -> Fit:
     return replace(fit, covariance=(covariance + covariance.T) / 2, weak=tuple(sorted(weak)))
 
 
+def at_the_top(fit: Fit) -> Fit:
+    """`fit` a Newton step further, if that is likelier: the search has one-sided slopes, with which it stops a little beside the
+    top, as the fourth digit of a published answer shows."""
+    loss, step = _loss(fit.seen, fit.candidate, fit.base), 1e-4
+    slope = np.array([loss(fit.theta + u) - loss(fit.theta - u) for u in np.eye(len(fit.theta)) * step]) / (2 * step)
+    theta = fit.theta - np.linalg.lstsq(_hessian(loss, fit.theta), slope)[0]
+    near = bool(np.abs(theta - fit.theta).max() < 0.05)
+    return replace(fit, theta=theta) if near and loss(theta) < loss(fit.theta) else fit
+
+
 def best_order(panel: Panel, model: Model, held: Clock | None = None) -> int:
     """Order of the gaps that is likeliest, climbing from 1."""
     best, order = -np.inf, 1

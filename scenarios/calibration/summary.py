@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from scenarios.calibration.bgnbd import JOINED, Model
-from scenarios.calibration.candidates import Candidate, Fit, fit_candidate
+from scenarios.calibration.candidates import Candidate, Fit, at_the_top, fit_candidate
 from scenarios.calibration.choice import JOINING_GAIN, RETURNING_GAIN, Choice
 from scenarios.calibration.forecast import MEASURES
 from scenarios.calibration.panel import Panel
@@ -152,7 +152,7 @@ def textbook_summary(panel: Panel) -> dict[str, float]:
 
     `alpha_weeks` and `log_likelihood_weeks` are in the paper's unit of time.
     """
-    fit = fit_candidate(panel, Candidate(Model("first purchase", True, 1)))
+    fit = at_the_top(fit_candidate(panel, Candidate(Model("first purchase", True, 1))))
     mean, shape, a, b = np.exp(fit.theta)
     gaps = float(fit.data.count @ fit.data.gaps)
     values = {
