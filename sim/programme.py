@@ -165,7 +165,7 @@ class Programme(Part):
     expiry: Expiry = Expiry()
     card_valid_months: Annotated[int, Field(ge=1, le=120)] | None = None
     """the card lapses this many months (of 30 days) after the last purchase: points, coupons and tier are lost, birthday and
-    anniversary pass unnoticed, until the next purchase"""
+    anniversary pass unnoticed, until the next purchase; a tier lost so is no downgrade, which is what a review does"""
     fee: Fee | None = None
     """none = membership is free"""
     incentives: list[Incentive] = []

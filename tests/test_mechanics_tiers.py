@@ -11,6 +11,7 @@ from scenes import only, scenario
 
 from sim import tally
 from sim.log import member_log
+from sim.outcome import simulate
 
 
 def test_levels_are_reached_by_purchases_and_hold_from_the_next_one() -> None:
@@ -123,7 +124,7 @@ def test_a_match_is_a_tier_on_joining_until_a_review_takes_it() -> None:
 
 
 def test_a_card_lapses_some_time_after_the_last_purchase() -> None:
-    """Valid for 30 days from each purchase: after a longer gap the tier is lost, and has to be earned again."""
+    """Valid for 30 days from each purchase: after a longer gap the tier is lost, and has to be earned again: no downgrade."""
     tiers = [{"name": "low"}, {"name": "high", "requires": {"purchases": 2}, "price": 0.9}]
     s = scenario({"name": "card", "population": OFTEN, "behaviour": OFF, "horizon": {"months": 12},
                   "programme": {"tiers": tiers, "card_valid_months": 1}})  # fmt: skip
@@ -138,3 +139,4 @@ def test_a_card_lapses_some_time_after_the_last_purchase() -> None:
             assert ((member, at) in cut) == (counted >= 2)
             counted, last = counted + 1, at
     assert lost > 5
+    assert not (log["what"] == "downgrades").any() and simulate(s, members=40, seed=4).total("upgrades") > lost
