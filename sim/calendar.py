@@ -139,11 +139,12 @@ class Calendar:
 
 
 def _calendar_bits(dates: list[dt.date], programme: Programme) -> Ints:
-    """(dates,) bit k: the date is one of calendar incentive k."""
+    """(dates,) bit k: the date is one of calendar incentive k, which is valid on it."""
     found = np.zeros(len(dates), np.int64)
     for k, incentive in enumerate(programme.incentives):
         if incentive.when.event == "calendar":
-            on = np.array([date.day in incentive.when.days_of_month for date in dates])
+            first, last = incentive.valid_from or dt.date.min, incentive.valid_until or dt.date.max
+            on = np.array([date.day in incentive.when.days_of_month and first <= date <= last for date in dates])
             found |= on.astype(np.int64) << k
     return found
 

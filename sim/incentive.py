@@ -176,8 +176,10 @@ class Incentive(Part):
     group: str | None = None
     """of the incentives in one group a purchase has only the best multiplier, price and coupon; of different groups, all"""
     valid_from: dt.date | None = None
+    """first day on which it can be triggered; of a calendar trigger its own days count, and what comes days_before them may come
+    before valid_from"""
     valid_until: dt.date | None = None
-    """last day on which it can be triggered"""
+    """last day on which it can be triggered; a calendar day after it is not announced"""
 
     @model_validator(mode="after")
     def _fits(self) -> Incentive:

@@ -94,8 +94,8 @@ class IncentiveTables:
             np.int64,
         )
         days = np.arange(len(calendar.days))
-        for j, row in enumerate(self.incentives):  # of a task its own moment counts, at the month end
-            valid = (days >= row["valid_from"]) & (days < row["valid_until"]) | (row["event"] == TASK)
+        for j, row in enumerate(self.incentives):  # of a task its own moment counts, of a calendar row the days it is about
+            valid = (days >= row["valid_from"]) & (days < row["valid_until"]) | np.isin(row["event"], (TASK, CALENDAR))
             calendar.days["valid"] |= valid.astype(np.int64) << j
         self.calls = _calls(self.incentives, scenario, calendar)
         for name, edge in (("first_call", "start"), ("last_call", "end")):
@@ -107,7 +107,9 @@ def _calls(incentives: Array, scenario: Scenario, calendar: Calendar) -> Array:
     for j, (row, incentive) in enumerate(zip(incentives, scenario.programme.incentives, strict=True)):
         when = incentive.when
         if row["event"] == CALENDAR and (row["gives"] or row["message"]):
-            moments += [(float(day), j) for day in calendar.before(when.days_of_month, when.days_before)]
+            ahead = when.days_before
+            called = calendar.before(when.days_of_month, ahead)
+            moments += [(float(day), j) for day in called if row["valid_from"] <= day + ahead < row["valid_until"]]
     found = np.zeros(len(moments), CALL)
     for call, (at, j) in zip(found, sorted(moments), strict=True):
         call["at"], call["upto"], call["incentive"] = at, np.nextafter(at, np.inf), j

@@ -59,6 +59,18 @@ def test_a_day_of_the_month_is_told_of_on_its_day() -> None:
     assert told.max() == 10
 
 
+def test_a_day_is_announced_if_it_is_one_on_which_the_row_holds() -> None:
+    """The first of a month, the day before, from 1 February to 28 February: told on 31 January, and nobody of 1 March."""
+    row = {"name": "first", "when": {"event": "calendar", "days_of_month": [1], "days_before": 1}, "during": {"earning": 2.0},
+           "message": True, "valid_from": dt.date(2027, 2, 1), "valid_until": dt.date(2027, 2, 28)}  # fmt: skip
+    o = run([row], months=3, members=10, watch=(0.0, 1.0, 90), programme={"earning": {"points_per_unit": 1.0}})
+    assert o.watch is not None
+    assert np.flatnonzero(o.watch[:, :, W_MESSAGES].sum(axis=0)).tolist() == [30]
+    points, paid = (o.by_month(name) for name in ("points_issued", "paid"))
+    np.testing.assert_array_equal(points[[0, 2]], paid[[0, 2]] / 100)  # double on that day alone
+    assert points[1] > paid[1] / 100
+
+
 def test_points_of_the_first_live_their_months() -> None:
     """Points given on the first of a month with one month of validity lapse at the end of the next."""
     row = {"name": "first", "when": {"event": "calendar", "days_of_month": [1]}, "give": {"points": 5}}
