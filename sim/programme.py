@@ -218,6 +218,17 @@ class Programme(Part):
                 raise ValueError(f"incentives: {incentive.name} gives points, but the programme has no earning")
             if incentive.when.event == "points_expiring" and self.expiry.rule == "never":
                 raise ValueError(f"incentives: {incentive.name} waits for points to expire, but expiry is never")
+        there = {names[0]}  # where a member can be on joining, row by row
+        for incentive in self.incentives:
+            if incentive.when.event != "sign_up":
+                continue
+            if incentive.only.tiers and not there & set(incentive.only.tiers):
+                wanted = " or ".join(incentive.only.tiers)
+                raise ValueError(
+                    f"incentives: {incentive.name} is for who is {wanted} on joining, when everybody is {names[0]}; allowed is a "
+                    "row below one that lifts to it on joining: rows act in the order of the table"
+                )
+            there |= {incentive.give.tier} if incentive.give.tier else set()
         rate = self.earning.points_per_unit if self.earning else 0.0
         most = max(t.earning for t in self.tiers) * rate * most_multiplied(self.incentives)
         if most > 1e6:

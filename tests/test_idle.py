@@ -224,6 +224,12 @@ TWO = "  tiers:\n    - {name: silver}\n    - {name: gold, requires: {purchases: 
             "    - {name: up, when: {event: tier_reached, tier: gold}, only: {tiers: [silver]}, give: {points: 9}}",
             "10: programme.incentives: up waits for gold, below which its only.tiers end",
         ),
+        (
+            f"{TWO}  earning: {{}}\n  incentives:\n"
+            "    - {name: gift, when: {event: sign_up}, only: {tiers: [gold]}, give: {points: 9}}\n"
+            "    - {name: match, when: {event: sign_up}, give: {tier: gold}}",
+            "10: programme.incentives: gift is for who is gold on joining, when everybody is silver; allowed is a row",
+        ),
     ],
 )
 def test_what_a_file_states_and_nothing_can_come_of_is_refused(lines: str, words: str, tmp_path: Path) -> None:
@@ -253,3 +259,11 @@ def test_what_a_change_leaves_without_a_use_falls_back_to_its_default(tmp_path: 
     assert changed.programme.expiry.months == 12
     with pytest.raises(InputError, match=r"--change: programme\.expiry\.months: found 6, which does nothing: points never lapse"):
         load_changed(tmp_path / "b.yaml", {"programme.expiry.months": 6}, name="x", said="--change")
+
+
+def test_rows_of_one_moment_act_in_the_order_of_the_table(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    match = "    - {name: match, when: {event: sign_up}, give: {tier: gold}}\n"
+    gift = "    - {name: gift, when: {event: sign_up}, only: {tiers: [gold]}, give: {points: 9}}\n"
+    file.write_text(f"{BEGIN}{TWO}  earning: {{}}\n  incentives:\n{match}{gift}")
+    assert simulate(load(file), members=10).total("points_bonus") == 90
