@@ -13,7 +13,7 @@ from scenarios.files import load
 from sim.errors import InputError
 from sim.incentive import Incentive
 from sim.scenario import Scenario
-from sim.setting import Horizon
+from sim.setting import Horizon, month_start
 
 
 def arm_scenarios(plan: Plan, folder: Path | str = ".") -> dict[str, Scenario]:
@@ -56,9 +56,8 @@ def warmed_up(plan: Plan, scenarios: Mapping[str, Scenario]) -> dict[str, Scenar
     valid until the day before. Other differences (tiers, earning, rewards) have no dates and hold from the first month.
     """
     assert plan.warm_up is not None
-    first = plan.start.year * 12 + plan.start.month - 1 - plan.warm_up
-    months = plan.end.year * 12 + plan.end.month - first
-    horizon = Horizon(start=dt.date(first // 12, first % 12 + 1, 1), months=months)
+    window = 12 * (plan.end.year - plan.start.year) + plan.end.month - plan.start.month + 1
+    horizon = Horizon(start=month_start(plan.start, -plan.warm_up), months=plan.warm_up + window)
     usual = scenarios[plan.control].programme.incentives
     out = {}
     for name, scenario in scenarios.items():

@@ -204,25 +204,19 @@ def _jointly(
     """The joint test of a group, and all rows with their bands; ValueError where the draws are too few."""
     ours, live = zip(*(matched.pairs[place] for place in places), strict=True)
     estimates = [readout.rows[number] for number in live]
-    covariance = np.diag([row.se**2 for row in estimates])
+    stated = readout.covariance_of(live) if all(row.overall for row in estimates) else None
     disjoint = all(row.segment is not None and row.week is None for row in estimates)
-    known = disjoint
-    if all(row.overall for row in estimates) and readout.covariance is not None:
-        overall = [number for number, row in enumerate(readout.rows) if row.overall]
-        order = [overall.index(number) for number in live]
-        covariance = np.array(readout.covariance, dtype=float)[np.ix_(order, order)]
-        known = True
     luck = None if prediction.luck_sd is None else np.array([prediction.luck_sd[k] for k in ours])
     dfs = [row.df for row in estimates if row.df is not None]
     found = joint_test(
         np.array([row.effect for row in estimates]),
-        covariance,
+        np.diag([row.se**2 for row in estimates]) if stated is None else stated,
         draws[:, list(ours)],
-        prediction.includes_live_noise,
-        luck,
-        known,
-        min(dfs) if dfs else np.inf,
-        alpha,
+        noise_included=prediction.includes_live_noise,
+        luck_sd=luck,
+        correlation_known=disjoint or stated is not None,
+        df_live=min(dfs) if dfs else np.inf,
+        alpha=alpha,
     )
     out = list(rows)
     for place, band, outside in zip(places, found.band, found.outside, strict=True):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import numpy as np
+from pydantic import Field, model_validator
 
 from experiments.document_checks import check_covariance, check_facts, check_keys, check_rows
 from experiments.hand_made import UNSTATED as UNSTATED
 from scenarios.digest import digest_of
+from sim.part import Part
+from sim.typing import Floats
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -22,10 +26,8 @@ Scale = Literal["absolute", "relative"]
 Fact = str | int | float | bool | None
 
 
-class Record(BaseModel):
-    """Base of every part of a document: unknown keys are errors, values are frozen, text is not a number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+class Record(Part):
+    """Base of every part of a document, as strict as a part of a scenario."""
 
 
 class Estimate(Record):
@@ -204,6 +206,14 @@ class Readout(Document):
     def withheld(self) -> list[Gate]:
         """The failed gates that leave no verdict, at all or on their metric."""
         return [gate for gate in self.gates if gate.blocks and not gate.passed]
+
+    def covariance_of(self, rows: Sequence[int]) -> Floats | None:
+        """(K, K) covariance of the effects of K overall rows, by their places in `rows`; None where none is stated."""
+        if self.covariance is None:
+            return None
+        overall = [number for number, row in enumerate(self.rows) if row.overall]
+        order = [overall.index(number) for number in rows]
+        return np.array(self.covariance, dtype=float)[np.ix_(order, order)]
 
     def estimand(self, metric: str) -> Estimand:
         """The estimand of one metric; KeyError for another."""

@@ -134,10 +134,9 @@ def _noise_free(
     se = np.array([row.se for row in rows])
     caveats = []
     emulator = emulate(values, simulated) if prediction.includes_live_noise else None
-    if readout.covariance is not None:
-        overall = [number for number, row in enumerate(readout.rows) if row.overall]
-        order = [overall.index(live) for _, live in pairs]
-        covariance = np.array(readout.covariance, dtype=float)[np.ix_(order, order)]
+    stated = readout.covariance_of([live for _, live in pairs])
+    if stated is not None:
+        covariance = stated
     elif emulator is not None:
         sd = np.sqrt(np.diag(emulator.noise))
         if (sd <= 1e-9 * simulated.std(axis=0)).any():

@@ -291,6 +291,6 @@ def _provenance(scenarios: list[Scenario], members: int, replications: int, seed
         "scenario_digests": digests,
         "population_source": scenarios[0].population.source,
         "start": first.start.isoformat(),
-        "end": (pd.Timestamp(first.start) + pd.DateOffset(months=first.months)).date().isoformat(),
+        "end": first.end.isoformat(),
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 from sim.member import NEVER
 from sim.population import WEEKS, Population, week_of_year
 from sim.programme import Programme
-from sim.setting import Horizon
+from sim.setting import Horizon, month_start
 from sim.shocks import common_factors
 from sim.typing import Array, Floats, Ints
 
@@ -59,7 +59,7 @@ class Calendar:
         self.start = horizon.start
         self.origin = origin or horizon.start
         beyond = _months_beyond(programme)
-        edges = [_months_later(horizon.start, k) for k in range(horizon.months + beyond + 1)]
+        edges = [month_start(horizon.start, k) for k in range(horizon.months + beyond + 1)]
         starts = np.array([(edge - horizon.start).days for edge in edges], dtype=float)
         everything = self._months(programme, edges, starts)
         self.starts: Floats = starts
@@ -154,8 +154,3 @@ def _months_beyond(programme: Programme) -> int:
     birthdays), so that a run that is cut short does not differ from a longer one before its end."""
     longest = max((reward.months for reward in programme.rewards), default=0)
     return 13 + max(13, programme.expiry.months + longest, programme.qualification.months)
-
-
-def _months_later(date: dt.date, months: int) -> dt.date:
-    count = date.year * 12 + date.month - 1 + months
-    return dt.date(count // 12, count % 12 + 1, 1)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
 from sim.incentive import Incentive, Partner
 from sim.limits import MOST_AMOUNT
 from sim.part import Amount, Base, Count, Money, Part
+from sim.typing import Floats, Ints
 
 Months = Annotated[int, Field(ge=1, le=120)]
+Month = TypeVar("Month", int, Ints, Floats)
 
 
 class Earning(Part):
@@ -144,6 +146,11 @@ class Expiry(Part):
         if self.months == 0 and self.rule in ("rolling", "inactivity"):
             raise ValueError(f"months must be 1 or more for the rule {self.rule}")
         return self
+
+    def next_lapse(self, month: Month, first: int) -> Month:
+        """The first month from `month` on at whose end points can lapse, by a rolling validity or on a fixed date; months count
+        from one that is number `first` (1 .. 12) of its year."""
+        return month + (self.month - first - month) % 12 if self.rule == "fixed_date" else month
 
 
 class Programme(Part):

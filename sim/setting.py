@@ -82,3 +82,14 @@ class Horizon(Part):
         if not FIRST_YEAR <= self.start.year <= LAST_YEAR:
             raise ValueError(f"start must lie in a year from {FIRST_YEAR} to {LAST_YEAR}, found {self.start}")
         return self
+
+    @property
+    def end(self) -> dt.date:
+        """The day after the last."""
+        return month_start(self.start, self.months)
+
+
+def month_start(date: dt.date, later: int) -> dt.date:
+    """First day of the month so many months after that of `date`."""
+    count = date.year * 12 + date.month - 1 + later
+    return dt.date(count // 12, count % 12 + 1, 1)

@@ -81,9 +81,7 @@ def run_off_months(scenario: Scenario, start: dt.date) -> int | None:
     last = start + dt.timedelta(days=programme.earning.pending_days - 1)  # on which points become spendable
     month = 12 * (last.year - start.year) + last.month - start.month
     month = max(0, month + programme.expiry.months + max((reward.months for reward in programme.rewards), default=0))
-    if programme.expiry.rule == "fixed_date":
-        month += (programme.expiry.month - start.month - month) % 12
-    return month + 1
+    return programme.expiry.next_lapse(month, start.month) + 1
 
 
 def paired(before: Forecast, after: Forecast) -> pd.DataFrame:

@@ -28,6 +28,7 @@ from scenarios.finance.forecast_document import (
 from scenarios.finance.forecast_run import Run
 from sim.margin import present_value
 from sim.scenario import Scenario
+from sim.setting import month_start
 from sim.typing import Floats
 
 
@@ -77,8 +78,7 @@ def months_of(scenario: Scenario) -> list[dt.date]:
 
 
 def _month_ends(scenario: Scenario, numbers: Sequence[int] | range) -> list[dt.date]:
-    first = pd.Timestamp(scenario.horizon.start)
-    return [(first + pd.DateOffset(months=k + 1)).date() - dt.timedelta(days=1) for k in numbers]
+    return [month_start(scenario.horizon.start, k + 1) - dt.timedelta(days=1) for k in numbers]
 
 
 def _table(found: Floats, names: list[str]) -> pd.DataFrame:

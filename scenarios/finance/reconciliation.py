@@ -86,9 +86,7 @@ def overdue(lots: Ints, scenario: Scenario, who: Array, start: dt.date) -> list[
     expiry = scenario.programme.expiry
     if expiry.rule not in ("rolling", "fixed_date"):
         return []
-    month = np.arange(-lots.shape[1], 0) + expiry.months
-    if expiry.rule == "fixed_date":
-        month = month + (expiry.month - start.month - month) % 12
+    month = expiry.next_lapse(np.arange(-lots.shape[1], 0) + expiry.months, start.month)
     late = np.where(month < 0, lots, 0).sum(axis=1)
     return difference(
         "points whose validity has ended",
@@ -107,9 +105,7 @@ def other_expiries(held: Table | None, scenario: Scenario) -> list[Difference]:
     if held is None or not held.has("expires") or expiry.rule not in ("rolling", "fixed_date"):
         return []
     earned, given = (_month_count(held.columns[k]) for k in ("earned", "expires"))
-    due = earned + expiry.months
-    if expiry.rule == "fixed_date":
-        due = due + (expiry.month - 1 - due) % 12
+    due = expiry.next_lapse(earned + expiry.months, 1)
     wrong = np.isfinite(given) & (given != due)
     return difference(
         "lots that expire in another month than the programme's rule says",

@@ -96,9 +96,7 @@ def _lapsed(lots: Ints, month: int, start: dt.date, last: Floats, expiry: Expiry
     """Points that lapse at the end of a month."""
     earned = np.arange(lots.shape[1]) - 1
     if expiry.rule in ("rolling", "fixed_date"):
-        due = earned + expiry.months
-        if expiry.rule == "fixed_date":
-            due = due + (expiry.month - start.month - due) % 12
+        due = expiry.next_lapse(earned + expiry.months, start.month)
         return np.where(due <= month, lots, 0)
     if expiry.rule == "inactivity":
         end = (np.datetime64("1970-01", "M") + month_number(start) + month + 1).astype("datetime64[D]").astype(np.int64)
