@@ -1,7 +1,7 @@
-"""Numbers as tables write them: with a comma or a point for decimals, and the other for thousands.
+"""Numbers as tables write them: with a comma or a point for decimals, and the other, an apostrophe or a blank for thousands.
 
-One rule for every reader of tables: a column is read in one way: as plain numbers (1234.50), unless 1,234.50 or 1.234,50 reads
-more of its cells; where these two read as many, with different numbers, the column is refused.
+One rule for every reader of tables: a column is read in one way: as plain numbers (1234.50), unless another reads more of its
+cells; where two read as many, with different numbers, the column is refused.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,12 @@ Floats = NDArray[np.float64]
 
 ABSENT = ("", "nan", "NaN", "NaT", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null")
 """what text says where there is nothing"""
-_STYLES = {"1,234.50": (",", "."), "1.234,50": (".", ",")}
+_APOSTROPHES, _BLANKS = "'\u2019", " \u00a0\u202f"
+_STYLES = {
+    "1,234.50": (",", "."), "1.234,50": (".", ","),
+    "1'234.50": (_APOSTROPHES, "."), "1'234,50": (_APOSTROPHES, ","), "1 234.50": (_BLANKS, "."), "1 234,50": (_BLANKS, ","),
+}  # fmt: skip
+"""What stands between thousands, any of these, and before decimals. Of styles that read a column alike the first is told."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +146,8 @@ class _Tally:
         self._plain = 0
         self._read = dict.fromkeys(_STYLES, 0)
         self._changed = dict.fromkeys(_STYLES, 0)
-        self._differs: str | None = None
-        """the first cell that not all styles read as the same"""
+        self._differs: dict[tuple[str, str], str] = {}
+        """the first cell that two styles do not read as the same"""
 
     def add(self, column: pd.Series[Any]) -> None:
         """Count the cells of a part of the column."""
@@ -152,29 +158,31 @@ class _Tally:
         for style, found in ways.items():
             self._read[style] += int(np.isfinite(found).sum())
             self._changed[style] += int((np.isfinite(found) & (found != plain)).sum())
-        one, other = ways.values()
-        apart = np.flatnonzero((one != other) & (np.isfinite(one) | np.isfinite(other)))
-        if self._differs is None and len(apart):
-            self._differs = str(text.iloc[int(apart[0])])
+        for one, other in combinations(_STYLES, 2):
+            a, b = ways[one], ways[other]
+            apart = np.flatnonzero((a != b) & (np.isfinite(a) | np.isfinite(b)))
+            if len(apart):
+                self._differs.setdefault((one, other), str(text.iloc[int(apart[0])]))
 
     def way(self, place: str) -> Way:
         """The way that reads most; InputError where two do."""
-        (style, most), (_, other) = sorted(self._read.items(), key=lambda item: -item[1])
+        most = max(self._read.values())
         if most <= self._plain:
             return Way()
-        if most == other and self._differs is not None:
-            raise InputError(
-                f"{place} can be read with a comma for thousands or for decimals (found {self._differs!r}); "
-                "write numbers as 1234.50"
-            )
-        return Way(style, self._changed[style])
+        likely = [style for style, read in self._read.items() if read == most]
+        apart = [pair for pair in combinations(likely, 2) if pair in self._differs]
+        if apart:
+            found = self._differs[apart[0]]
+            said = "with a comma for thousands or for decimals" if "," in found else f"as {apart[0][0]} or as {apart[0][1]}"
+            raise InputError(f"{place} can be read {said} (found {found!r}); write numbers as 1234.50")
+        return Way(likely[0], self._changed[likely[0]])
 
 
 def _styled(text: pd.Series[str], plain: Floats, style: str) -> Floats:
     thousands, decimals = _STYLES[style]
-    t, d = re.escape(thousands), re.escape(decimals)
+    t, d = f"[{thousands}]", re.escape(decimals)
     fits = text.str.fullmatch(rf"[+-]?(\d{{1,3}}({t}\d{{3}})+|\d+)({d}\d+)?")
-    bare = text.str.replace(thousands, "", regex=False).str.replace(decimals, ".", regex=False)
+    bare = text.str.replace(t, "", regex=True).str.replace(decimals, ".", regex=False)
     read = _finite(bare.where(fits))
     return np.where(np.isnan(read), plain, read) if decimals == "." else read
 

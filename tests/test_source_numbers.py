@@ -45,6 +45,11 @@ def german(value: float) -> str:
         (["12.500", "1.634", "1e3"], [12.5, 1.634, 1000.0], 0),
         (["1,634", "12.50", "four"], [1634.0, 12.5, np.nan], 1),
         (["1.634", None, "", "NA"], [1.634, np.nan, np.nan, np.nan], 0),
+        (["1'234.50", "12.5", "-1\u2019234\u2019567"], [1234.5, 12.5, -1234567.0], 2),
+        (["1 234,50", "12,5", "1\u202f234\u00a0567"], [1234.5, 12.5, 1234567.0], 3),
+        (["1 234", "1.634", "7"], [1234.0, 1.634, 7.0], 1),  # who parts thousands with a blank has the point for decimals
+        (["1 234", "1,634", "7"], [1234.0, 1.634, 7.0], 2),
+        (["12 34", "1'23", "7"], [np.nan, np.nan, 7.0], 0),
     ],
 )
 def test_a_column_is_read_as_it_is_written(written, numbers, count):
@@ -76,6 +81,11 @@ def live() -> pd.DataFrame:
     spend = (before + rng.normal(0, 300, n)).round(2)
     arm = np.array(["control", "trial"])[rng.integers(0, 2, n)]
     return pd.DataFrame({"member_id": np.arange(n), "arm": arm, "spend": spend, "before": before})
+
+
+def test_two_ways_of_thousands_in_one_column_are_refused():
+    with pytest.raises(InputError, match=r"^t.csv can be read as 1'234.50 or as 1 234.50 \(found \"1'234\"\); write numbers as"):
+        as_written(pd.Series(["1'234", "5 678"]), "t.csv")
 
 
 def test_an_experiment_reads_decimal_commas_as_the_numbers_that_they_are(live, tmp_path):
