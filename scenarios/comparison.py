@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import inf
@@ -17,6 +17,7 @@ from scenarios.drivers import Driver, drivers
 from scenarios.figure import LEVEL, Figure, bounds_of, figure
 from scenarios.needed_margin import NeededMargin, needed_margin
 from scenarios.numerals import percent
+from scenarios.tree import found as in_words
 from sim.errors import InputError
 from sim.measures import describe, measure_run
 from sim.months import monthly
@@ -25,6 +26,9 @@ from sim.programme import is_programme
 from sim.scenario import Scenario
 
 Progress = Callable[[int, int, str], None]
+SHARED: Any = {"horizon": True, "population": True, "market": True, "economics": {"gross_margin"}}
+"""what designs that are compared have in common"""
+SAME = "designs are compared on the same members, in the same market and period, at the same gross margin"
 
 
 @dataclass(frozen=True)
@@ -191,20 +195,26 @@ def _comparable(scenarios: list[Scenario], baseline: str | None, replications: i
         raise InputError(f"replications: found {replications}, allowed is a whole number from 1 on")
     first = scenarios[0]
     names = [s.name for s in scenarios]
-    problems = [f"two scenarios are called {name!r}: give each its own name" for name in {n for n in names if names.count(n) > 1}]
-    for other in scenarios[1:]:
-        for part, what in (("horizon", "horizon"), ("population", "population"), ("market", "market")):
-            if getattr(other, part) != getattr(first, part):
-                problems.append(
-                    f"{other.name} and {first.name} have a different {what}: designs are compared on the same members, market "
-                    f"and period"
-                )
-        if other.economics.gross_margin != first.economics.gross_margin:
-            problems.append(f"{other.name} and {first.name} have a different economics.gross_margin, which is the market's")
+    problems = [
+        other.told(path, f"found {in_words(one)}, allowed is {in_words(two)}, as in {first.name}")
+        for other in scenarios[1:]
+        for path, one, two in _apart(*(s.model_dump(include=SHARED) for s in (other, first)))
+    ]
+    problems += [SAME] if problems else []
+    problems += [f"two scenarios are called {name!r}: give each its own name" for name in {n for n in names if names.count(n) > 1}]
     if baseline is not None and baseline not in names:
         problems.append(f"baseline: found {baseline!r}, allowed is one of {', '.join(names)}")
     if problems:
         raise InputError(*problems)
+
+
+def _apart(one: Any, two: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """(path, one, two) of each key in which two mappings differ."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        for key in dict.fromkeys([*one, *two]):
+            yield from _apart(one.get(key), two.get(key), (*path, str(key)))
+    elif one != two:
+        yield path, one, two
 
 
 def _baseline(scenarios: list[Scenario], name: str | None) -> str | None:

@@ -108,9 +108,9 @@ def test_the_same_seed_is_the_same_result() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"horizon": {"months": 7}}, "horizon"),
-        ({"population": {**SHOP["population"], "regularity": 2}}, "population"),
-        ({"economics": {"gross_margin": 0.3}}, "gross_margin"),
+        ({"horizon": {"months": 7}}, "horizon.months: found 7, allowed is 6, as in none"),
+        ({"population": {**SHOP["population"], "regularity": 2}}, "population.regularity: found 2, allowed is 1"),
+        ({"economics": {"gross_margin": 0.3}}, "economics.gross_margin: found 0.3, allowed is 0.5"),
         ({"name": "none"}, "called"),
     ],
 )
