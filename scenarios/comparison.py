@@ -198,10 +198,11 @@ def _comparable(scenarios: list[Scenario], baseline: str | None, replications: i
     problems = [
         other.told(path, f"found {in_words(one)}, allowed is {in_words(two)}, as in {first.name}")
         for other in scenarios[1:]
-        for path, one, two in _apart(*(s.model_dump(include=SHARED) for s in (other, first)))
+        for path, one, two in _apart(other.model_dump(include=SHARED), first.model_dump(include=SHARED))
     ]
     problems += [SAME] if problems else []
-    problems += [f"two scenarios are called {name!r}: give each its own name" for name in {n for n in names if names.count(n) > 1}]
+    twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+    problems += [f"two scenarios are called {name!r}: give each its own name" for name in twice]
     if baseline is not None and baseline not in names:
         problems.append(f"baseline: found {baseline!r}, allowed is one of {', '.join(names)}")
     if problems:
