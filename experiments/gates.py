@@ -198,9 +198,12 @@ def unit_gates(scan: Scan, plan: Plan) -> list[Gate]:
 
 def events_gate(left_out: Mapping[str, int]) -> Gate | None:
     """A warning where events are of others than the members, or have no value; left_out: see `EventSource`."""
-    others, empty = left_out["others"], left_out["empty"]
-    parts = [f"{integer(others)} of {integer(left_out['rows'])} events are of nobody in the members' table and were left out"]
-    parts = parts * (others > 0) + [f"{integer(empty)} values of events are empty and count as 0"] * (empty > 0)
+    others, empty, parts = left_out["others"], left_out["empty"], []
+    if others:
+        of = integer(left_out["rows"])
+        parts.append(f"{integer(others)} of {of} events are of nobody in the members' table and were left out")
+    if empty:
+        parts.append(f"{integer(empty)} values of events are empty and count as 0")
     if not parts:
         return None
     return Gate(name="events", passed=False, blocks=False, statistic=float(others), sentence=f"{listed(parts)}.")
