@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from reports import forecast_figures as figures
+from reports.comparison import measures_parquet
 from reports.forecast_tables import (
     BAND,
     cause_rows,
@@ -29,17 +31,18 @@ from reports.statement import COST_TITLES, ROLL_TITLES, THIRD_TITLES, Statement,
 from reports.what_if import RUSH, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
 from reports.what_if_figures import by_cause, owed_differences, run_off_fans
 from reports.workbook import workbook
+from scenarios.finance.forecast_document import LINES, Forecast
 from scenarios.numerals import integer, money
 from sim.typing import Floats
 
-NAMES = ("forecast.html", "forecast.xlsx", "summary.json", "lines.parquet")
+NAMES = ("forecast.html", "forecast.xlsx", "summary.json", "lines.parquet", "runs.parquet", "reruns.parquet")
 """What `loyalsim forecast` writes"""
 
 
 def forecast_files(
     statements: Sequence[Statement], variants: Sequence[Variant] = (), run: RunOff | None = None
 ) -> dict[str, str | bytes]:
-    """The files of NAMES: page and workbook of all; summary and lines of the first statement.
+    """The files of NAMES: page, workbook and runs of all; summary and lines of the first statement.
 
     variants: the first under changed terms; run: its programme closed where it starts.
     """
@@ -51,7 +54,17 @@ def forecast_files(
         "forecast.xlsx": workbook(statements, variants, run),
         "summary.json": json.dumps(summary(first, variants, run), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
         "lines.parquet": buffer.getvalue(),
+        "runs.parquet": measures_parquet(pd.concat([_by_run(s.forecast, s.forecast.values) for s in statements])),
+        "reruns.parquet": measures_parquet(pd.concat([_by_run(s.forecast, s.forecast.luck_values) for s in statements])),
     }
+
+
+def _by_run(forecast: Forecast, values: Floats) -> pd.DataFrame:
+    """What `measures_parquet` takes, of (replications, months, lines)."""
+    replication, month, line = (axis.ravel() for axis in np.indices(values.shape))
+    measure = np.array(LINES, dtype=object)[line]
+    columns = {"replication": replication, "month": month, "group": "all", "measure": measure, "value": values.ravel()}
+    return pd.DataFrame({"scenario": forecast.name, **columns})
 
 
 def summary(statement: Statement, variants: Sequence[Variant] = (), run: RunOff | None = None) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 from forecast_helpers import made_up
 from scenes import RICH
 from scenes import scenario as made_of
 
 from reports.books import statement_of
-from reports.forecast import forecast_files, forecast_page, summary
+from reports.forecast import NAMES, forecast_files, forecast_page, summary
 from reports.forecast_figures import labelled
 from reports.forecast_tables import roll_rows, scenario_rows, total_rows
 from reports.forecast_words import answer, budget_sentence
@@ -280,9 +281,20 @@ def test_the_command_writes_the_same_bytes_twice(tmp_path):
         assert done.returncode == 0, done.stderr
     assert "cash-back is expected to cost" in done.stdout
     found = {path.name for path in (tmp_path / "a").iterdir()}
-    assert found == {"forecast.html", "forecast.xlsx", "summary.json", "lines.parquet"}
+    assert found == set(NAMES)
     for name in found:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    costs = []
+    for name in ("runs", "reruns"):  # luck and parameters are told apart from the folder alone
+        table = pd.read_parquet(tmp_path / "a" / f"{name}.parquet")
+        of_cost = table[table["measure"].isin(["benefit_cost", "fixed_cost"]) & (table["scenario"] == "cash-back")]
+        assert sorted(set(of_cost["month"])) == list(range(6))
+        costs.append(of_cost.groupby("replication")["value"].sum())
+    whole, luck = costs
+    share = (whole - luck).var() / ((whole - luck).var() + luck.var())
+    told = json.loads((tmp_path / "a" / "summary.json").read_text())["cost"]
+    assert 0 < told["parameter_sd"] == pytest.approx((share * whole.var()) ** 0.5)
+    assert told["luck_sd"] == pytest.approx(((1 - share) * whole.var()) ** 0.5) and told["mean"] == pytest.approx(whole.mean())
 
 
 @pytest.mark.parametrize(
