@@ -28,7 +28,7 @@ from reports.forecast_words import accrued_sentence, answer, left_out
 from reports.page import render
 from reports.points_owed import owed_rows, owed_sentence, owed_spread
 from reports.statement import COST_TITLES, ROLL_TITLES, THIRD_TITLES, Statement, month_name, provenance
-from reports.what_if import RUSH, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
+from reports.what_if import RunOff, Variant, run_off_answer, run_off_rows, variant_rows
 from reports.what_if_figures import by_cause, owed_differences, run_off_fans
 from reports.workbook import workbook
 from scenarios.finance.forecast_document import LINES, Forecast
@@ -113,7 +113,7 @@ def _run_off(run: RunOff) -> dict[str, Any]:
         "due_to_third_party": _last(run.statement.due_spread()),
         "points_redeemed": {n: _plain(x) for n, x in zip(BAND, redeemed[:4], strict=True)},
         "cost": {n: _plain(x) for n, x in zip(BAND, cost[:4], strict=True)},
-        "notes": [*run.felt, RUSH],
+        "notes": run.notes,
     }
 
 
@@ -153,7 +153,7 @@ def forecast_page(statements: Sequence[Statement], variants: Sequence[Variant] =
         run_off_fans=None if run is None else run_off_fans(run),
         run_off_rows=[] if run is None else run_off_rows(run),
         run_off_worth=None if run is None else money(run.worth, f.currency),
-        run_off_notes=[] if run is None else [*run.felt, RUSH],
+        run_off_notes=[] if run is None else run.notes,
         accrued=accrued_sentence(s),
         cost_titles=list(COST_TITLES.values()),
         cost_rows=cost_rows(s),

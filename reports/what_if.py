@@ -77,6 +77,11 @@ class RunOff:
     """what members still feel after the closing, and what not; sentences"""
 
     @property
+    def notes(self) -> list[str]:
+        """What ends and what goes on, and what is not simulated; sentences."""
+        return [*self.felt, RUSH]
+
+    @property
     def opening(self) -> int:
         """Points that members hold at the start."""
         return int(self.statement.forecast.cohorts.opening.sum())

@@ -14,7 +14,7 @@ _HEADS = (
 
 
 def run_off_sheet(book: Book, run: RunOff, checks: Checks) -> None:
-    """Means over the replications by month; opening, points left and cost so far are formulas."""
+    """Means by month; opening, points left and cost so far are formulas. Below, what ends at the closing and what goes on."""
     f = run.statement.forecast
     sheet = book.sheet("Run-off", f"The programme closed on {f.provenance['start']}: nothing more is earned or given; "
                        f"{f.currency}, mean of {len(f.values)} replications.")  # fmt: skip
@@ -54,6 +54,10 @@ def run_off_sheet(book: Book, run: RunOff, checks: Checks) -> None:
         f"={sheet.ref((_FIRST, 1))}", sheet.number((_FIRST, 1)),
         f"=-{sheet.ref((end, 2))}-{sheet.ref((end, 3))}+{sheet.ref((last, 5))}", sheet.number((last, 5)) - taken, tolerance=1e-4,
     )  # fmt: skip
+    for k, sentence in enumerate(run.notes):
+        row = end + 2 + k
+        sheet.ws.set_row(row, 15 * (1 + len(sentence) // 190))
+        sheet.merge((row, 0), (row, 12), sentence, "wrap")
     chart = book.book.add_chart({"type": "line"})
     for name, col, dash in (("P10", 6, "dash"), ("P50", 7, "solid"), ("P90", 8, "dash")):
         chart.add_series(
@@ -67,4 +71,4 @@ def run_off_sheet(book: Book, run: RunOff, checks: Checks) -> None:
     chart.set_y_axis({"num_format": "#,##0"})
     chart.set_legend({"position": "bottom"})
     chart.set_size({"width": 620, "height": 320})
-    sheet.ws.insert_chart(end + 2, 0, chart)
+    sheet.ws.insert_chart(end + 3 + len(run.notes), 0, chart)

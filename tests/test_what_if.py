@@ -14,7 +14,7 @@ from test_workbook import SOFFICE, formulas, opened, recomputed
 
 from reports.books import as_third_party, opening_of, statement_of
 from reports.forecast import forecast_page, summary
-from reports.what_if import CHANGE_TITLES, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
+from reports.what_if import CHANGE_TITLES, RUSH, RunOff, Variant, run_off_answer, run_off_rows, variant_rows
 from reports.workbook import workbook
 from scenarios.files import load
 from scenarios.finance.changed_terms import changed_terms
@@ -298,6 +298,10 @@ def test_the_workbook_tells_the_changes_and_the_run_off(base, variants, shut, ma
     assert len(monthly) == 20
     left = [row[4] for row in book["Run-off"].iter_rows(min_row=5, max_row=11, values_only=True)]
     np.testing.assert_allclose(left, shut.statement.forecast.outstanding.mean(axis=0), atol=1e-6)
+    felt = ("The effects tier_status and goal_gradient end with the programme.",)
+    told = openpyxl.load_workbook(io.BytesIO(workbook([base], [], replace(shut, felt=felt))))["Run-off"]
+    said = [row[0] for row in told.iter_rows(min_row=12, max_col=1, values_only=True) if row[0]]
+    assert said == ["Whole period", *felt, RUSH]
     page = forecast_page([base], variants, shut)
     assert "What a change of terms does" in page and "If the programme closed" in page and "change 1" in page
     told = summary(base, variants, shut)
