@@ -12,26 +12,31 @@ WIDE = 5
 _TABLE = re.compile(r"<table([^>]*)>(.*?)</table>", re.S)
 _ROW = re.compile(r"(<tr[^>]*>)(.*?)(?=</tr>|<tr|$)", re.S)
 _CELL = re.compile(r"<(t[hd])([^>]*)>")
+_MARK = re.compile(r'<span style="color:(#\w+)">■</span>')
+"""a design's colour beside its name"""
 
 
 def stacked(page: str) -> str:
-    """The page with the name of its column in every cell (`data-head`) of each table that style.css stacks on a phone."""
+    """The page with the name of its column in every cell (`data-head`) of each table that style.css stacks on a phone, and the
+    colour of a design there (`--mark`)."""
     return _TABLE.sub(lambda found: _table(found[1], found[2]), page)
 
 
 def _table(attributes: str, content: str) -> str:
     head, ends, body = content.partition("</thead>")
-    names = [_text(cell) for cell in re.findall(r"<th[^>]*>(.*?)</th>", head, re.S)]
+    heads = re.findall(r"<th[^>]*>(.*?)</th>", head, re.S)
+    names = [_text(_MARK.sub("", cell)) for cell in heads]
+    marks = [found[1] if (found := _MARK.search(cell)) else None for cell in heads]
     if not ends or (len(names) < WIDE and "stack" not in attributes):
         return f"<table{attributes}>{content}</table>"
     taken = [0] * len(names)  # rows that a cell above still reaches down, by column
-    body = _ROW.sub(lambda row: row[1] + _row(row[2], names, taken), body)
+    body = _ROW.sub(lambda row: row[1] + _row(row[2], names, marks, taken), body)
     if "stack" not in attributes:
         attributes = attributes.replace('class="', 'class="stack ') if "class=" in attributes else f'{attributes} class="stack"'
     return f"<table{attributes}>{head}{ends}{body}</table>"
 
 
-def _row(cells: str, names: list[str], taken: list[int]) -> str:
+def _row(cells: str, names: list[str], marks: list[str | None], taken: list[int]) -> str:
     at = 0
 
     def labelled(cell: re.Match[str]) -> str:
@@ -43,7 +48,8 @@ def _row(cells: str, names: list[str], taken: list[int]) -> str:
         taken[first : first + width] = [_span(cell[2], "row") - 1] * len(taken[first : first + width])
         at += width
         one = cell[1] == "td" and width == 1 and first < len(names) and names[first]
-        return f'<{cell[1]}{cell[2]} data-head="{escape(names[first])}">' if one else cell[0]
+        mark = f' style="--mark:{marks[first]}"' if one and marks[first] else ""
+        return f'<{cell[1]}{cell[2]}{mark} data-head="{escape(names[first])}">' if one else cell[0]
 
     found = _CELL.sub(labelled, cells)
     for column in range(at, len(names)):

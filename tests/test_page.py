@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import warnings
+from pathlib import Path
 from xml.etree import ElementTree
 
 import jinja2
@@ -49,6 +50,15 @@ def test_cells_of_wide_tables_say_of_which_column_they_are() -> None:
     assert stacked(narrow) == narrow
     asked = stacked(narrow.replace("<table>", '<table class="dense stack">'))
     assert asked.startswith('<table class="dense stack">') and '<td data-head="Mean">1</td>' in asked
+
+
+def test_a_design_keeps_its_colour_where_a_table_is_stacked() -> None:
+    heads = "<th>Line</th>" + "".join(f'<th><span style="color:#{k}{k}{k}">■</span> plan {k}</th>' for k in range(4))
+    made = stacked(f"<table><thead><tr>{heads}</tr></thead><tr><th>cost</th>{'<td>1</td>' * 4}</tr></table>")
+    for k in range(4):
+        assert f'<td style="--mark:#{k}{k}{k}" data-head="plan {k}">1</td>' in made
+    css = Path(page.__file__).with_name("style.css").read_text(encoding="utf-8")
+    assert '.stack td[style*="--mark"]::before' in css
 
 
 def test_two_figures_on_a_page_share_no_identifier() -> None:
