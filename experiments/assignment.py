@@ -84,59 +84,76 @@ def assign(source: Source, plan: Plan) -> Allocation:
     Raises InputError for a missing column, 0 rows, a member listed twice, a cluster in two strata, an arm
     left empty.
     """
-    roles = plan.columns
     require(source, _uses(plan))
     table = NumberSource(source, frozenset(one.column for one in plan.eligibility if one.compares_numbers))
-    salt = plan.salt or plan.experiment
-    unit_column = plan.cluster_column or roles.member
-    ids, strata = Labels(), Labels()
-    eligible, codes, stratum_codes, rows = [], [], [], 0
-    members: list[NDArray[np.int32]] = []
-    seen = Labels()
+    read = _read(table, plan, source)
+    first = _first_stratum(read, plan, source.name)
+    arm_by_unit = _arm_by_unit(read, first, plan)
+    arm = np.where(read.eligible, arm_by_unit[read.unit], -1).astype(np.int8)
+    counted = np.bincount(arm_by_unit[arm_by_unit >= 0], minlength=len(plan.arms))
+    units = dict(zip(plan.arms, counted.tolist(), strict=True))
+    for name, n in units.items():
+        if n == 0:
+            what = "clusters" if plan.cluster_column else "members"
+            raise InputError(f"{source.name}: {len(first)} eligible {what} leave arm {name!r} empty")
+    return Allocation(source, plan, len(arm), read.eligible, arm, units, tuple(table.told()))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is read of a members' table; arrays of (rows,)."""
+
+    eligible: Bools
+    unit: NDArray[np.int32]
+    """code of the randomised unit, a place in `units`"""
+    stratum: NDArray[np.int32]
+    """code of its stratum, a place in `strata`"""
+    units: list[str]
+    strata: list[str]
+
+
+def _read(table: NumberSource, plan: Plan, source: Source) -> _Rows:
+    member, cluster = plan.columns.member, plan.cluster_column
+    members, clusters_, strata = Labels(), Labels(), Labels()
+    eligible, member_codes, cluster_codes, stratum_codes, rows = [], [], [], [], 0
     for block in table.blocks(list(_uses(plan))):
+        first = first_row(source) + rows
         mask = np.ones(len(block), dtype=bool)
         for condition in plan.eligibility:
-            mask &= _holds(block, condition, source.name, first_row(source) + rows)
+            mask &= _holds(block, condition, source.name, first)
         eligible.append(mask)
-        if plan.cluster_column:
-            said = f"{source.name}: column {unit_column!r}"
-            codes.append(clusters(block[unit_column], ids, said, first_row(source) + rows))
-        else:
-            codes.append(ids.encode(block[unit_column]))
-        members.append(seen.encode(block[roles.member]) if plan.cluster_column else codes[-1])
+        if cluster:
+            cluster_codes.append(clusters(block[cluster], clusters_, f"{source.name}: column {cluster!r}", first))
+        member_codes.append(members.encode(block[member]))
         stratum_codes.append(strata.encode(_joined(block, plan.strata)))
         rows += len(block)
     if not rows:
         raise InputError(f"{source.name}: has 0 rows; there is nobody to assign")
-    mask, unit, stratum = np.concatenate(eligible), np.concatenate(codes), np.concatenate(stratum_codes)
+    mask, codes = np.concatenate(eligible), np.concatenate(member_codes)
     if not mask.any():
         words = " and ".join(condition.words for condition in plan.eligibility)
         raise InputError(f"{source.name}: none of {rows:,} members is eligible ({words})")
-    _check_once(np.concatenate(members), mask, (seen if plan.cluster_column else ids).names, source)
-    first = _first_stratum(unit[mask], stratum[mask], ids.names, strata.names, plan, source.name)
+    _check_once(codes, mask, members.names, source)
+    unit, names = (np.concatenate(cluster_codes), clusters_.names) if cluster else (codes, members.names)
+    return _Rows(mask, unit, np.concatenate(stratum_codes), names, strata.names)
+
+
+def _arm_by_unit(read: _Rows, first: dict[int, int], plan: Plan) -> NDArray[np.int8]:
+    """(units,) index of the arm, -1 for those of whom nobody is eligible; first: stratum of each of the others."""
+    salt = plan.salt or plan.experiment
     chosen = np.array(sorted(first), dtype=np.intp)
-    place = np.array([position(salt, ids.names[code]) for code in chosen.tolist()], dtype=np.uint64)
+    place = np.array([position(salt, read.units[code]) for code in chosen.tolist()], dtype=np.uint64)
     shares = np.array(list(plan.shares.values()))
-    arm_by_unit = np.full(len(ids.names), -1, dtype=np.int8)
+    found = np.full(len(read.units), -1, dtype=np.int8)
     if plan.strata or plan.cluster_column:
         groups = np.array([first[code] for code in chosen.tolist()])
         for group in np.unique(groups):
             at = np.flatnonzero(groups == group)
             ordered = at[np.lexsort((chosen[at], place[at]))]
-            arm_by_unit[chosen[ordered]] = _dealt(len(ordered), shares, position(salt, strata.names[group]))
+            found[chosen[ordered]] = _dealt(len(ordered), shares, position(salt, read.strata[group]))
     else:
-        edges = np.cumsum(shares)
-        arm_by_unit[chosen] = np.minimum(
-            np.searchsorted(edges, place / 2.0**64, side="right"), len(shares) - 1
-        )
-    arm = np.where(mask, arm_by_unit[unit], -1).astype(np.int8)
-    counted = np.bincount(arm_by_unit[arm_by_unit >= 0], minlength=len(shares))
-    for name, n in zip(plan.arms, counted.tolist(), strict=True):
-        if n == 0:
-            what = "clusters" if plan.cluster_column else "members"
-            raise InputError(f"{source.name}: {len(chosen)} eligible {what} leave arm {name!r} empty")
-    units = dict(zip(plan.arms, counted.tolist(), strict=True))
-    return Allocation(source, plan, rows, mask, arm, units, tuple(table.told()))
+        found[chosen] = np.minimum(np.searchsorted(np.cumsum(shares), place / 2.0**64, side="right"), len(shares) - 1)
+    return found
 
 
 def _dealt(count: int, shares: Floats, start: int) -> NDArray[np.int8]:
@@ -206,21 +223,15 @@ def _check_once(codes: NDArray[np.int32], mask: Bools, names: list[str], source:
         )
 
 
-def _first_stratum(
-    unit: NDArray[np.int32],
-    stratum: NDArray[np.int32],
-    units: list[str],
-    strata: list[str],
-    plan: Plan,
-    source: str,
-) -> dict[int, int]:
-    pairs = np.unique(np.stack([unit, stratum], axis=1), axis=0)
+def _first_stratum(read: _Rows, plan: Plan, source: str) -> dict[int, int]:
+    """Stratum of each unit with eligible members, by their codes."""
+    pairs = np.unique(np.stack([read.unit, read.stratum], axis=1)[read.eligible], axis=0)
     first: dict[int, int] = {}
     for code, group in pairs.tolist():
         if code in first:
             raise InputError(
-                f"{source}: {plan.cluster_column or plan.columns.member} {units[code]!r} lies in two strata, "
-                f"{strata[first[code]]!r} and {strata[group]!r}; strata must be properties of the unit"
+                f"{source}: {plan.cluster_column or plan.columns.member} {read.units[code]!r} lies in two strata, "
+                f"{read.strata[first[code]]!r} and {read.strata[group]!r}; strata must be properties of the unit"
             )
         first[code] = group
     return first
