@@ -8,7 +8,7 @@ from typing import Any
 
 from scenarios.composing import compose, find, over
 from scenarios.problems import check
-from scenarios.tree import Node, Place, Problem
+from scenarios.tree import Node, Place, Problem, refusal
 from sim.errors import InputError
 from sim.scenario import Scenario
 
@@ -31,7 +31,7 @@ def load_changed(
     own = _node({**nested(changes), "name": name}, Place(said, 0))
     scenario = None if base is None else check(over(base, own, problems), problems)
     if scenario is None:
-        raise InputError(*(str(problem) for problem in dict.fromkeys(sorted(problems))))
+        raise refusal(problems)
     return scenario
 
 

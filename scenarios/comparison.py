@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from scenarios.answer import COST, DECIDES, Leader, Verdict, above, answer, notes
+from scenarios.digest import scenario_digest
 from scenarios.drivers import Driver, drivers
 from scenarios.figure import LEVEL, Figure, bounds_of, figure
 from scenarios.needed_margin import NeededMargin, needed_margin
@@ -291,15 +291,12 @@ def _first(designs: list[Scenario], measures: dict[str, dict[str, Figure]]) -> S
 
 def _provenance(scenarios: list[Scenario], members: int, replications: int, seed: int) -> dict[str, Any]:
     first = scenarios[0].horizon
-    digests = {
-        s.name: hashlib.sha256(json.dumps(s.model_dump(mode="json"), sort_keys=True).encode()).hexdigest() for s in scenarios
-    }
     return {
         "version": version("loyalsim"),
         "seed": seed,
         "members": members,
         "replications": replications,
-        "scenario_digests": digests,
+        "scenario_digests": {s.name: scenario_digest(s) for s in scenarios},
         "population_source": scenarios[0].population.source,
         "start": first.start.isoformat(),
         "end": first.end.isoformat(),

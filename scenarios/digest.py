@@ -7,12 +7,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sim.scenario import Scenario
+
 
 def digest_of(content: dict[str, Any]) -> str:
     """sha256 (hex) over the canonical JSON of `content` less its `digest`: sorted keys, no blanks, UTF-8."""
     rest = {key: value for key, value in content.items() if key != "digest"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def scenario_digest(scenario: Scenario) -> str:
+    """sha256 (hex) over the JSON of a scenario with every default filled in, keys sorted."""
+    return hashlib.sha256(json.dumps(scenario.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
 def file_digest(path: Path | str) -> str:

@@ -12,8 +12,7 @@ from scenarios.composing import LIBRARY, compose, find, library_names
 from scenarios.problems import check
 from scenarios.resolved import resolved_yaml
 from scenarios.schema import json_schema
-from scenarios.tree import Place, Problem, read
-from sim.errors import InputError
+from scenarios.tree import Place, Problem, read, refusal
 from sim.scenario import Scenario
 
 
@@ -27,7 +26,7 @@ def load(spec: str | Path, *, population: Path | None = None) -> Scenario:
     """
     scenario, problems = _loaded(spec, population)
     if scenario is None:
-        raise InputError(*_sentences(problems))
+        raise refusal(problems)
     return scenario
 
 
@@ -47,7 +46,7 @@ def load_many(specs: Sequence[str | Path], *, population: Path | None = None) ->
             problems.append(Problem(Place(str(spec), 0), said))
         loaded.append(scenario)
     if problems:
-        raise InputError(*_sentences(problems))
+        raise refusal(problems)
     return loaded
 
 
@@ -69,10 +68,6 @@ def _loaded(spec: str | Path, population: Path | None) -> tuple[Scenario | None,
     tree = compose(target, problems, population)
     scenario = check(tree, problems) if tree is not None else None
     return scenario, problems
-
-
-def _sentences(problems: list[Problem]) -> list[str]:
-    return [str(problem) for problem in dict.fromkeys(sorted(problems))]
 
 
 __all__ = ["json_schema", "library", "load", "load_many", "resolved_yaml"]

@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from sim.errors import InputError
+
 _WHOLE = re.compile(r"[-+]?\d+(\.\d+)?[eE]\+?\d+")
 _EXACT = 2**53
 _DEEPEST, _MOST = 30, 200_000
@@ -47,6 +49,11 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.text}"
+
+
+def refusal(problems: list[Problem]) -> InputError:
+    """All problems as one mistake, each once, by file and line."""
+    return InputError(*(str(problem) for problem in dict.fromkeys(sorted(problems))))
 
 
 @dataclass

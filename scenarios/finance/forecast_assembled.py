@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenarios.digest import scenario_digest
 from scenarios.finance.assumptions import assumptions_of, budget_assumption
 from scenarios.finance.budget import budget_at_risk
 from scenarios.finance.forecast_document import (
@@ -146,12 +145,11 @@ def _tier_points(scenario: Scenario, runs: Sequence[Run]) -> TierPoints:
 
 
 def _provenance(scenario: Scenario, snapshot: str | None, members: int, replications: int, seed: int) -> dict[str, Any]:
-    stated = json.dumps(scenario.model_dump(mode="json"), sort_keys=True)
     months = months_of(scenario)
     return {
         "version": version("loyalsim"),
         "scenario": scenario.name,
-        "scenario_digest": hashlib.sha256(stated.encode()).hexdigest(),
+        "scenario_digest": scenario_digest(scenario),
         "population_source": scenario.population.source,
         "members": members,
         "replications": replications,
