@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from scenarios.files import load
 from sim import tally
 from sim.effects import UNMET
 from sim.outcome import Outcome, simulate
+from sim.rules.response import to_next_reward
 from sim.state import W_COST, W_PURCHASES
 
 ALL_AWARE = {"effects": {"awareness": {"on": False}}}
@@ -37,6 +39,13 @@ def test_the_reset_after_a_reward_is_partial() -> None:
     alone = gaps(watched(only(goal_gradient={}), members=6000))
     assert found[8] * 1.1 < found[9] < 0.98 * found[0]
     assert alone[9] == pytest.approx(alone[0], rel=0.03)
+
+
+@pytest.mark.parametrize(("balance", "share"), [(0, 0.0), (50, 0.5), (100, 0.0), (150, 0.25), (299, 0.995), (300, 0.0)])
+def test_the_goal_is_the_next_dearer_reward_and_begins_at_the_last(balance: int, share: float) -> None:
+    """Of rewards for 100 and 300 points."""
+    rewards = [SimpleNamespace(points=100), SimpleNamespace(points=300)]
+    assert to_next_reward(SimpleNamespace(balance=balance), SimpleNamespace(rewards=rewards)) == pytest.approx(share)
 
 
 @pytest.mark.parametrize("behaviour", [{}, ALL_AWARE])

@@ -165,6 +165,11 @@ def test_every_number_of_the_members_stands_among_the_assumptions(key):
     assert assumptions_of(made_of(RICH), 100) != assumptions_of(changed, 100)
 
 
+def test_what_the_model_itself_takes_for_granted_is_said():
+    notes = " ".join(forecast(load("cash-back"), months=1, members=20, replications=1).notes)
+    assert "at most 4 times" in notes and "does not reproduce" in notes and "What competitors do" in notes
+
+
 def test_an_axis_names_ten_months_at_most():
     """As many as have room beside each other, the first always, and the same number of months apart."""
     months = [dt.date(2027 + k // 12, 1 + k % 12, 28) for k in range(120)]

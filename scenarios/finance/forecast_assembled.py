@@ -25,9 +25,11 @@ from scenarios.finance.forecast_document import (
     tidy,
 )
 from scenarios.finance.forecast_run import Run
+from scenarios.numerals import integer
 from sim.margin import present_value
 from sim.scenario import Scenario
 from sim.setting import month_start
+from sim.tables import BOUND
 from sim.typing import Floats
 
 
@@ -181,4 +183,9 @@ def _left_out(scenario: Scenario, goes_on: bool) -> list[str]:
         )
     if scenario.programme.earning is not None and not scenario.economics.cost_per_point:
         found.append("economics.cost_per_point is 0: points earned at expected cost read 0.")
+    found.append(
+        "What competitors do in answer, what members do to each other and who would join or stay away is not simulated. However "
+        f"many offers act at once, a member's purchase rate is at most {integer(BOUND)} times what it is without them. The "
+        "formula of each effect, and what studies found that this model does not reproduce, stand on the page of loyalsim run."
+    )
     return found
