@@ -15,6 +15,7 @@ from sim.behaviour import WORD
 
 _PATTERNS = {
     "^[A-Z]{3}$": "three capital letters such as EUR",
+    "^[^.]+$": "text without a dot",
     WORD: "a word of small letters, digits and _, at most 24 of them, such as pay_day",
 }
 

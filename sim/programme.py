@@ -50,7 +50,8 @@ class Requires(Part):
 class Tier(Part):
     """One level of the card."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[^.]+$")]
+    """a dot divides tiers in the names of measures, migration.silver.gold"""
     requires: Requires = Requires()
     """empty for the first tier, which everybody has"""
     price: Annotated[float, Field(gt=0, le=1)] = 1.0

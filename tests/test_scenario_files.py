@@ -80,6 +80,7 @@ TABLE = {
     "two-forms.yaml": [(5, "population.leaving: give either probability, or a and b")],
     "mid-month.yaml": [(5, "horizon: start must be the first day of a month")],
     "year-far-away.yaml": [(4, "horizon: start must lie in a year from 1900 to 2200, found 9995-01-01")],
+    "tier-with-dot.yaml": [(5, "programme.tiers[1].name: found 'Level 1.5', allowed is text without a dot")],
     "tiers-upside-down.yaml": [(9, "programme.tiers: diamond requires less spend than gold")],
     "points-without-earning.yaml": [(5, "rewards and expiry need points: add earning")],
     "lowest-tier.yaml": [(9, "welcome lifts to the tier 'silver', in which everybody begins")],
