@@ -9,6 +9,8 @@ from markupsafe import escape
 
 WIDE = 5
 """columns from which on a table does not fit beside a phone's edge; one with fewer says so itself: class="stack" """
+LETTERS = 34
+"""of the longest words of all heads that wrap, two more for each: with more they do not fit there whole"""
 _TABLE = re.compile(r"<table([^>]*)>(.*?)</table>", re.S)
 _ROW = re.compile(r"(<tr[^>]*>)(.*?)(?=</tr>|<tr|$)", re.S)
 _CELL = re.compile(r"<(t[hd])([^>]*)>")
@@ -24,10 +26,11 @@ def stacked(page: str) -> str:
 
 def _table(attributes: str, content: str) -> str:
     head, ends, body = content.partition("</thead>")
-    heads = re.findall(r"<th[^>]*>(.*?)</th>", head, re.S)
-    names = [_text(_MARK.sub("", cell)) for cell in heads]
-    marks = [found[1] if (found := _MARK.search(cell)) else None for cell in heads]
-    if not ends or (len(names) < WIDE and "stack" not in attributes):
+    heads = re.findall(r"<th([^>]*)>(.*?)</th>", head, re.S)
+    names = [_text(_MARK.sub("", cell)) for _, cell in heads]
+    marks = [found[1] if (found := _MARK.search(cell)) else None for _, cell in heads]
+    words = (max(map(len, re.split(r"[\s-]", name))) + 2 for name, (how, _) in zip(names, heads, strict=True) if "wrap" in how)
+    if not ends or (len(names) < WIDE and sum(words) <= LETTERS and "stack" not in attributes):
         return f"<table{attributes}>{content}</table>"
     taken = [0] * len(names)  # rows that a cell above still reaches down, by column
     body = _ROW.sub(lambda row: row[1] + _row(row[2], names, marks, taken), body)

@@ -52,6 +52,19 @@ def test_cells_of_wide_tables_say_of_which_column_they_are() -> None:
     assert asked.startswith('<table class="dense stack">') and '<td data-head="Mean">1</td>' in asked
 
 
+@pytest.mark.parametrize(
+    ("names", "stacks"),
+    [(["no-programme", "cash-back", "p4"], False), (["loyaltyprogramme2027", "another-loyaltyscheme"], True)],
+)
+def test_heads_of_designs_keep_their_words_whole_on_a_phone(names: list[str], stacks: bool) -> None:
+    """They are the columns' width, or the table stacks: none breaks inside a word."""
+    heads = "".join(f'<th class="num wrap"><span style="color:#0072B2">■</span> {name}</th>' for name in names)
+    table = f"<table><thead><tr><th>Measure</th>{heads}</tr></thead><tr><th>cost</th>{'<td>1</td>' * len(names)}</tr></table>"
+    assert (stacked(table) != table) == stacks
+    css = (Path(page.__file__).parent / "style.css").read_text(encoding="utf-8")
+    assert not re.search(r"thead[^}]*overflow-wrap", css)
+
+
 def test_a_design_keeps_its_colour_where_a_table_is_stacked() -> None:
     heads = "<th>Line</th>" + "".join(f'<th><span style="color:#{k}{k}{k}">■</span> plan {k}</th>' for k in range(4))
     made = stacked(f"<table><thead><tr>{heads}</tr></thead><tr><th>cost</th>{'<td>1</td>' * 4}</tr></table>")
