@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from numba import float64, int64
@@ -23,9 +24,11 @@ from sim.tables import Tables
 CHUNK = 2048
 """Members in a chunk. No result depends on it; the size lets a chunk's state live in a core's cache."""
 
-
 PAYS = 10_000_000
 """Member months from which a kernel for plain runs is worth compiling. No result depends on it."""
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 _chunk = opener("Chunk", state.LAYOUT)
 _tables = opener("Tables", tables.LAYOUT, fixed=True)
@@ -191,7 +194,7 @@ class Crew:
     def _live(self, chunk: Chunk, first: int, since: float, until: float) -> None:
         self.live(addresses(chunk, state.LAYOUT), self.rules, first, since, until)
 
-    def _map(self, work, items):  # type: ignore[no-untyped-def]
+    def _map(self, work: Callable[[Item], Made], items: Sequence[Item]) -> list[Made]:
         if self.threads == 1 or len(items) < 2:
             return [work(item) for item in items]
         with ThreadPoolExecutor(self.threads) as pool:

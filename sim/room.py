@@ -61,9 +61,8 @@ class Room:
             rate = f"{self.factor / 1e6:.3g} points a currency unit"
             self._refuse(_EARNING, f"{rate} are too many for a purchase of {min(dearest, sales):.3g} minor units")
         key, amount = self.amount
-        if amount:
-            if amount * (given + 3 * int(cube[:, _EVENTS].sum())) > _WHOLE:
-                self._refuse(key, f"found {amount:.3g} minor units or points, too much to be added up")
+        if amount * (given + 3 * int(cube[:, _EVENTS].sum())) > _WHOLE:
+            self._refuse(key, f"found {amount:.3g} minor units or points, too much to be added up")
         return np.asarray(np.add.reduce(np.abs(cube), axis=0, dtype=np.float64))
 
     def take(self, counted: Floats) -> None:

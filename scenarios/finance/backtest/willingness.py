@@ -38,8 +38,8 @@ class Willingness:
         """The behaviour of the forecast: no effect but that who does not know the programme does not redeem."""
         redeeming = behaviour.redeeming.model_copy(update={"probability": self.chance})
         kind = type(behaviour.effects)
-        effects = {name: {"on": name == "awareness"} for name in kind.model_fields}
-        effects["awareness"] |= {"share": self.share, "learns": 0.0}  # type: ignore[dict-item]
+        effects: dict[str, dict[str, bool | float]] = {name: {"on": name == "awareness"} for name in kind.model_fields}
+        effects["awareness"] |= {"share": self.share, "learns": 0.0}
         return behaviour.model_copy(
             update={
                 "all_effects": self.share < 1, "redeeming": redeeming, "effects": kind.model_validate(effects), "own_effects": [],
