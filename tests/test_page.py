@@ -74,6 +74,14 @@ def test_a_design_keeps_its_colour_where_a_table_is_stacked() -> None:
     assert '.stack td[style*="--mark"]::before' in css
 
 
+def test_on_paper_all_letters_are_smaller_alike() -> None:
+    """Sizes are told in rem, so one rule scales them: intervals were printed larger than their figures."""
+    css = Path(page.__file__).with_name("style.css").read_text(encoding="utf-8")
+    screen, paper = css.split("@media print")
+    assert set(re.findall(r"font-size: [.\d]+(\w+)", screen)) == {"rem", "em"}
+    assert re.findall(r"(\w+) { [^}]*font-size", paper) == ["html"]
+
+
 def test_two_figures_on_a_page_share_no_identifier() -> None:
     one = page.figure_svg(_drawing([1, 2, 4]), "rising")
     two = page.figure_svg(_drawing([4, 2, 1]), "falling")
