@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scenes import only, scenario
-from test_effects import CASH_BACK, OFF, STAMPS, TIERS, WIN_BACK, lift, mailing, watched
+from test_effects import CASH_BACK, OFF, STAMPS, TIERS, WIN_BACK, lift, mailing
 
 from scenarios.files import load
 from sim import tally
@@ -24,21 +24,6 @@ REWARD = {"earning": {"points_per_unit": 1.0}, "rewards": [{"name": "r", "points
 
 def lives(base: dict[str, Any], behaviour: dict[str, Any], members: int = 20_000, seed: int = 2) -> Outcome:
     return simulate(scenario({**base, "behaviour": behaviour}), members=members, seed=seed)
-
-
-def gaps(o: Outcome) -> np.ndarray:
-    """Mean days between purchase k and k + 1 of a member, over those with 30 purchases."""
-    assert o.watch is not None
-    days = [np.repeat(np.arange(o.watch.shape[1]), buys)[:30] for buys in o.watch[:, :, W_PURCHASES]]
-    return np.diff([d for d in days if len(d) == 30], axis=1).mean(axis=0)
-
-
-def test_the_reset_after_a_reward_is_partial() -> None:
-    """The gap after a reward is longer than the one before it, and shorter than a newcomer's (Dreze, Nunes 2011)."""
-    found = gaps(watched(only(goal_gradient={}, reward_afterglow={}), members=6000))
-    alone = gaps(watched(only(goal_gradient={}), members=6000))
-    assert found[8] * 1.1 < found[9] < 0.98 * found[0]
-    assert alone[9] == pytest.approx(alone[0], rel=0.03)
 
 
 @pytest.mark.parametrize(("balance", "share"), [(0, 0.0), (50, 0.5), (100, 0.0), (150, 0.25), (299, 0.995), (300, 0.0)])
