@@ -123,6 +123,9 @@ MEASURES: tuple[Measure, ...] = (
             -1, lambda o: provision(o) / members_ever(o)),
     Measure("benefit_cost_share", "Benefit cost / sales", "share", "benefit cost / list value of purchases; whole run", -1,
             lambda o: ratio(float(benefit_cost_by_month(o).sum()), o.total("list_value") / 100.0)),
+    Measure("benefit_cost_of_revenue", "Benefit cost / revenue", "ratio",
+            "benefit cost / paid for purchases, after discounts, coupons and vouchers, less refunds; whole run", -1,
+            lambda o: ratio(float(benefit_cost_by_month(o).sum()), o.total("paid") / 100.0)),
     Measure("anyway_share", "Given to purchases that come anyway", "share",
             "discounts, coupons, vouchers, rewards and delivery handed over at purchases that the same members make without a "
             "programme too / all of those handed over, before settling with partners; whole run", -1,

@@ -92,6 +92,7 @@ def test_ratios_of_amounts(outcome: Outcome, log: pd.DataFrame) -> None:
     beside = ("gift_cost", "care_cost", "message_cost", "partner_charges", "partner_recoveries")
     cost = handed_over + sum(total[what] for what in beside)
     assert found["benefit_cost_share"] == pytest.approx(cost / total["list_value"])
+    assert found["benefit_cost_of_revenue"] == pytest.approx(cost / total["paid"])
     assert found["anyway_share"] == pytest.approx(total["both_cost"] / handed_over)
     assert found["incremental_purchases"] == pytest.approx(
         (total["purchases"] - total["base_purchases"]) / log["member"].nunique()
