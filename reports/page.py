@@ -6,7 +6,9 @@ import hashlib
 import io
 import re
 import textwrap
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from reports.letters import HOUSE, families
 from reports.stacked import stacked
 from reports.svg import shared_glyphs, slim
 from scenarios.numerals import integer, money, number, percent, signed, significant
@@ -37,7 +40,7 @@ LETTER = 5.4
 TEMPLATES = Path(__file__).parent / "templates"
 
 _STYLE: Any = {
-    "font.family": ["DejaVu Sans"],
+    "font.family": [HOUSE],
     "font.size": 10,
     "axes.titlesize": 10,
     "axes.labelsize": 10,
@@ -96,19 +99,29 @@ def figure_svg(fig: Figure, alt: str) -> Markup:
     for axis in (axis for axes in fig.get_axes() for axis in (axes.xaxis, axes.yaxis)):
         if type(axis.get_major_formatter()) is ScalarFormatter:
             axis.set_major_formatter(_Thousands())
-    for text in fig.findobj(Text):
-        if isinstance(text, Text):
-            text.set_parse_math(False)  # names are people's own: a $ in one is a $
+    style = _lettered(fig)
     if fig.get_figwidth() <= PHONE:
-        return _svg(fig, alt, "figure")
-    wide = _svg(fig, alt, "figure wide")
-    _narrow(fig)
-    return wide + _svg(fig, alt, "figure phone")
+        return _svg(fig, alt, "figure", style)
+    wide = _svg(fig, alt, "figure wide", style)
+    _narrow(fig, style)
+    return wide + _svg(fig, alt, "figure phone", style)
 
 
-def _narrow(fig: Figure) -> None:
+def _lettered(fig: Figure) -> Any:
+    """The style in which all names in the figure, which are people's own, can be drawn; its texts are set to it. Letters that no
+    font of this machine has are left to the browser, as text."""
+    texts = [text for text in fig.findobj(Text) if isinstance(text, Text)]
+    names, drawn = families(text.get_text() for text in texts)
+    for text in texts:
+        text.set_parse_math(False)  # a $ in a name is a $
+        if len(names) > 1:
+            text.set_fontfamily(names)
+    return {**_STYLE, "font.family": names, "svg.fonttype": "path" if drawn else "none"}
+
+
+def _narrow(fig: Figure, style: Any) -> None:
     """Lay the figure out anew for the width of a phone: legends get fewer columns, long labels are broken into lines."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(style), _unwarned():
         fig.draw_without_rendering()
         lines = sum(_stack(legend, fig) for legend in fig.findobj(Legend) if isinstance(legend, Legend))
         fig.set_size_inches(PHONE, fig.get_figheight() + 0.2 * lines)
@@ -173,11 +186,18 @@ def _stack(legend: Legend, fig: Figure) -> int:
     return -(-len(labels) // fits) - -(-len(labels) // columns)
 
 
-def _svg(fig: Figure, alt: str, name: str) -> Markup:
-    style: Any = {**_STYLE, "svg.hashsalt": "loyalsim"}
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Letters that are left to the browser are no news to the reader of the command line."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        yield
+
+
+def _svg(fig: Figure, alt: str, name: str, style: Any) -> Markup:
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context({**style, "svg.hashsalt": "loyalsim"}), _unwarned():
         fig.savefig(buffer, format="svg", metadata=nothing)
     svg = buffer.getvalue()
     svg = slim(svg[svg.index("<svg") :].strip())

@@ -6,13 +6,14 @@ import datetime as dt
 import re
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import jinja2
 import matplotlib
 import pytest
 
-from reports import page, svg
+from reports import letters, page, svg
 from reports.stacked import stacked
 from reports.together import together
 from scenarios import numerals
@@ -273,3 +274,24 @@ def test_dates_along_an_axis_have_a_tick_on_a_phone_whatever_they_span(days: int
         warnings.simplefilter("error")
         assert "<svg" in str(page.figure_svg(fig, "time"))
     assert 2 <= len(axes.get_xticks()) <= 8
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("installed", [True, False])
+def test_letters_that_the_font_of_drawings_lacks_are_no_boxes(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names in Chinese are drawn in a font of the machine that has them; where none has, they are text, which browsers draw."""
+    name = "蜂蜜会员"
+    if not installed:
+        monkeypatch.setattr(letters, "fontManager", SimpleNamespace(ttflist=[]))
+        letters._others.cache_clear()
+    fig = _drawing([1, 2, 4])
+    fig.axes[0].set_yticks([1, 2], [name, "plain"])
+    fig.axes[0].set_title(name, loc="left")
+    names, drawn = letters.families([name])
+    html = svg.shared_glyphs(f"<html><body>{page.figure_svg(fig, 'x')}</body></html>")
+    letters._others.cache_clear()
+    fonts = set(re.findall(r'<path id="(?:f\w{6}-)?(\w+)-[^"]*"', html)) if drawn else set()
+    assert (name in re.sub("<!--.*?-->", "", html)) != drawn
+    assert drawn == (len(fonts) > 1) and (names == [letters.HOUSE]) != drawn
+    assert installed or not drawn
+    assert letters.families(["no-programme", "Müller", "\n"]) == ([letters.HOUSE], True)
