@@ -76,18 +76,10 @@ def fit(
                 "backtested: take them out of the scenario",
             )
         )
-    notes: list[str] = []
-    report = None
-    if population is None:
-        bought = a.purchases > 0
-        frame = pd.DataFrame({"member": a.who[a.member[bought]], "date": DAY_ZERO + a.day[bought], "value": a.value[bought]})
-        calibration = calibrate(
-            FrameSource(frame, a.name), member="member", date="date", value="value", seed=seed, progress=progress
-        )  # fmt: skip
-        population, report = calibration.population, calibration.report
-    clock = population.first_purchase_on_joining
+    population, report = _calibrated(a, seed, progress) if population is None else (population, None)
+    as_joined = population.first_purchase_on_joining
     rate, how = _new_members(a, people, population, calibrated=report is not None) if joins is None else (joins, "as stated")
-    with_first = clock or (report is not None and not people.told)  # without a table members join with their first row
+    with_first = as_joined or (report is not None and not people.told)  # without a table members join with their first row
     population = population.model_copy(update={"new_members_per_month": rate, "first_purchase_on_joining": with_first})
     held, _ = held_before(a, people)
     occasions = occasions_of(a, held[: len(a.who)])
@@ -96,7 +88,7 @@ def fit(
     behaviour = willing.put(designed.behaviour)
     market = designed.market.model_copy(update={"refunds": None})
     designed = designed.model_copy(update={"population": population, "behaviour": behaviour, "market": market})
-    stood = standing(a, people, designed, from_first_purchase=clock or (rate > 0 and not people.told))
+    stood = standing(a, people, designed, from_first_purchase=as_joined or (rate > 0 and not people.told))
     each = float(a.purchases.sum() / max(1, (a.purchases > 0).sum())) if report or a.by_month else 1.0
     single = Number("purchases a row", each, "purchases", "of a member's day or month; what one purchase of the model stands for")
     numbers = [
@@ -107,26 +99,42 @@ def fit(
     ]
     redeems = np.full(stood.snapshot.size, willing.share)
     redeems[: len(a.who)] = willing.redeems()
-    notes += [
+    notes = [
         "Effects of the programme on buying are in the fitted level already; the engine's own are switched off, or they would be "
         "counted twice.",
         *(["Returns are left out on both sides: market.refunds is not simulated."] if scenario.market.refunds else []),
-        *stood.notes, *said, *unsure, *_earning_check(a, scenario),
+        *stood.notes, *said, *unsure, *_earning_check(a, scenario), *_season_note(population, report), *_month_note(a),
     ]  # fmt: skip
-    if report is not None and population.season:
-        notes.append(f"A season was fitted: {report['choice']['season']}.")
-    if report is not None and not population.season:
-        unseen = report["uncertainty"]["unseen_season_rate"]
-        notes.append(
-            "No season was fitted, so a season of the months forecast is not in the middle; the band has room for "
-            + (f"± {percent(unseen)} of purchases, as weeks of the fit lay off it." if unseen else "none: weeks show none.")
-        )
-    if a.by_month:
-        notes.append(
-            "The table is by month: a member's month with purchases is one purchase of the model, on a day drawn from the "
-            "member's id, so active members are forecast as its purchases."
-        )
     return Fitted(designed, stood, Recorded(stood.snapshot, redeems), occasions, each, numbers, notes, report)
+
+
+def _calibrated(a: Activity, seed: int, progress: Callable[[str], None] | None) -> tuple[Population, dict[str, Any]]:
+    """Members as their purchases tell of them, and the report of the calibration."""
+    bought = a.purchases > 0
+    frame = pd.DataFrame({"member": a.who[a.member[bought]], "date": DAY_ZERO + a.day[bought], "value": a.value[bought]})
+    found = calibrate(FrameSource(frame, a.name), member="member", date="date", value="value", seed=seed, progress=progress)
+    return found.population, found.report
+
+
+def _season_note(population: Population, report: dict[str, Any] | None) -> list[str]:
+    if report is None:
+        return []
+    if population.season:
+        return [f"A season was fitted: {report['choice']['season']}."]
+    unseen = report["uncertainty"]["unseen_season_rate"]
+    return [
+        "No season was fitted, so a season of the months forecast is not in the middle; the band has room for "
+        + (f"± {percent(unseen)} of purchases, as weeks of the fit lay off it." if unseen else "none: weeks show none.")
+    ]
+
+
+def _month_note(a: Activity) -> list[str]:
+    if not a.by_month:
+        return []
+    return [
+        "The table is by month: a member's month with purchases is one purchase of the model, on a day drawn from the "
+        "member's id, so active members are forecast as its purchases."
+    ]
 
 
 def _new_members(a: Activity, people: People, population: Population, *, calibrated: bool) -> tuple[float, str]:
@@ -227,10 +235,9 @@ def _earning_check(a: Activity, scenario: Scenario) -> list[str]:
     ]
 
 
-def start_of(date: dt.date, a: Activity) -> dt.date:
-    """The first day of a forecast, checked: the first of a month, with rows before and whole months from it on."""
+def check_start(date: dt.date, a: Activity) -> None:
+    """Raise InputError where no forecast can begin: not on the first of a month, or without whole months before and after."""
     if date.day != 1:
         raise InputError(f"--from: found {date}, allowed is the first of a month")
     if not a.start < date <= a.end:
         raise InputError(f"--from: found {date}; {a.name} has whole months from {a.start} to {a.end}, allowed is one within")
-    return date

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from scenarios.finance.backtest.activity import Activity, Columns, Rule, month_number, read_activity
-from scenarios.finance.backtest.fitted import Fitted, fit, start_of
+from scenarios.finance.backtest.fitted import Fitted, check_start, fit
 from scenarios.finance.backtest.habits import Effect, habits
 from scenarios.finance.backtest.ladder import ladder_forecast
 from scenarios.finance.backtest.lots import points_of
@@ -110,7 +110,7 @@ def backtest(
     tell("reading")
     rows = read_activity(activity, columns, scenario)
     table = None if members is None else read_members(members, scenario)
-    start_of(date, rows)
+    check_start(date, rows)
     everyone, people = people_of(table, rows, scenario), people_of(table, rows.before(date), scenario)
     whole, known = with_tiers(rows, everyone), with_tiers(rows.before(date), people)
     fitted = fit(known, people, scenario, seed=seed, joins=joining, population=population, progress=say)
