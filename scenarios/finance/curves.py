@@ -20,7 +20,7 @@ from scipy.special import xlogy
 
 from scenarios.finance.triangle import Triangle
 from sim.errors import InputError
-from sim.typing import Floats
+from sim.typing import Floats, Ints
 
 Kind = Literal["weibull", "loglogistic"]
 _STARTS = ((0.5, 1.0), (0.5, 0.6), (1.5, 1.0), (1.5, 2.0))
@@ -96,6 +96,37 @@ def fit_curve(known: Triangle, kind: Kind = "weibull", last_age: int | None = No
     Raises InputError where points issued are missing, cumulative points fall, nothing was redeemed, there are fewer than 3 ages,
     or the triangle goes beyond `last_age`. Source: Clark (2003), sec. 2 and 3.
     """
+    _check(known, kind, last_age)
+    model = _Increments.of(known, kind, last_age)
+    ages = known.cumulative.shape[1]
+    fits = []
+    for far, slope_at in _STARTS:
+        start = np.log([far * ages, slope_at])
+        fits.append(minimize(model.loss, start, method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-13, "maxiter": 4000}))
+    logs = np.asarray(min(fits, key=lambda t: float(t.fun)).x)
+    share = model.growth(logs)
+    with np.errstate(over="ignore"):
+        rate = float(model.redeemed.sum() / (model.issued * share).sum())
+    if not np.isfinite(rate):
+        raise InputError("too few ages have redemptions to tell where a curve ends")
+    mean = rate * model.issued * share
+    free = max(len(model.redeemed) - 3, 1)
+    seen = mean > 0
+    dispersion = float(((model.redeemed - mean)[seen] ** 2 / mean[seen]).sum() / free)
+    theta = np.array([np.log(rate), *logs])
+    slope = _jacobian(model.expected, theta)[seen]
+    information = slope.T @ (slope / (dispersion * mean[seen])[:, None]) if dispersion > 0 else np.full((3, 3), np.inf)
+    covariance = np.linalg.pinv(information) if dispersion > 0 else np.zeros((3, 3))
+    lead, to_come = _jacobian(model.to_come, theta), model.to_come(theta)
+    se = np.sqrt(dispersion * to_come + np.einsum("ij,jk,ik->i", lead, covariance, lead))
+    all_of = lead.sum(axis=0)
+    total_se = float(np.sqrt(dispersion * to_come.sum() + all_of @ covariance @ all_of))
+    scale, shape = (float(np.exp(log)) for log in logs)
+    return Curve(known, kind, rate, scale, shape, last_age, dispersion, se, total_se)
+
+
+def _check(known: Triangle, kind: Kind, last_age: int | None) -> None:
+    """Raise InputError where no curve can be fitted."""
     if kind not in CURVES:
         raise InputError(f"curve {kind!r} is not known; allowed: {', '.join(CURVES)}")
     ages = known.cumulative.shape[1]
@@ -106,63 +137,61 @@ def fit_curve(known: Triangle, kind: Kind = "weibull", last_age: int | None = No
     if np.isnan(known.issued).any() or (known.issued <= 0).any():
         raise InputError("a curve needs the points issued to each cohort, more than 0")
     steps = np.diff(known.cumulative, axis=1, prepend=0.0)
-    cell = ~np.isnan(steps)
-    if (steps[cell] < 0).any():
+    if (steps < 0).any():
         raise InputError("cumulative points redeemed fall from one age to the next; a curve needs them never to fall")
-    if not steps[cell].sum():
+    if not np.nansum(steps):
         raise InputError("nothing has been redeemed yet, so no curve can be fitted")
-    redeemed = steps[cell]
-    issued = np.broadcast_to(known.issued[:, None], cell.shape)[cell]
-    age = np.broadcast_to(np.arange(ages), cell.shape)[cell]
 
-    def growth(logs: Floats) -> Floats:
-        grown = _grown(kind, float(np.exp(logs[0])), float(np.exp(logs[1])), last_age, np.arange(-1, ages).astype(float))
-        return np.asarray(np.diff(grown)[age])
 
-    def loss(logs: Floats) -> float:
+@dataclass(frozen=True)
+class _Increments:
+    """The known cells of a triangle as one row of increments, each (cells,), under a curve whose parameters are logs: scale and
+    shape (`logs`), with the ultimate rate before them (`theta`)."""
+
+    triangle: Triangle
+    kind: Kind
+    last_age: int | None
+    redeemed: Floats
+    issued: Floats
+    age: Ints
+
+    @classmethod
+    def of(cls, known: Triangle, kind: Kind, last_age: int | None) -> _Increments:
+        """Those of a triangle that `_check` has passed."""
+        steps = np.diff(known.cumulative, axis=1, prepend=0.0)
+        cell = ~np.isnan(steps)
+        issued = np.broadcast_to(known.issued[:, None], cell.shape)[cell]
+        age = np.broadcast_to(np.arange(steps.shape[1]), cell.shape)[cell]
+        return cls(known, kind, last_age, steps[cell], issued, age)
+
+    def growth(self, logs: Floats) -> Floats:
+        """(cells,) share of ultimate redemptions that falls on each cell."""
+        ages = np.arange(-1, self.triangle.cumulative.shape[1]).astype(float)
+        return np.asarray(np.diff(self._grown(logs, ages))[self.age])
+
+    def loss(self, logs: Floats) -> float:
+        """Negative quasi-log-likelihood a point redeemed, at the rate that fits best."""
         if np.abs(logs).max() > 300:  # beyond what an exponential holds, and beyond any curve
             return np.inf
-        share = growth(logs)
-        exposed = float((issued * share).sum())
+        share = self.growth(logs)
+        exposed = float((self.issued * share).sum())
         if not np.isfinite(exposed) or exposed <= 0:
             return np.inf
-        mean = redeemed.sum() * (issued * share / exposed)
-        value = float((mean - xlogy(redeemed, np.maximum(mean, 1e-300))).sum()) / redeemed.sum()
+        mean = self.redeemed.sum() * (self.issued * share / exposed)
+        value = float((mean - xlogy(self.redeemed, np.maximum(mean, 1e-300))).sum()) / self.redeemed.sum()
         return value if np.isfinite(value) else np.inf
 
-    fits = []
-    for far, slope_at in _STARTS:
-        start = np.log([far * ages, slope_at])
-        fits.append(minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-13, "maxiter": 4000}))
-    logs = np.asarray(min(fits, key=lambda t: float(t.fun)).x)
-    share = growth(logs)
-    with np.errstate(over="ignore"):
-        rate = float(redeemed.sum() / (issued * share).sum())
-    if not np.isfinite(rate):
-        raise InputError("too few ages have redemptions to tell where a curve ends")
-    mean = rate * issued * share
-    free = max(len(redeemed) - 3, 1)
-    seen = mean > 0
-    dispersion = float(((redeemed - mean)[seen] ** 2 / mean[seen]).sum() / free)
+    def expected(self, theta: Floats) -> Floats:
+        """(cells,) expected redemptions."""
+        return np.asarray(np.exp(theta[0]) * self.issued * self.growth(theta[1:]))
 
-    def cells(theta: Floats) -> Floats:
-        return np.asarray(np.exp(theta[0]) * issued * growth(theta[1:]))
+    def to_come(self, theta: Floats) -> Floats:
+        """(cohorts,) expected redemptions beyond the latest age."""
+        known = self.triangle
+        return np.asarray(np.exp(theta[0]) * known.issued * (1 - self._grown(theta[1:], known.latest_age.astype(float))))
 
-    def ahead(theta: Floats) -> Floats:
-        grown = _grown(kind, float(np.exp(theta[1])), float(np.exp(theta[2])), last_age, known.latest_age.astype(float))
-        return np.asarray(np.exp(theta[0]) * known.issued * (1 - grown))
-
-    theta = np.array([np.log(rate), *logs])
-    slope = _jacobian(cells, theta)[seen]
-    information = slope.T @ (slope / (dispersion * mean[seen])[:, None]) if dispersion > 0 else np.full((3, 3), np.inf)
-    covariance = np.linalg.pinv(information) if dispersion > 0 else np.zeros((3, 3))
-    lead = _jacobian(ahead, theta)
-    to_come = ahead(theta)
-    se = np.sqrt(dispersion * to_come + np.einsum("ij,jk,ik->i", lead, covariance, lead))
-    all_of = lead.sum(axis=0)
-    total_se = float(np.sqrt(dispersion * to_come.sum() + all_of @ covariance @ all_of))
-    scale, shape = (float(np.exp(log)) for log in logs)
-    return Curve(known, kind, rate, scale, shape, last_age, dispersion, se, total_se)
+    def _grown(self, logs: Floats, age: Floats) -> Floats:
+        return _grown(self.kind, float(np.exp(logs[0])), float(np.exp(logs[1])), self.last_age, age)
 
 
 def _grown(kind: str, scale: float, shape: float, last_age: int | None, age: Floats) -> Floats:
