@@ -140,11 +140,10 @@ def covariate_gate(metric: Metric, target: Target, overall: Aggregate) -> Gate |
 def _explained(scatter: Floats, weights: Floats, at: list[int]) -> float:
     """Share of the variance of a weighted sum of the columns that the columns `at` explain."""
     scale = np.sqrt(np.diag(scatter)[at])
-    used = np.array(at)[scale > 0]
+    used, size = np.array(at)[scale > 0], scale[scale > 0]
     total = float(weights @ scatter @ weights)
     if not len(used) or not total > 0:
         return 0.0
-    size = np.sqrt(np.diag(scatter)[used])
     with_them = (scatter[used] @ weights) / size
     correlation = scatter[np.ix_(used, used)] / np.outer(size, size)
     return float(with_them @ np.linalg.pinv(correlation, rcond=1e-8, hermitian=True) @ with_them) / total

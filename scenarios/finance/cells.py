@@ -36,10 +36,22 @@ def too_early(days: pd.Series[Any]) -> Array:
     return np.asarray(days.dt.year < FIRST_YEAR)
 
 
-def too_much(values: Floats) -> str | None:
-    """What is wrong with numbers of a column, (rows,), whose sum is beyond counting; None where nothing is."""
-    total, most = float(np.abs(values).sum()), MOST_COUNTED // 100  # currency units as well as points
-    return f"its numbers add up to {total:,.0f}, allowed is {most:,} together" if total > most else None
+def numbers_of(values: pd.Series[Any], name: str, column: str, told: dict[str, Way]) -> Floats:
+    """(rows,) numbers of a column of the table `name`, NaN for a cell that is none; `told` learns how they are written if that is
+    not plain."""
+    numbers, way = as_written(values, f"{name}: column {column!r}")
+    if way.style:
+        told[column] = way
+    return numbers
+
+
+def countable(numbers: Floats, name: str, column: str, problems: list[str]) -> Floats:
+    """(rows,) the numbers that a cell can hold, 0 for all else; a problem more where their sum is beyond counting."""
+    found = np.where(np.abs(numbers) <= LARGEST, numbers, 0.0)
+    total, most = float(np.abs(found).sum()), MOST_COUNTED // 100  # currency units as well as points
+    if total > most:
+        problems.append(f"{name}: column {column}: its numbers add up to {total:,.0f}, allowed is {most:,} together")
+    return np.asarray(found)
 
 
 def looks_personal(ids: Array) -> tuple[int, str] | None:
@@ -109,19 +121,14 @@ class Cells:
     def numbers(self, column: str, *, negative: bool = False, empty_is_0: bool = False) -> Floats:
         """(rows,) finite numbers, 0 or more unless `negative`."""
         values: Any = self.frame[column]
-        number, way = as_written(values, f"{self.name}: column {column!r}")
-        if way.style:
-            self.told[column] = way
+        number = numbers_of(values, self.name, column, self.told)
         if empty_is_0:
             number = np.where(is_empty(values), 0.0, number)
         self._wrong(column, np.isnan(number), "a number such as 120.50")
         self._wrong(column, np.abs(number) > LARGEST, f"{LARGEST:,.0f} at most")
         if not negative:
             self._wrong(column, number < 0, "0 or more")
-        found = np.nan_to_num(np.where(np.abs(number) > LARGEST, 0.0, number))
-        beyond = too_much(found)
-        self.problems += [f"{self.name}: column {column}: {beyond}"] if beyond else []
-        return np.asarray(found)
+        return countable(number, self.name, column, self.problems)
 
     def whole(self, column: str, values: Floats) -> None:
         """Note values of the column that are not whole."""

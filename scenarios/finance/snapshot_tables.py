@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from scenarios.composing import guess
-from scenarios.finance.cells import LARGEST, MOST, is_empty, looks_personal, too_early, too_much
-from scenarios.source_numbers import Way, as_written
+from scenarios.finance.cells import LARGEST, MOST, countable, is_empty, looks_personal, numbers_of, too_early
+from scenarios.source_numbers import Way
 from scenarios.sources import INDEX, Where, first_row, label, missing, open_source, whole
 from sim.errors import InputError
 from sim.limits import FIRST_YEAR
@@ -163,10 +163,7 @@ def _date(table: Table, column: str, values: pd.Series[Any], what: Column) -> Ar
 
 def _number(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:
     empty = is_empty(values)
-    numbers, way = as_written(values, f"{table.name}: column {column!r}")
-    if way.style:
-        table.told[column] = way
-    parsed = np.where(empty, 0.0, numbers)
+    parsed = np.where(empty, 0.0, numbers_of(values, table.name, column, table.told))
     strange = np.flatnonzero(np.isnan(parsed))
     table.wrong(strange, column, lambda r: f"found {values.iloc[r]!r}, allowed is a number like 120.50")
     large = np.flatnonzero(np.abs(parsed) > LARGEST)
@@ -175,10 +172,7 @@ def _number(table: Table, column: str, values: pd.Series[Any], what: Column) -> 
         table.wrong(np.flatnonzero(parsed < 0), column, lambda r: f"found {values.iloc[r]}, allowed is 0 or more")
     if what.needed:
         table.wrong(np.flatnonzero(empty), column, lambda r: f"is empty; needed: {what.says}")
-    found = np.where(np.abs(parsed) <= LARGEST, parsed, 0.0)
-    beyond = too_much(found)
-    table.problems += [f"{table.name}: column {column}: {beyond}"] if beyond else []
-    return np.asarray(found)
+    return countable(parsed, table.name, column, table.problems)
 
 
 def _whole(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:
