@@ -180,15 +180,20 @@ class Programme(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Programme:
+        self._check_tiers()
+        self._check_points()
+        for incentive in self.incentives:
+            self._check_incentive(incentive)
+        self._check_order_on_joining()
+        if len(self.incentives) > 62:
+            raise ValueError("incentives: at most 62 rows")
+        return self
+
+    def _check_tiers(self) -> None:
         if not self.tiers:
             raise ValueError("tiers: at least one tier is needed")
-        names = [t.name for t in self.tiers]
-        for label, found in (
-            ("tiers", names),
-            ("rewards", [r.name for r in self.rewards]),
-            ("incentives", [i.name for i in self.incentives]),
-        ):
-            if len(set(found)) != len(found):
+        for label, rows in (("tiers", self.tiers), ("rewards", self.rewards), ("incentives", self.incentives)):
+            if len({row.name for row in rows}) != len(rows):
                 raise ValueError(f"{label}: two have the same name")
         if self.tiers[0].requires != Requires():
             raise ValueError("tiers: the first tier is everybody's and can require nothing")
@@ -199,51 +204,55 @@ class Programme(Part):
                 low, high = getattr(lower.requires, key), getattr(upper.requires, key)
                 if low is not None and (high is None or high < low):
                     raise ValueError(f"tiers: {upper.name} requires less {key} than {lower.name}")
-        if (self.rewards or self.expiry.rule != "never") and self.earning is None:
+
+    def _check_points(self) -> None:
+        if self.earning is not None:
+            most = self.earning.points_per_unit * max(t.earning for t in self.tiers) * most_multiplied(self.incentives)
+            if most > 1e6:
+                found = f"a purchase could earn {most:g} points a currency unit"
+                raise ValueError(f"earning: {found}, at most 1,000,000 are possible")
+            return
+        if self.rewards or self.expiry.rule != "never":
             raise ValueError("rewards and expiry need points: add earning")
-        if self.earning is None:
-            for tier in self.tiers:
-                if tier.requires.points is not None or tier.earning != 1:
-                    raise ValueError(f"tiers: {tier.name} asks for points or multiplies them, but the programme has no earning")
-            for incentive in self.incentives:
-                if incentive.during.earning != 1:
-                    raise ValueError(f"incentives: {incentive.name} multiplies points, but the programme has no earning")
+        for tier in self.tiers:
+            if tier.requires.points is not None or tier.earning != 1:
+                raise ValueError(f"tiers: {tier.name} asks for points or multiplies them, but the programme has no earning")
         for incentive in self.incentives:
-            for name in [*incentive.only.tiers, incentive.when.tier, incentive.give.tier]:
-                if name is not None and name not in names:
-                    raise ValueError(
-                        f"incentives: {incentive.name} names the tier {name!r}, which is not among {', '.join(names)}"
-                    )
-            part = [names.index(name) for name in incentive.only.tiers or names]
-            for does, name in (("waits for", incentive.when.tier), ("lifts to", incentive.give.tier)):
-                if name == names[0]:
-                    raise ValueError(f"incentives: {incentive.name} {does} the tier {name!r}, in which everybody begins")
-            if incentive.when.tier and names.index(incentive.when.tier) > max(part):
-                raise ValueError(f"incentives: {incentive.name} waits for {incentive.when.tier}, below which its only.tiers end")
-            if incentive.give.tier and names.index(incentive.give.tier) <= min(part):
-                raise ValueError(f"incentives: {incentive.name} lifts to {incentive.give.tier}, from which its only.tiers begin")
-            if incentive.give.points and self.earning is None:
+            if incentive.during.earning != 1:
+                raise ValueError(f"incentives: {incentive.name} multiplies points, but the programme has no earning")
+            if incentive.give.points:
                 raise ValueError(f"incentives: {incentive.name} gives points, but the programme has no earning")
-            if incentive.when.event == "points_expiring" and self.expiry.rule == "never":
-                raise ValueError(f"incentives: {incentive.name} waits for points to expire, but expiry is never")
-        there = {names[0]}  # where a member can be on joining, row by row
+
+    def _check_incentive(self, incentive: Incentive) -> None:
+        names = [tier.name for tier in self.tiers]
+        for name in [*incentive.only.tiers, incentive.when.tier, incentive.give.tier]:
+            if name is not None and name not in names:
+                raise ValueError(f"incentives: {incentive.name} names the tier {name!r}, which is not among {', '.join(names)}")
+        for does, name in (("waits for", incentive.when.tier), ("lifts to", incentive.give.tier)):
+            if name == names[0]:
+                raise ValueError(f"incentives: {incentive.name} {does} the tier {name!r}, in which everybody begins")
+        part = [names.index(name) for name in incentive.only.tiers or names]
+        if incentive.when.tier and names.index(incentive.when.tier) > max(part):
+            raise ValueError(f"incentives: {incentive.name} waits for {incentive.when.tier}, below which its only.tiers end")
+        if incentive.give.tier and names.index(incentive.give.tier) <= min(part):
+            raise ValueError(f"incentives: {incentive.name} lifts to {incentive.give.tier}, from which its only.tiers begin")
+        if incentive.when.event == "points_expiring" and self.expiry.rule == "never":
+            raise ValueError(f"incentives: {incentive.name} waits for points to expire, but expiry is never")
+
+    def _check_order_on_joining(self) -> None:
+        """Rows act in the order of the table, so that a row for a tier stands below one that lifts to it."""
+        begins = self.tiers[0].name
+        there = {begins}  # where a member can be on joining, row by row
         for incentive in self.incentives:
             if incentive.when.event != "sign_up":
                 continue
             if incentive.only.tiers and not there & set(incentive.only.tiers):
                 wanted = " or ".join(incentive.only.tiers)
                 raise ValueError(
-                    f"incentives: {incentive.name} is for who is {wanted} on joining, when everybody is {names[0]}; allowed is a "
+                    f"incentives: {incentive.name} is for who is {wanted} on joining, when everybody is {begins}; allowed is a "
                     "row below one that lifts to it on joining: rows act in the order of the table"
                 )
             there |= {incentive.give.tier} if incentive.give.tier else set()
-        rate = self.earning.points_per_unit if self.earning else 0.0
-        most = max(t.earning for t in self.tiers) * rate * most_multiplied(self.incentives)
-        if most > 1e6:
-            raise ValueError(f"earning: a purchase could earn {most:g} points a currency unit, at most 1,000,000 are possible")
-        if len(self.incentives) > 62:
-            raise ValueError("incentives: at most 62 rows")
-        return self
 
 
 def is_programme(programme: Programme) -> bool:
