@@ -137,15 +137,12 @@ def plain_direction(found: Discrepancy) -> str:
 def _members(live: Estimate, found: Discrepancy, members: int, needed: MembersNeeded | None) -> str:
     if needed is None:
         return ""
-    if needed.to_confirm is not None:
+    number, would = (needed.to_refute, "refute") if needed.to_confirm is None else (needed.to_confirm, "confirm")
+    if number is not None:
+        few = " The simulated experiments are few, too: more of them, or larger ones, would narrow the check."
         return (
-            f"If the difference stays as it is, about {_count(needed.to_confirm)} members in both arms "
-            f"({_count(needed.to_confirm - members)} more) would confirm it with probability {percent(POWER, 0)}."
-        )
-    if needed.to_refute is not None:
-        return (
-            f"If the difference stays as it is, about {_count(needed.to_refute)} members in both arms "
-            f"({_count(needed.to_refute - members)} more) would refute it with probability {percent(POWER, 0)}."
+            f"If the difference stays as it is, about {_count(number)} members in both arms ({_count(number - members)} more) "
+            f"would {would} it with probability {percent(POWER, 0)}." + (few if found.spread.vague else "")
         )
     if found.spread.vague:
         return (

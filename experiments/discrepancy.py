@@ -203,21 +203,22 @@ def members_needed(found: Discrepancy, members: int) -> MembersNeeded:
     """How many members the experiment would need for a verdict with probability .8.
 
     members: in all arms so far. More members shrink the live noise as 1 / sqrt(n) and leave the simulator's
-    own uncertainty as it is, so that no number may be enough. Normal approximation.
+    own uncertainty as it is, so that no number may be enough. The quantiles are those of the verdict, with the
+    degrees of freedom of now, so that what is inconclusive needs more; the noise to come is taken as normal.
     """
     d = abs(found.difference)
-    z_one, z_two = stats.norm.isf(found.alpha), stats.norm.isf(found.alpha / 2)
+    one, two = (float(stats.t.isf(level, found.spread.df)) for level in (found.alpha, found.alpha / 2))
 
     def total(n: float) -> float:
         return float(np.hypot(found.spread.parameters, found.spread.live * np.sqrt(members / n)))
 
     def confirms(n: float) -> float:
         sd = total(n)
-        room = found.margin / sd - z_one
+        room = found.margin / sd - one
         return float(stats.norm.cdf(room - d / sd) - stats.norm.cdf(-room - d / sd)) if room > 0 else 0.0
 
     def refutes(n: float) -> float:
-        return float(stats.norm.sf(z_two - d / total(n)))
+        return float(stats.norm.sf(two - d / total(n)))
 
     confirm = _smallest(confirms, members) if d < found.margin else None
     return MembersNeeded(confirm, _smallest(refutes, members) if d >= found.margin else None)

@@ -140,6 +140,15 @@ def test_members_needed_give_the_promised_power():
     assert np.mean(verdicts) == pytest.approx(0.8, abs=0.025)
 
 
+def test_what_is_inconclusive_needs_more_members():
+    """Few simulated experiments leave few degrees of freedom: with normal quantiles 0 more members would have done."""
+    few = spread(0.0053, 0.0128, draws=40, noise_included=True, luck_sd=0.0128)
+    near, far = (discrepancy(difference, 0.0, few, margin=0.02) for difference in (0.001, 0.021))
+    assert few.df < 3 and few.vague and {near.verdict, far.verdict} == {"inconclusive"}
+    assert members_needed(near, 36_000).to_confirm > 50_000
+    assert members_needed(far, 36_000).to_refute > 36_000
+
+
 def test_no_number_of_members_helps_a_vague_simulator():
     assert members_needed(discrepancy(1.2, 1.0, spread(1.0, 0.9), margin=1.0), 2000).to_confirm is None
     refuting = members_needed(discrepancy(3.5, 1.0, spread(2.0, 0.1), margin=1.0), 2000)
