@@ -223,7 +223,7 @@ def _events(design: Scenario, size: int, members: int | None, seed: int) -> byte
     """What `size` members did in the first replication."""
     from loyalsim.progress import Waiting
     from reports.comparison import events_parquet
-    from scenarios.comparison import run_seed
+    from scenarios.replications import run_seed
     from sim.log import member_log
 
     with Waiting("living single members again"):

@@ -10,8 +10,9 @@ from reports.books import as_third_party, opening_of, statement_of
 from reports.statement import Statement
 from reports.what_if import RunOff
 from scenarios.finance.closing import closed, run_off_months, what_goes_on
-from scenarios.finance.forecast import Progress, Start, forecast, placed
+from scenarios.finance.forecast import Start, forecast, placed
 from scenarios.finance.third_party import Role
+from scenarios.replications import Progress
 from sim.scenario import Scenario
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import inf
@@ -17,6 +16,7 @@ from scenarios.drivers import Driver, drivers
 from scenarios.figure import LEVEL, Figure, bounds_of, figure
 from scenarios.needed_margin import NeededMargin, needed_margin
 from scenarios.numerals import percent
+from scenarios.replications import Progress, Replication, replications_of, run_seed
 from scenarios.tree import found as in_words
 from sim.errors import InputError
 from sim.measures import describe, measure_run
@@ -25,7 +25,6 @@ from sim.outcome import simulate
 from sim.programme import is_programme
 from sim.scenario import Scenario
 
-Progress = Callable[[int, int, str], None]
 SHARED: Any = {"horizon": True, "population": True, "market": True, "economics": {"gross_margin"}}
 """what designs that are compared have in common"""
 SAME = "designs are compared on the same members, in the same market and period, at the same gross margin"
@@ -106,33 +105,16 @@ def compare(
 
     baseline: name of the scenario to compare with (default: the first without a programme, else the first); members: simulated
     members at the start (default: population.members of the first); replications: joint draws of luck and parameters, each the
-    same for all designs; as many again (at most 10) with the parameters at their means show luck alone.
+    same for all designs; as many again (10 at most) with the parameters at their means show luck alone.
 
     Raises InputError for designs that cannot be compared: equal names, other horizon, currency or population.
     """
     chosen = list(scenarios)
-    _comparable(chosen, baseline, replications)
+    _comparable(chosen, baseline)
     reference = _baseline(chosen, baseline)
     n = members or chosen[0].population.members
-    lucky = min(replications, 10) if replications > 1 else 0
-    steps = _Steps(progress, len(chosen) * (replications + lucky))
-    whole, month_by_month, luck = [], [], []
-    for replication in range(replications):
-        for scenario in chosen:
-            outcome = simulate(
-                scenario, members=n, seed=run_seed(seed, replication), draw=run_seed(seed, replication), threads=threads
-            )
-            whole.append(_long(scenario.name, replication, measure_run(outcome)))
-            month_by_month.append(monthly(outcome).assign(scenario=scenario.name, replication=replication))
-            steps.done(scenario.name)
-    for replication in range(lucky):
-        for scenario in chosen:
-            outcome = simulate(scenario, members=n, seed=run_seed(seed, replication), threads=threads)
-            luck.append(_long(scenario.name, replication, measure_run(outcome)))
-            steps.done(scenario.name)
-    runs = pd.concat(whole, ignore_index=True)
-    lucks = pd.concat(luck, ignore_index=True) if luck else runs.iloc[:0]
-    table, lucky_table = _wide(runs), _wide(lucks)
+    runs, reruns, months = _simulated(chosen, replications_of(replications, seed), n, threads, progress)
+    table, lucky_table = _wide(runs), _wide(reruns)
     measures = {s.name: _figures(table[s.name], lucky_table.get(s.name)) for s in chosen}
     differences = {} if reference is None else _differences(chosen, reference, table, lucky_table)
     designs = [s for s in chosen if is_programme(s.programme)]
@@ -157,8 +139,8 @@ def compare(
         replications=replications,
         seed=seed,
         runs=runs,
-        reruns=lucks,
-        months=pd.concat(month_by_month, ignore_index=True),
+        reruns=reruns,
+        months=months,
         measures=measures,
         differences=differences,
         costs=costs,
@@ -176,23 +158,30 @@ def compare(
     )
 
 
-@dataclass
-class _Steps:
-    progress: Progress | None
-    total: int
-    finished: int = 0
+def _simulated(
+    scenarios: list[Scenario], planned: list[Replication], members: int, threads: int | None, progress: Progress | None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The tables `runs`, `reruns` and `months` of Comparison."""
+    whole, again, by_month = [], [], []
+    tasks = [(replication, scenario) for replication in planned for scenario in scenarios]
+    for done, (replication, scenario) in enumerate(tasks, 1):
+        outcome = simulate(scenario, members=members, seed=replication.seed, draw=replication.draw, threads=threads)
+        measured = _long(scenario.name, replication.number, measure_run(outcome))
+        if replication.draw is None:
+            again.append(measured)
+        else:
+            whole.append(measured)
+            by_month.append(monthly(outcome).assign(scenario=scenario.name, replication=replication.number))
+        if progress is not None:
+            progress(done, len(tasks), scenario.name)
+    runs = pd.concat(whole, ignore_index=True)
+    reruns = pd.concat(again, ignore_index=True) if again else runs.iloc[:0]
+    return runs, reruns, pd.concat(by_month, ignore_index=True)
 
-    def done(self, label: str) -> None:
-        self.finished += 1
-        if self.progress is not None:
-            self.progress(self.finished, self.total, label)
 
-
-def _comparable(scenarios: list[Scenario], baseline: str | None, replications: int) -> None:
+def _comparable(scenarios: list[Scenario], baseline: str | None) -> None:
     if not scenarios:
         raise InputError("nothing to compare: name at least one scenario")
-    if replications < 1:
-        raise InputError(f"replications: found {replications}, allowed is a whole number from 1 on")
     first = scenarios[0]
     names = [s.name for s in scenarios]
     problems = [
@@ -225,12 +214,6 @@ def _baseline(scenarios: list[Scenario], name: str | None) -> str | None:
         return None
     plain = [s.name for s in scenarios if not is_programme(s.programme)]
     return plain[0] if plain else scenarios[0].name
-
-
-def run_seed(seed: int, replication: int) -> int:
-    """Run seeds of 32 bits, far apart for every seed and replication."""
-    digest = hashlib.sha256(f"{seed}/{replication}".encode()).digest()
-    return int.from_bytes(digest[:4], "little")
 
 
 def _long(scenario: str, replication: int, found: dict[str, float]) -> pd.DataFrame:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from scipy import stats
 
+from scenarios.replications import Progress
 from sim.measures import BY_NAME
 from sim.outcome import simulate
 from sim.population import MEANING, Population
@@ -56,9 +56,7 @@ class Driver:
         return {**self.__dict__, "break_even": self.break_even}
 
 
-def drivers(
-    scenario: Scenario, *, members: int, seed: int, progress: Callable[[int, int, str], None] | None = None
-) -> list[Driver]:
+def drivers(scenario: Scenario, *, members: int, seed: int, progress: Progress | None = None) -> list[Driver]:
     """Drivers of a design's net margin gained, the strongest first; the same members and luck in every run, so that two runs
     differ by the parameter alone (of a calibrated posterior, by it and what the data tie to it). Effects that are off and
     numbers that are known are left out."""

@@ -7,12 +7,12 @@ import pytest
 from forecast_helpers import changed
 from scenes import RICH, scenario
 
-from scenarios.comparison import run_seed
 from scenarios.finance.closing import closed, paired, spread_by_cause
 from scenarios.finance.forecast import forecast, placed
 from scenarios.finance.forecast_document import LINES, POINT_LINES, SPREAD, spread_of
 from scenarios.finance.liability import liability
 from scenarios.quantiles import prediction_quantile
+from scenarios.replications import run_seed
 from sim.errors import InputError
 from sim.log import member_log
 from sim.measures import BY_NAME

@@ -8,17 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
-from scenarios.comparison import run_seed
 from scenarios.finance.forecast_assembled import assembled
 from scenarios.finance.forecast_document import Forecast
 from scenarios.finance.forecast_run import Run, lines_of, run_of
+from scenarios.replications import Progress, replications_of
 from sim.errors import InputError
 from sim.opening import Opening
 from sim.outcome import Outcome, simulate
 from sim.scenario import Scenario
 from sim.typing import Floats
-
-Progress = Callable[[int, int, str], None]
 
 
 class Start(Protocol):
@@ -94,28 +92,25 @@ def forecast(
     start = At(snapshot) if isinstance(snapshot, Opening) else snapshot
     shown = placed(scenario, start, months)
     dated = placed(scenario, start, min(120, months + beyond))
-    if replications < 1:
-        raise InputError(f"replications: found {replications}, allowed is a whole number from 1 on")
+    planned = replications_of(replications, seed)
     if start is not None and members is not None:
         raise InputError("members: the snapshot says how many there are; leave members out")
     runs: list[Run] = []
     luck: list[Floats] = []
-    lucky = min(replications, 10) if replications > 1 else 0
-    for k in range(replications + lucky):
-        number = run_seed(seed, k if k < replications else k - replications)
-        draw = number if k < replications else None
-        opening = start.opening(dated, seed=number, draw=draw) if start else None
+    for done, replication in enumerate(planned, 1):
+        luck_seed, draw = replication.seed, replication.draw
+        opening = start.opening(dated, seed=luck_seed, draw=draw) if start else None
         o = simulate(
-            dated, members=members, seed=number, draw=draw, threads=threads, opening=opening, cohorts=k < replications,
+            dated, members=members, seed=luck_seed, draw=draw, threads=threads, opening=opening, cohorts=draw is not None,
         )  # fmt: skip
-        if k < replications:
+        if draw is None:
+            luck.append(lines_of(o))
+        else:
             runs.append(run_of(o, opening))
             if seen is not None:
                 seen(o)
-        else:
-            luck.append(lines_of(o))
         if progress is not None:
-            progress(k + 1, replications + lucky, dated.name)
+            progress(done, len(planned), dated.name)
     made = partial(assembled, seed=seed, snapshot=start.label if start else None, notes=start.notes if start else [])
     cut = [run.first(months) for run in runs]
     found = made(shown, cut, [lines[:months] for lines in luck], budget=budget)

@@ -21,10 +21,10 @@ from scenarios.finance.backtest.lots import points_of
 from scenarios.finance.backtest.planned import plan_against_actual
 from scenarios.finance.backtest.scored import LINES, Measure, Runs, actual_of, cost_lines, measure, one_series
 from scenarios.finance.backtest.standing import People, people_of, read_members, with_tiers
-from scenarios.finance.forecast import Progress
 from scenarios.finance.forecast import forecast as forecast_of
 from scenarios.finance.variance import Variance
 from scenarios.numerals import integer
+from scenarios.replications import Progress
 from scenarios.sources import Where
 from sim.errors import InputError
 from sim.population import Population
