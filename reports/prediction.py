@@ -15,6 +15,7 @@ from experiments.effect_words import effect_text, probability_text, stated_text
 from experiments.prediction import foreseen
 from experiments.track_record import primary_metric
 from reports.page import COLOURS, figure, figure_svg, legend_above, render
+from reports.prediction_numbers import drawn_numbers
 from scenarios.numerals import NONE, integer, percent
 
 
@@ -55,6 +56,7 @@ def prediction_report(found: Prediction) -> str:
         table=[_line(found, k, draws[:, k]) for k in overall],
         corrected=[text for k in overall if (text := _corrected(found, found.rows[k]))],
         estimands=found.estimands,
+        numbers=drawn_numbers(found),
         effects=[
             effect_figure([found.rows[k] for k in places], [draws[:, k] for k in places])
             for places in by_metric.values()

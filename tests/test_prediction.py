@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from experiments.arms import arm_scenarios
 from experiments.check import check
@@ -17,10 +18,13 @@ from experiments.readout import read
 from experiments.recalibration import recalibrate
 from experiments.simulated_trial import design, trial
 from experiments.track_record import TrackRecord
-from reports.prediction import prediction_files, summary
+from reports.prediction import prediction_files, prediction_report, summary
+from reports.prediction_numbers import drawn_numbers
+from sim.effects import LIFT
 from sim.errors import InputError
+from sim.population import MEANING
 from sim.scenario import Scenario
-from tests.check_helpers import readout
+from tests.check_helpers import prediction, readout
 from tests.test_track_record import _honest
 
 BEFORE = dt.datetime(2026, 2, 20, 12, tzinfo=dt.UTC)
@@ -225,6 +229,21 @@ def test_parameters_are_named_by_their_place():
     assert np.log(rates).std() == pytest.approx(0.2, rel=0.15)
     off = scenario(behaviour={"all_effects": False})
     assert parameter_draws(off, 30) is None
+
+
+def test_the_page_shows_what_was_drawn_with_unit_and_source():
+    """Every number that a simulated experiment drew, by registry, posterior or scenario."""
+    x = np.linspace(0.0, 1.0, 101)
+    names = ["behaviour.effects.goal_gradient.strength", "population.leaving.a", "behaviour.own_effects.rain.parameters.size"]
+    found = prediction({"spend": x}, parameters={name: x * (k + 1) for k, name in enumerate(names)})
+    rows = drawn_numbers(found)
+    assert [row["value"] for row in rows] == ["0.50 (0.10 to 0.90)", "1.0 (0.20 to 1.8)", "1.5 (0.30 to 2.7)"]
+    assert [row["name"] for row in rows] == ["goal gradient: strength", MEANING["leaving.a"][1], "rain: size"]
+    assert rows[0]["unit"] == LIFT and rows[0]["source"].startswith("Kivetz")
+    assert [row["source"] for row in rows[1:]] == ["posterior of the population", "stated in the scenario"]
+    page = prediction_report(found)
+    assert all(str(escape(row[key])) in page for row in rows for key in row)
+    assert "What it takes for granted" not in prediction_report(prediction({"spend": x}))
 
 
 @pytest.mark.parametrize(
