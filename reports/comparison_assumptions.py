@@ -114,6 +114,7 @@ def economics(comparison: Comparison) -> list[dict[str, Any]]:
         ("Gross margin, share of list value", lambda s: percent(s.economics.gross_margin)),
         ("One message", lambda s: cash(s.economics.message_cost)),
         ("Free delivery, a purchase", lambda s: cash(s.economics.delivery_cost)),
+        ("Free delivery, what it spares a member", lambda s: cash(s.market.delivery_charge)),
         ("Set-up, once", lambda s: cash(s.economics.set_up_cost)),
         ("Running cost a month", lambda s: cash(s.economics.running_cost_per_month)),
         ("Catalogue, a refresh", lambda s: cash(s.programme.catalogue_refresh_cost)),

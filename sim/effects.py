@@ -53,7 +53,8 @@ EFFECTS: tuple[Effect, ...] = (
         "price_response",
         "Lower prices and open coupons bring members more often and make baskets larger.",
         "log rate += rate * d * r, log basket += basket * d * r; d = -log(price paid / list price), r = responsiveness; of open "
-        "coupons the best counts, as a price cut of its value / the member's median basket or its own threshold, the higher",
+        "coupons the best counts, as a price cut of its value / the member's median basket or its own threshold, the higher; "
+        "free delivery counts as one of market.delivery_charge / the median basket",
         "direction: Anderson, Simester 2004; size: an assumption, set well under brand-level promotion elasticities",
         (
             _p("rate", "elasticity of purchase rate", 0.8, 0.3, 0.0, 3.0, "purchase rate against price"),

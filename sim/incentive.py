@@ -154,6 +154,7 @@ class During(Part):
     price: Annotated[float, Field(gt=0, le=1)] = 1.0
     """share of the price, after the tier's, that is paid"""
     free_delivery: bool = False
+    """as of a tier"""
 
 
 class Incentive(Part):

@@ -59,7 +59,8 @@ class IncentiveTables:
             for row, incentive in zip(self.incentives, scenario.programme.incentives, strict=True):
                 row["budget"] = opening.left(incentive.name, int(row["budget"]))
         event, lasting, timed = (self.incentives[name] for name in ("event", "lasting", "timed"))
-        felt = (lasting == 1) & ((self.incentives["log_cut"] != 0.0) | (event == CALENDAR))
+        spared = (self.incentives["free_delivery"] == 1) & (scenario.market.delivery_charge > 0)
+        felt = (lasting == 1) & ((self.incentives["log_cut"] != 0.0) | (event == CALENDAR) | spared)
         self.bits = {
             "lasting": _bits(lasting == 1),
             "always": _bits((lasting == 1) & (event == PURCHASE)),

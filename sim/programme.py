@@ -59,7 +59,7 @@ class Tier(Part):
     earning: Annotated[float, Field(ge=0, le=20)] = 1.0
     """multiplies points earned"""
     free_delivery: bool = False
-    """the programme bears the delivery cost of economics; members do not react to it: care_value_per_month can state its worth"""
+    """the programme bears the delivery cost of economics; it draws members by the market.delivery_charge that it spares them"""
     care_cost_per_month: Money = 0.0
     """cost of soft benefits (adviser, early access, events, community) for each member of the tier and month"""
     care_value_per_month: Money = 0.0

@@ -39,7 +39,8 @@ class Room:
         self.scenario = scenario
         self.counted: Floats = np.zeros(tally.SIZE)
         p, b = t.p[0], t.b[0]
-        cut = float(t.tiers["log_cut"].max()) + math.log(10.0) + float(p["felt_cut"])  # no coupon looks larger than nine tenths
+        tenths = math.log(10.0) * (1 + (p["delivery_charge"] > 0))  # no coupon, no delivery looks larger than nine tenths
+        cut = float(t.tiers["log_cut"].max()) + tenths + float(p["felt_cut"])
         lift = float(b["price_response_basket"]) * cut * 2.0 + len(scenario.behaviour.acting()) * math.log(BOUND)
         dear = float(p["sigma"]) * _FARTHEST + lift + math.log(float(t.days["dear"].max()))
         self.dearest = math.exp(min(dear, 700.0))  # times a member's median

@@ -36,6 +36,9 @@ class Market(Part):
     """relative change of list prices per year, day by day"""
     categories: list[Category] = []
     """shares must add to 1; a purchase belongs to one category"""
+    delivery_charge: Money = 0.0
+    """what delivery costs the member on an average purchase, currency units; with free delivery they are spared it, which draws
+    as a price cut of as much on a usual basket does; 0 = free delivery is felt by nobody"""
     refunds: Refunds | None = None
     """none = every purchase is kept"""
 

@@ -36,7 +36,7 @@ RULES = np.dtype(
         ("downgrade", "i8"), ("grace", "i8"),
         ("expiry", "i8"), ("expiry_months", "i8"), ("expiry_month", "i8"), ("slots", "i8"), ("card_days", "f8"),
         ("fee", "i8"), ("fee_days", "f8"),
-        ("redeem", "f8"), ("delivery_cost", "i8"), ("message_cost", "i8"), ("point_cost", "f8"),
+        ("redeem", "f8"), ("delivery_cost", "i8"), ("delivery_charge", "i8"), ("message_cost", "i8"), ("point_cost", "f8"),
         ("has_incentives", "i8"), ("has_goals", "i8"),
         # bit k: incentive k does something during its time; of these, those whose time is always, the month of the birthday,
         # and those that can move the purchase rate

@@ -77,6 +77,7 @@ def compile_tables(
     _programme(r, programme, calendar, int(opening.members["longer"].max(initial=0)) if opening else 0)
     _refunds(r, scenario, opening)
     _economics(r, scenario.economics)
+    r["delivery_charge"] = minor(scenario.market.delivery_charge)
     _incentives(r, table)
     r["redeem"] = behaviour.redeeming.probability
     offers = (table.incentives["event"] == INACTIVITY) & (table.incentives["gives"] == 1)

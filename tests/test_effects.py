@@ -13,13 +13,15 @@ import pytest
 from scenes import only, scenario
 
 from sim.measures import BY_NAME
-from sim.outcome import Outcome, simulate
+from sim.outcome import Outcome, simulate, simulate_reference
 from sim.rules.response import leaves, pressure
+from sim.scenario import Scenario
 from sim.state import W_MESSAGES, W_PURCHASES
 from sim.tables import BLOCKS
 from sim.tabulating import compile_tables
 
 STEADY = {"purchase_rate": {"mean": 0.1, "shape": 1000.0}, "basket": {"median": 1.0, "sigma": 0.0}}
+SHOPPERS = {"purchase_rate": {"mean": 0.05, "shape": 2.0}, "basket": {"median": 40.0, "sigma": 0.0}}
 STAMPS: dict[str, Any] = {
     "name": "stamps",
     "population": STEADY,
@@ -47,6 +49,32 @@ def gap_ratio(o: Outcome) -> float:
 
 def watched(behaviour: dict, base: dict = STAMPS, members: int = 3000, seed: int = 1) -> Outcome:
     return simulate(scenario({**base, "behaviour": behaviour}), members=members, seed=seed, watch=(0.0, 1.0, 365))
+
+
+@pytest.mark.parametrize("of", ["tier", "day", "category"])
+def test_free_delivery_draws_as_a_price_cut_of_the_charge_that_it_spares(of: str) -> None:
+    """4 of a basket of 40, always, on two days a month or in a category with half of the purchases: as a price of 0.9, by both
+    drivers. Without a charge it draws nobody, and without effects nothing does."""
+    population = {**SHOPPERS, "leaving": {"probability": 0.1}}
+    when: dict[str, Any] = {"day": {"event": "calendar", "days_of_month": [8, 9]}, "category": {"event": "purchase"}}
+
+    def shop(gives: dict[str, Any], charge: float, behaviour: dict[str, Any]) -> Scenario:
+        row = {"name": "row", "when": when.get(of), "during": gives, "only": {"category": "food"} if of == "category" else {}}
+        programme = {"tiers": [{"name": "all", **gives}]} if of == "tier" else {"incentives": [row]}
+        market = {"delivery_charge": charge, "categories": [{"name": name, "share": 0.5} for name in ("food", "toys")]}
+        base = {"name": "shop", "population": population, "programme": programme, "market": market, "behaviour": behaviour}
+        return scenario({**base, "horizon": {"months": 12}})
+
+    felt = only(price_response={"rate": 2.0, "basket": 0.0}, retention={})
+    spared, cut = shop({"free_delivery": True}, 4.0, felt), shop({"price": 0.9}, 0.0, felt)
+    free, cheap = (simulate(s, members=3000, seed=2) for s in (spared, cut))
+    for name in ("purchases", "gained_purchases", "lapses", "list_value"):
+        assert free.total(name) == cheap.total(name)
+    assert free.total("gained_purchases") > 20 and free.total("paid") == free.total("list_value")
+    np.testing.assert_array_equal(simulate(spared, members=60).cube, simulate_reference(spared, members=60).cube)
+    for charge, behaviour in ((0.0, felt), (4.0, OFF)):
+        plain = shop({"free_delivery": True}, charge, behaviour)
+        assert simulate(plain, members=1000, seed=2).total("gained_purchases") == 0
 
 
 def test_goal_gradient() -> None:

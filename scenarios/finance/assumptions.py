@@ -69,6 +69,7 @@ def _economics(scenario: Scenario) -> list[Assumption]:
         ("gross margin before benefits", as_stated(economics.gross_margin), "share of list value"),
         ("cost of a message", as_stated(economics.message_cost), money),
         ("cost of a free delivery", as_stated(economics.delivery_cost), money),
+        ("delivery charge that members are spared", as_stated(market.delivery_charge), f"{money} a purchase"),
         ("expected cost of a point", as_stated(economics.cost_per_point), money),
         ("set-up cost", as_stated(economics.set_up_cost), f"{money}, once"),
         ("running cost", as_stated(economics.running_cost_per_month), f"{money} a month"),

@@ -278,8 +278,9 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
             off, goods = redeem(m, i, s, t, due, now, month, cell)
             paid -= off
             cost += off + goods
-    if value > paid:
-        feels(m, t, value - paid, now)
+    got = value - paid + (p.delivery_charge if delivered > 0 else 0)
+    if got > 0:
+        feels(m, t, got, now)
     s.cube[cell, tally.PURCHASES] += 1
     s.cube[cell, tally.LIST_VALUE] += value
     s.cube[cell, tally.PAID] += paid

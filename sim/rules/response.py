@@ -127,6 +127,23 @@ def reached_so_far(t, w, x, month):
     return done if w.period == t.periods[x.window, month] else 0
 
 
+@rare
+def spared(m, t):
+    """What free delivery looks like to the member: a log price cut on a usual basket, as a coupon's."""
+    return -log(1.0 - min(0.9, t.p[0].delivery_charge / m.median))
+
+
+@rare
+def delivered_free(m, t, now, day):
+    """Share of the member's purchases that are delivered free at `now`, as far as they know it."""
+    share = 1.0 if t.tiers[m.tier].free_delivery == 1 else 0.0
+    on = running(m, t, day, open_to(m, t, now))
+    for k in range(len(t.felt)):
+        if share < 1.0 and has(on, t.felt[k]) and t.incentives[t.felt[k]].free_delivery == 1:
+            share = max(share, touches(m, t, t.felt[k]))
+    return share
+
+
 @rule
 def appeal(m, t, now, day):
     """(log price cut that the member sees, shift of the log rate that does not depend on responsiveness) at `now`."""
@@ -150,6 +167,8 @@ def appeal(m, t, now, day):
                         shift = max(shift, b.member_day_strength * x.special)
                 elif shift <= 0.0 and has(day.eve & opened, j):
                     shift = min(shift, -b.member_day_after * x.special)
+        if t.p[0].delivery_charge > 0:
+            cut += delivered_free(m, t, now, day) * spared(m, t)
     if now - m.demoted_at < 10.0 * b.demotion_days:
         shift -= b.demotion_strength * exp((m.demoted_at - now) * b.demotion_decay)
     if m.pulled > 0.0 and now - m.pulled_at < 10.0 * b.pull_forward_days:
@@ -186,6 +205,8 @@ def ceiling(m, t, now):
     lift = 0.0
     if m.aware == 1:
         cut = t.tiers[m.tier].log_cut + m.pull + t.p[0].felt_cut
+        if t.p[0].delivery_charge > 0:
+            cut += spared(m, t)
         lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
         if m.balance > 0:
             if b.goal_gradient_strength > 0.0:
