@@ -47,26 +47,14 @@ def snapshot_of(tables: LiveTables, scenario: Scenario, before: Scenario | None 
     last = c.get("last_purchase", none) - zero
     joined = c["joined"] - zero
     held = tables.held
-    notes: list[str] = []
-    lots = held.lots
-    if lots is None:
-        lots = spread_evenly(held.balance, joined, last, scenario, start)
-        if held.balance.any():
-            notes.append("No lots were given: balances are spread evenly over the months in which they can have been earned.")
+    lots = spread_evenly(held.balance, joined, last, scenario, start) if held.lots is None else held.lots
     lots = lots[:, int((lots.sum(axis=0) > 0).argmax()) if lots.any() else -1 :]
     if scenario.programme.earning is None and (lots.any() or c.get("pending", zeros).any()):
         raise InputError(f"{people.name}: members have points, but the scenario {scenario.name} has no earning")
     tiers = [tier.name for tier in scenario.programme.tiers]
     tier = np.array([tiers.index(name) for name in c["tier"]], np.int64) if people.has("tier") else zeros
     window = np.stack([c.get(f"window_{k}", zeros) for k in ("spend", "points", "purchases")], axis=1)
-    found, checked = list(held.reconciliation.differences), list(held.reconciliation.checked)
-    found += overdue(lots, scenario, c["member"], start)
-    found += other_expiries(tables.lots, scenario)
-    checked += ["lots against their validity"] if tables.lots is not None else []
-    if any(people.has(f"window_{k}") for k in ("spend", "purchases", "points")):
-        found += tiers_against_figures(tier, window, scenario, c["member"])
-        checked.append("tiers against thresholds")
-    report = Reconciliation(found, checked)
+    report = _reconciled(tables, lots, tier, window, scenario)
     segments = ["", *(s.name for s in scenario.population.segments)]
     segment = np.array([segments.index(s) - 1 for s in c["segment"]], np.int64) if people.has("segment") else zeros - 1
     first, purchases = c.get("first_purchase", none) - zero + 0.25, c.get("purchases", zeros)
@@ -75,7 +63,7 @@ def snapshot_of(tables: LiveTables, scenario: Scenario, before: Scenario | None 
         as_of=tables.as_of,
         label=tables.label,
         reconciliation=report,
-        notes=[*report.notes, *notes, *_unsaid(people, scenario, tables.as_of)],
+        notes=[*report.notes, *_unsaid(tables, scenario)],
         who=c["member"],
         lots=lots,
         pending=c.get("pending", zeros),
@@ -95,6 +83,18 @@ def snapshot_of(tables: LiveTables, scenario: Scenario, before: Scenario | None 
         muted=1 - c.get("consent", zeros + 1).astype(np.int64),
         coupons=_open_coupons(tables.coupons, tables.places, scenario, n, zero),
     )
+
+
+def _reconciled(tables: LiveTables, lots: Ints, tier: Ints, window: Ints, scenario: Scenario) -> Reconciliation:
+    """What was found in the tables themselves, and what the programme's rules find in them."""
+    people, before = tables.members, tables.held.reconciliation
+    who = people.columns["member"]
+    found = [*before.differences, *overdue(lots, scenario, who, tables.day), *other_expiries(tables.lots, scenario)]
+    checked = [*before.checked, *(["lots against their validity"] if tables.lots is not None else [])]
+    if any(people.has(f"window_{k}") for k in ("spend", "purchases", "points")):
+        found += tiers_against_figures(tier, window, scenario, who)
+        checked.append("tiers against thresholds")
+    return Reconciliation(found, checked)
 
 
 def _failed(people: Table, scenario: Scenario, start: dt.date) -> Ints:
@@ -119,15 +119,17 @@ def _open_coupons(offers: Table | None, places: dict[str, int], scenario: Scenar
     return found
 
 
-def _unsaid(people: Table, scenario: Scenario, as_of: dt.date) -> list[str]:
+def _unsaid(tables: LiveTables, scenario: Scenario) -> list[str]:
     """What the tables did not say, and what was put in its place."""
-    found = []
+    people, found = tables.members, []
+    if tables.held.lots is None and tables.held.balance.any():
+        found.append("No lots were given: balances are spread evenly over the months in which they can have been earned.")
     if not people.has("first_purchase"):
         found.append("No history was given: rates are drawn from the population given the last purchase, where that is known.")
     if not people.has("consent"):
         found.append("Consent to messages was not given: everybody may get them.")
     programme, q = scenario.programme, scenario.programme.qualification
-    ended = q.window == "calendar" and as_of.month % 12 % q.months == 0
+    ended = q.window == "calendar" and tables.as_of.month % 12 % q.months == 0
     for figure in () if ended else ("spend", "points", "purchases"):
         if any(getattr(tier.requires, figure) for tier in programme.tiers) and not people.has(f"window_{figure}"):
             found.append(f"window_{figure} was not given: in the qualification window that is open it starts at 0 for everybody.")
