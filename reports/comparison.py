@@ -24,9 +24,9 @@ from scenarios.figure import LEVEL, NOTHING, cell, figure
 from scenarios.files import resolved_yaml
 from scenarios.numerals import integer, listed, percent, significant
 from scenarios.quantiles import least_replications
-from sim.effects import UNMET
 from sim.months import MONTHLY
 from sim.programme import is_programme
+from sim.unmet import UNMET
 
 ENOUGH = least_replications((1 + LEVEL) / 2)
 """Replications from which on an interval needs no Student t."""

@@ -28,9 +28,9 @@ from scenarios.figure import Figure, cell
 from scenarios.files import load, load_many
 from scenarios.numerals import MINUS
 from scenarios.output import write_whole
-from sim.effects import UNMET
 from sim.measures import AT_PURCHASES, describe
 from sim.months import MONTHLY
+from sim.unmet import UNMET
 
 NAMES = ["no-programme", "p4", "cash-back"]
 Files = dict[str, str | bytes]

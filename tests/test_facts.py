@@ -1,4 +1,4 @@
-"""Facts that several effects bring about together, and those that the registry says the model does not reproduce."""
+"""Facts that several effects bring about together, and those that the model does not reproduce."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from test_effects import CASH_BACK, OFF, STAMPS, TIERS, WIN_BACK, lift, mailing
 
 from scenarios.files import load
 from sim import tally
-from sim.effects import UNMET
+from sim.measures import BY_NAME
 from sim.outcome import Outcome, simulate
 from sim.rules.response import to_next_reward
 from sim.state import W_COST, W_PURCHASES
+from sim.unmet import UNMET
 
 ALL_AWARE = {"effects": {"awareness": {"on": False}}}
 REWARD = {"earning": {"points_per_unit": 1.0}, "rewards": [{"name": "r", "points": 200, "value": 10.0, "cost": 5.0}]}
@@ -87,7 +88,7 @@ def test_what_an_unaware_member_still_feels() -> None:
     assert o.total("kept_purchases") > 0
 
 
-# --- what sim.effects.UNMET says ---------------------------------------------------------------------
+# --- what sim.unmet says ---------------------------------------------------------------------
 
 
 def test_each_is_there_once_with_its_source() -> None:
@@ -105,6 +106,16 @@ def test_a_head_start_helps_less_than_published() -> None:
         terms = {**STAMPS["programme"], "rewards": [reward], "incentives": rows}
         shares.append(lives({**card, "programme": terms}, only(goal_gradient={})).total("first_redeemers"))
     assert 1.03 < shares[1] / shares[0] < 1.2
+
+
+def test_attrition_carries_most_only_where_much_is_given_back() -> None:
+    """Over 60 % in Gopalakrishnan et al. 2021, baskets about 0."""
+    for o, least, most in ((lives(CASH_BACK, {}), 0.6, 0.75), (simulate(load("cash-back"), members=20_000, seed=1), 0.1, 0.3)):
+        attrition, frequency, basket = (
+            BY_NAME[f"gain_from_{part}"].compute(o) for part in ("attrition", "frequency", "basket")
+        )
+        assert least < attrition / (attrition + frequency + basket) < most
+        assert basket == 0.0
 
 
 @pytest.mark.parametrize("name", ["p4", "p4-spend-threshold", "cash-back"])

@@ -1,0 +1,97 @@
+"""What studies of loyalty programmes found and this model does not reproduce, or not whole (tests/test_facts.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """A published fact that the model does not reproduce, or not whole."""
+
+    fact: str
+    source: str
+    here: str
+    """what the model does instead"""
+
+
+UNMET: tuple[Unmet, ...] = (
+    Unmet(
+        "Of members with a head start on a card 34 % completed it, without 19 %, for the same effort.",
+        "Nunes, Dreze 2006",
+        "Points given at the start are progress like any, and work through goal gradient alone: about a tenth more complete it.",
+    ),
+    Unmet(
+        "Heavy buyers took most rewards and did not change; light and moderate ones did.",
+        "Liu 2007; Hartmann, Viard 2008",
+        "The same benefit changes them less, but they get more of it: with the designs of the library they take two thirds of "
+        "the cost and their purchases rise at least as much as those of light buyers.",
+    ),
+    Unmet(
+        "Of what a programme without tiers brought 80 % came through attrition, and next to nothing through baskets.",
+        "Gopalakrishnan et al. 2021",
+        "So it is where small vouchers give back much (two thirds at 5 % back). A goal draws members whatever the reward is "
+        "worth: where little is given back, as with the library's cash-back (2 %), four fifths come through frequency.",
+    ),
+    Unmet(
+        "Who misses a goal buys less afterwards, most of all in high tiers.",
+        "Wang et al. 2016",
+        "Only a tier that is lost is felt: not a ladder, sprint or higher tier that is missed.",
+    ),
+    Unmet(
+        "Deep discounts raise later buying of first-time customers and lower that of established ones.",
+        "Anderson, Simester 2004",
+        "A price acts while it holds. What follows is pull-forward, the same for all.",
+    ),
+    Unmet(
+        "Each unit of cash back that was paid brought some 0.32 of later spending.",
+        "Vana et al. 2018",
+        "The lift after a reward does not depend on what it is worth: after small vouchers several times as much comes back.",
+    ),
+    Unmet(
+        "Members buy more before they redeem too, with no threshold in sight; and redemptions can rise without sales.",
+        "Dorotic et al. 2014; Montoya, Flores 2019",
+        "Before a redemption only goal gradient acts.",
+    ),
+    Unmet(
+        "Members hoard points without any economic reason, as if points were another money.",
+        "Stourm, Bradlow, Fader 2015",
+        "Whose points suffice redeems with a stated probability; why they wait is not modelled.",
+    ),
+    Unmet(
+        "Who is not drawn by price deals feels points pressure most.",
+        "Taylor, Neslin 2005",
+        "Members differ in it by their purchase rate alone.",
+    ),
+    Unmet(
+        "Of what a paid membership adds to spending, two thirds are not economic.",
+        "Iyengar, Park, Yu 2022",
+        "A fee moves no behaviour.",
+    ),
+    Unmet(
+        "Members won by a free trial are worth 40 to 70 % less and react more.",
+        "Datta et al. 2015",
+        "Members do not differ by what they joined for.",
+    ),
+    Unmet(
+        "Referred members stay longer, as long as who referred them does.",
+        "Schmitt et al. 2011",
+        "Nobody refers anybody.",
+    ),
+    Unmet(
+        "A reward left to chance attracts if it is resolved at once.",
+        "Shen et al. 2019",
+        "Rewards are certain.",
+    ),
+    Unmet(
+        "Between members and other customers lies three times the effect of the programme, and more: the keen enrol.",
+        "Leenheer et al. 2007",
+        "Every customer is a member.",
+    ),
+    Unmet(
+        "A loss weighs 2.25 times as much as a gain, and both less than in proportion.",
+        "Tversky, Kahneman 1992",
+        "No value function: losses weigh more in demotion and in points about to lapse, by their own strengths.",
+    ),
+)
+"""Facts of the literature on loyalty programmes which a reader may expect here."""
