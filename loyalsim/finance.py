@@ -11,6 +11,7 @@ import typer
 
 from loyalsim.options import TABLE, Members, Population, Seed
 from sim.errors import InputError
+from sim.limits import MOST_AMOUNT
 
 if TYPE_CHECKING:
     from reports.bookkeeper import Terms
@@ -125,15 +126,14 @@ def _terms(
 ) -> Terms:
     """What the options say of the books; InputError where they cannot be or do not go together."""
     from reports.bookkeeper import Terms
-    from scenarios.finance.cells import LARGEST
     from scenarios.finance.rounding import exact, minor_units
 
     value = None if point_value is None else exact(point_value)
     if value is not None and not 0 < value <= 1_000_000:
         raise InputError(f"--point-value: found {point_value}, a redeemed point is worth more than 0, and 1,000,000 at most")
     opening = None if deferred is None else minor_units(deferred)
-    if opening is not None and (not 0 <= opening <= minor_units(LARGEST) or from_ is None):
-        allowed = f", allowed is 0 to {LARGEST:,.0f}" if from_ else "; it needs --from"
+    if opening is not None and (not 0 <= opening <= minor_units(MOST_AMOUNT) or from_ is None):
+        allowed = f", allowed is 0 to {MOST_AMOUNT:,}" if from_ else "; it needs --from"
         raise InputError(f"--deferred: found {deferred}{allowed}")
     if (third_party is None) != (payable is None):
         raise InputError("--third-party and --payable belong together: the role, and what the third party is paid for a point")

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scenarios.finance.cells import LARGEST, Cells
+from scenarios.finance.cells import Cells
 from scenarios.sources import first_row, open_source, require, whole
 from sim.errors import InputError
+from sim.limits import MOST_AMOUNT
 
 WANTED = {"month": "a month such as 2027-01, or a day in it", "amount": "the budget of that month, currency units"}
 
@@ -24,8 +25,9 @@ def budget_of(said: str, months: Sequence[dt.date]) -> float | list[float]:
         amount = float(said)
     except ValueError:
         return _by_month(said, months)
-    if not 0 <= amount <= LARGEST:
-        raise InputError(f"--budget: found {said}, allowed is an amount from 0 to {LARGEST:,.0f}, or a table of month and amount")
+    if not 0 <= amount <= MOST_AMOUNT:
+        allowed = f"an amount from 0 to {MOST_AMOUNT:,}, or a table of month and amount"
+        raise InputError(f"--budget: found {said}, allowed is {allowed}")
     return amount
 
 

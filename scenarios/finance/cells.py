@@ -14,14 +14,12 @@ import pandas as pd
 
 from scenarios.source_numbers import Way, as_written
 from sim.errors import InputError
-from sim.limits import FIRST_YEAR, MOST_COUNTED
+from sim.limits import FIRST_YEAR, MOST_AMOUNT, MOST_COUNTED
 from sim.scenario import Scenario
 from sim.typing import Array, Floats, Ints
 
-MOST = 20
+MOST_TOLD = 20
 """problems that are told one by one"""
-LARGEST = 1e12
-"""number that a cell can hold: amounts in minor units stay exact"""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
 _MONTH = re.compile(r"\d{4}-\d{1,2}")
 
@@ -47,7 +45,7 @@ def numbers_of(values: pd.Series[Any], name: str, column: str, told: dict[str, W
 
 def countable(numbers: Floats, name: str, column: str, problems: list[str]) -> Floats:
     """(rows,) the numbers that a cell can hold, 0 for all else; a problem more where their sum is beyond counting."""
-    found = np.where(np.abs(numbers) <= LARGEST, numbers, 0.0)
+    found = np.where(np.abs(numbers) <= MOST_AMOUNT, numbers, 0.0)
     total, most = float(np.abs(found).sum()), MOST_COUNTED // 100  # currency units as well as points
     if total > most:
         problems.append(f"{name}: column {column}: its numbers add up to {total:,.0f}, allowed is {most:,} together")
@@ -76,8 +74,8 @@ class Cells:
     def refuse(self) -> None:
         """Raise InputError with what is wrong so far, if anything is."""
         if self.problems:
-            more = len(self.problems) - MOST
-            raise InputError(*self.problems[:MOST], *([f"and {more:,} more"] if more > 0 else []))
+            more = len(self.problems) - MOST_TOLD
+            raise InputError(*self.problems[:MOST_TOLD], *([f"and {more:,} more"] if more > 0 else []))
 
     def ids(self, column: str) -> Array:
         """(rows,) text, none of it empty."""
@@ -125,7 +123,7 @@ class Cells:
         if empty_is_0:
             number = np.where(is_empty(values), 0.0, number)
         self._wrong(column, np.isnan(number), "a number such as 120.50")
-        self._wrong(column, np.abs(number) > LARGEST, f"{LARGEST:,.0f} at most")
+        self._wrong(column, np.abs(number) > MOST_AMOUNT, f"{MOST_AMOUNT:,} at most")
         if not negative:
             self._wrong(column, number < 0, "0 or more")
         return countable(number, self.name, column, self.problems)

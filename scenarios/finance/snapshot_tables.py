@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from scenarios.composing import guess
-from scenarios.finance.cells import LARGEST, MOST, countable, is_empty, looks_personal, numbers_of, too_early
+from scenarios.finance.cells import MOST_TOLD, countable, is_empty, looks_personal, numbers_of, too_early
 from scenarios.source_numbers import Way
 from scenarios.sources import INDEX, Where, first_row, label, missing, open_source, whole
 from sim.errors import InputError
-from sim.limits import FIRST_YEAR
+from sim.limits import FIRST_YEAR, MOST_AMOUNT
 from sim.typing import Array
 
 PERSONAL = re.compile(
@@ -96,7 +96,7 @@ class Table:
 
     def wrong(self, rows: Array, column: str, says: Callable[[int], str]) -> None:
         """Note a problem for each row number (from 0) in `rows`."""
-        for row in np.asarray(rows)[:MOST]:
+        for row in np.asarray(rows)[:MOST_TOLD]:
             self.problems.append(f"{self.name}: row {int(row) + self.first_row}, column {column}: {says(int(row))}")
 
 
@@ -166,8 +166,8 @@ def _number(table: Table, column: str, values: pd.Series[Any], what: Column) -> 
     parsed = np.where(empty, 0.0, numbers_of(values, table.name, column, table.told))
     strange = np.flatnonzero(np.isnan(parsed))
     table.wrong(strange, column, lambda r: f"found {values.iloc[r]!r}, allowed is a number like 120.50")
-    large = np.flatnonzero(np.abs(parsed) > LARGEST)
-    table.wrong(large, column, lambda r: f"found {values.iloc[r]}, allowed is {LARGEST:,.0f} at most")
+    large = np.flatnonzero(np.abs(parsed) > MOST_AMOUNT)
+    table.wrong(large, column, lambda r: f"found {values.iloc[r]}, allowed is {MOST_AMOUNT:,} at most")
     if not what.negative:
         table.wrong(np.flatnonzero(parsed < 0), column, lambda r: f"found {values.iloc[r]}, allowed is 0 or more")
     if what.needed:

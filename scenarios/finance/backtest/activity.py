@@ -121,7 +121,7 @@ def read_activity(where: Where, columns: Columns, scenario: Scenario) -> Activit
     """Read what members did from a file, a database URL or a data frame (scenarios.sources).
 
     A row is a purchase, or all that a member did in a month. Raises InputError with a sentence for each cell that cannot be
-    read (row, column, found, allowed), at most cells.MOST of them, and for columns that are missing.
+    read (row, column, found, allowed), at most cells.MOST_TOLD of them, and for columns that are missing.
     """
     source = open_source(where)
     wanted = columns.named()
