@@ -3,8 +3,7 @@
 MOST_MEMBERS = 50_000_000
 """of a population or an experiment"""
 MOST_AMOUNT = 10**12
-"""currency units of one amount of money, points of one number of them: far beyond any programme, well inside 64 bits, and in minor
-units exact as a float too"""
+"""of an amount in currency units, or of points: far beyond any programme, well inside 64 bits, exact as a float in minor units"""
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """in which anything may happen"""
 MOST_COUNTED = 5 * 10**17
