@@ -89,6 +89,14 @@ def calibrate(
     holdout_from: Annotated[
         str | None, typer.Option(help="Day (2018-01-31) from which data is kept out of the fit, to test it.")
     ] = None,
+    members_before: Annotated[
+        str,
+        typer.Option(
+            metavar="ANSWER",
+            help="What no row says: were members there before the rows begin? none: no, a member's first row is their first "
+            "purchase. launch: yes, they had joined just then. steady: yes, they had come at a steady pace.",
+        ),
+    ] = "unknown",
     seed: Seed = 0,
 ) -> None:
     """Calibrate members from real transactions."""
@@ -100,8 +108,8 @@ def calibrate(
     target = Target(out, "population.yaml", "fit.html", "fit.json")
     with Waiting("reading") as waiting:
         found = fit(
-            transactions, member=member, date=date, value=value, holdout_from=holdout_from, seed=seed,
-            progress=waiting.say,
+            transactions, member=member, date=date, value=value, holdout_from=holdout_from,
+            members_before=members_before, seed=seed, progress=waiting.say,
         )  # fmt: skip
         target.write(fit_files(found))
     print(answer(found.report))

@@ -11,7 +11,7 @@ from scenarios.figure import drawn
 from scenarios.numerals import NONE, integer, listed, money, percent, signed, significant
 from sim.behaviour import Uncertain
 from sim.effects import Effect, Parameter
-from sim.population import Segment
+from sim.population import Segment, Standing
 from sim.scenario import Scenario
 from sim.setting import Market
 from sim.tables import BOUND
@@ -57,6 +57,7 @@ def members(comparison: Comparison) -> list[tuple[str, str]]:
                    f"{_together(p.basket.rate_correlation)}"),
         ("Segments", _segments(p.segments)),
         ("Before the start", _history(p.history_days)),
+        *([("There before the data", _standing(p.standing))] if p.standing else []),
         ("Joining", joining),
         ("Season, growth", f"{'by week of the year' if p.season else 'no season'}, "
                            f"{'no growth' if not p.growth else percent(p.growth) + ' a year'}"),
@@ -66,6 +67,14 @@ def members(comparison: Comparison) -> list[tuple[str, str]]:
          "taken as known: these numbers have no spread here, so the intervals leave out that they may be wrong"),
     ]  # fmt: skip
     return [(name, text) for name, text in facts]
+
+
+def _standing(standing: Standing) -> str:
+    return (
+        f"{percent(standing.share)} of the members at the start, of whom the line above does not hold: who was still there "
+        f"{integer(standing.since_days)} days before it of those who had come, at a steady pace, over "
+        f"{integer(standing.came_over)} days; purchases and leaving above are joiners'"
+    )
 
 
 def _together(correlation: float) -> str:

@@ -53,6 +53,7 @@ def fit_page(report: dict[str, Any]) -> str:
             "SHA-256": source["sha256"],
             "Columns": ", ".join(f"{role}: {name}" for role, name in source["columns"].items()),
             "Fitted period": f"{period['start']} to {period['end']}",
+            "Members before the rows": source["members_before"],
             "Seed": source["seed"],
         },
     )

@@ -82,6 +82,7 @@ MEANING = {
     "leaving.a": ("", "first parameter of the beta distribution of leaving after a purchase"),
     "leaving.b": ("", "second parameter of the beta distribution of leaving after a purchase"),
     "leaving.return_rate": ("a day", "rate, in an average season, at which lapsed members return of their own accord"),
+    "standing.came_over": ("days", "over which members there before the data had come, at a steady pace"),
     "basket.median": ("currency units", "median value of a purchase of the median member"),
     "basket.sigma": ("log units", "spread of a member's own purchases"),
     "basket.sigma_between": ("log units", "spread between members"),
@@ -110,6 +111,18 @@ class Posterior(Part):
         if size and np.linalg.eigvalsh(matrix).min() < -1e-9 * max(1.0, float(np.abs(matrix).max())):
             raise ValueError("covariance must have no negative eigenvalue")
         return self
+
+
+class Standing(Part):
+    """Members at the start who were there before the data that tell of the population: of those who came at a steady pace over
+    some time, who was still there. Who buys often and leaves easily had left first, so they are not as joiners are."""
+
+    share: Share
+    """of the members at the start"""
+    since_days: Annotated[float, Field(ge=0)]
+    """days before the start on which the data begin: all of them were customers then"""
+    came_over: Annotated[float, Field(gt=0, le=1e6)]
+    """days over which they had come by then"""
 
 
 _OF = {"level": "of the whole run", "quarter": "of single quarters", "week": "of single weeks"}
@@ -158,6 +171,8 @@ class Population(Part):
     """relative change of every member's purchase rate per year from the start on, smooth"""
     history_days: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] = [0.0, 0.0]
     """members present at the start became customers this many days before it, uniform from .. to"""
+    standing: Standing | None = None
+    """members at the start of whom history_days does not hold: they were there before; none = there are no such members"""
     new_members_per_month: Annotated[float, Field(ge=0, le=1)] = 0.0
     """members who join in each month, as a share of the members at the start"""
     first_purchase_on_joining: bool = False
@@ -174,6 +189,8 @@ class Population(Part):
     def _consistent(self) -> Population:
         if self.history_days[0] > self.history_days[1]:
             raise ValueError("history_days must run from the smaller to the larger number of days")
+        if self.standing is not None and self.leaving.a is None:
+            raise ValueError("standing needs leaving stated by a and b: who leaves easily had left before")
         if self.segments:
             total = sum(s.share for s in self.segments)
             if abs(total - 1) > 1e-9:

@@ -28,6 +28,7 @@ RULES = np.dtype(
         ("regular", "i8"), ("stage", "f8"), ("mean_rate", "f8"), ("return_rate", "f8"), ("may_return", "i8"),
         ("ln_median", "f8"), ("sigma", "f8"), ("mean_to_median", "f8"), ("sigma_between", "f8"), ("rate_correlation", "f8"),
         ("history_from", "f8"), ("history_to", "f8"), ("dearer", "i8"),
+        ("standing_share", "f8"), ("standing_since", "f8"),
         ("has_points", "i8"), ("points_milli", "i8"), ("round_points", "i8"), ("counts_points", "i8"),
         ("earn_paid", "i8"), ("pending_days", "i8"), ("cap", "i8"),
         ("clawback", "i8"),
@@ -152,6 +153,10 @@ class Tables(NamedTuple):
     """log quantiles of the purchase rate at SCORES"""
     leaving: Floats
     """log quantiles of the leaving probability at SCORES"""
+    standing_rates: Floats
+    """score of the purchase rate among joiners at SCORES of members there before the data; empty without such"""
+    standing_leaving: Floats
+    """score of their leaving probability, at each of standing_tables.RATES one after another"""
     segments: Array
     categories: Floats
     """cumulative shares"""
@@ -192,7 +197,8 @@ class Tables(NamedTuple):
 LAYOUT = {
     "p": (RULES, "*"), "b": (BEHAVIOUR, "*"), "tiers": (TIER, "*"), "rewards": (REWARD, "*"), "incentives": (INCENTIVE, "*"),
     "days": (DAY, "*"), "months": (MONTH, "*"), "day_of_op": (np.int64, "*"), "starts": (np.float64, "*"),
-    "calls": (CALL, "*"), "rates": (np.float64, "*"), "leaving": (np.float64, "*"), "segments": (SEGMENT, "*"),
+    "calls": (CALL, "*"), "rates": (np.float64, "*"), "leaving": (np.float64, "*"),
+    "standing_rates": (np.float64, "*"), "standing_leaving": (np.float64, "*"), "segments": (SEGMENT, "*"),
     "categories": (np.float64, "*"), "open_to": (np.int64, "*"), "periods": (np.int64, "**"),
     "window_ends": (np.float64, "**"), "budgeted": (np.int64, "*"), "closes": (np.float64, "*"), "closes_for": (np.int64, "*"),
     "lasting": (np.int64, "*"), "felt": (np.int64, "*"), "timed": (np.int64, "*"), "expiring": (np.int64, "*"),

@@ -14,11 +14,12 @@ from sim.errors import InputError
 from sim.incentive_tables import IncentiveTables, partner_rates
 from sim.opening import Opening
 from sim.own_effects import own_tables
-from sim.population import Population
+from sim.population import Population, PurchaseRate
 from sim.programme import Programme
 from sim.rules.numbers import exp
 from sim.scenario import Scenario
 from sim.setting import Economics
+from sim.standing_tables import standing_tables
 from sim.tables import (
     BEHAVIOUR,
     CLAWBACKS,
@@ -93,6 +94,8 @@ def compile_tables(
     numbers = np.arange(len(calendar.months))
     calendar.months["lot"], calendar.months["slot"] = numbers % r["slots"], numbers % max(1, r["window_months"])
     periods = (r["month_zero"] + numbers, calendar.months["quarter"], calendar.months["year"], 0 * numbers)
+    rates, leaving = _log_gamma_quantiles(population.purchase_rate), _log_leaving_quantiles(population)
+    standing_rates, standing_leaving = standing_tables(population.standing, rates, leaving)
     return Tables(
         p=p,
         b=b,
@@ -104,8 +107,10 @@ def compile_tables(
         day_of_op=calendar.day_of_op,
         starts=calendar.starts,
         calls=table.calls,
-        rates=_log_gamma_quantiles(population.purchase_rate.shape, population.purchase_rate.mean),
-        leaving=_log_leaving_quantiles(population),
+        rates=rates,
+        leaving=leaving,
+        standing_rates=standing_rates,
+        standing_leaving=standing_leaving,
         segments=_segments(population),
         categories=np.cumsum([c.share for c in scenario.market.categories] or [1.0]),
         open_to=table.open_to,
@@ -147,6 +152,8 @@ def _population(r: Any, population: Population, n: int, opening: Opening | None)
     r["mean_to_median"] = exp(0.5 * basket.sigma**2)
     r["sigma_between"], r["rate_correlation"] = basket.sigma_between, basket.rate_correlation
     r["history_from"], r["history_to"] = population.history_days
+    if population.standing is not None:
+        r["standing_share"], r["standing_since"] = population.standing.share, population.standing.since_days
 
 
 def _programme(r: Any, programme: Programme, calendar: Calendar, longer: int) -> None:
@@ -244,8 +251,9 @@ def _segments(population: Population) -> Array:
     return found
 
 
-def _log_gamma_quantiles(shape: float, mean: float) -> Floats:
+def _log_gamma_quantiles(rate: PurchaseRate) -> Floats:
     """Log quantiles of Gamma(shape, mean / shape); in the far lower tail F(x) = x^shape / Gamma(shape + 1)."""
+    shape, mean = rate.shape, rate.mean
     upper = SCORES > 0
     x = np.where(
         upper,

@@ -114,6 +114,17 @@ def test_order_of_rows_does_not_matter() -> None:
     assert one.value == pytest.approx(two.value)
 
 
+def test_numbers_and_the_same_numbers_as_text_are_the_same_members() -> None:
+    frame = simulated_panel(np.random.default_rng(1), members=120, days=200, rate=0.05, shape=1.0)
+    frame["member"] = frame["member"] % 7 * 1000 + frame["member"]
+    whole, *others = (
+        clean(frame.assign(member=frame["member"].astype(kind)), member="member", date="date", value="value")
+        for kind in ("int64", "float64", "str")
+    )
+    for other in others:
+        assert (whole.member == other.member).all() and (whole.day == other.day).all() and (whole.value == other.value).all()
+
+
 def test_csv_and_parquet_and_semicolons_give_the_same_panel(tmp_path: Path) -> None:
     frame = simulated_panel(
         np.random.default_rng(1), members=60, days=100, rate=0.05, shape=1, joining_days=30

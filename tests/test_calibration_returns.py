@@ -12,12 +12,13 @@ from scipy.stats import beta, gamma
 
 from reports.fit import fit_files
 from scenarios.calibration import Calibration, calibrate
-from scenarios.calibration.bgnbd import Model, histories, log_likelihood, records
+from scenarios.calibration.bgnbd import Model, histories, log_likelihood
 from scenarios.calibration.calendar import Clock
 from scenarios.calibration.candidates import Candidate, Fit, fit_candidate, with_posterior
 from scenarios.calibration.expectations import expectation
 from scenarios.calibration.lives import purchases, states_given
 from scenarios.calibration.panel import Panel, clean
+from scenarios.calibration.records import records
 from scenarios.calibration.uneven import log_likelihood_of, uneven_gain
 
 RETURNING = Model(returning=True)
@@ -45,13 +46,15 @@ def panel_at(*days: int, length: int) -> Panel:
 @pytest.mark.parametrize("days", [(3,), (3, 10), (3, 8, 120, 126), (3, 5, 9, 12, 200)])
 @pytest.mark.parametrize("back", [0.0005, 0.01])
 def test_likelihood_agrees_with_integration(days: tuple[int, ...], back: float) -> None:
-    """A gap is active time, or absence and active time; both densities are summed on fine grids of rate and chance."""
+    """A gap is active time, or absence and active time, but for half a day of the purchase that ends it; both densities are
+    summed on fine grids of rate and chance.
+    """
     mean, shape, a, b, length = 0.05, 0.7, 0.8, 2.5, 260
     z = np.linspace(np.log(1e-7), np.log(5), 3000)
     rate, chance = np.exp(z)[:, None], (np.arange(2000) + 0.5) / 2000
     prior = gamma(shape, scale=mean / shape).pdf(rate) * rate * (z[1] - z[0]) * beta(a, b).pdf(chance) / 2000
     value = np.ones_like(prior)
-    for number, gap in enumerate(np.diff(days)):
+    for number, gap in enumerate(np.diff(days) - 0.5):
         active, away = rate * np.exp(-rate * gap), rate * back / (rate - back) * (np.exp(-back * gap) - np.exp(-rate * gap))
         value *= active if number == 0 else (1 - chance) * active + chance * away
     last = length - 1 - days[-1]
@@ -98,13 +101,15 @@ def test_expectations_are_those_of_lives_drawn_forward() -> None:
 
 @pytest.mark.parametrize("days", [(3,), (3, 10), (3, 8, 120, 126), (3, 5, 9, 12, 200)])
 def test_likelihood_of_uneven_gaps_agrees_with_integration(days: tuple[int, ...]) -> None:
-    """A gap is fast or, one in four, at 0.3 times the rate; rate and chance of leaving are summed on fine grids."""
+    """A gap is fast or, one in four, at 0.3 times the rate, but for half a day of the purchase that ends it; rate and chance of
+    leaving are summed on fine grids.
+    """
     mean, shape, a, b, length, slow, pace = 0.05, 0.7, 0.8, 2.5, 260, 0.25, 0.3
     z = np.linspace(np.log(1e-7), np.log(5), 3000)
     rate, chance = np.exp(z)[:, None], (np.arange(2000) + 0.5) / 2000
     value = gamma(shape, scale=mean / shape).pdf(rate) * rate * (z[1] - z[0]) * beta(a, b).pdf(chance) / 2000
     whole = value.sum()
-    for number, gap in enumerate(np.diff(days)):
+    for number, gap in enumerate(np.diff(days) - 0.5):
         value = value * ((1 - slow) * rate * np.exp(-rate * gap) + slow * pace * rate * np.exp(-pace * rate * gap))
         value *= 1.0 if number == 0 else 1 - chance
     last = length - 1 - days[-1]

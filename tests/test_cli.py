@@ -201,11 +201,12 @@ def test_calibrate_hands_over_its_columns_and_writes_the_fit(command, monkeypatc
     monkeypatch.setitem(sys.modules, "reports.fit", report)
     code, out, _ = command(
         "calibrate", "sales.csv", "--member", "id", "--date", "day", "--value", "eur", "--holdout-from", "2018-01-31",
-        "--out", tmp_path / "fit",
+        "--members-before", "steady", "--out", tmp_path / "fit",
     )  # fmt: skip
     assert code == 0 and "population.yaml" in out and out.startswith("as it was found")
     assert seen == {
-        "path": "sales.csv", "member": "id", "date": "day", "value": "eur", "holdout_from": "2018-01-31", "seed": 0
+        "path": "sales.csv", "member": "id", "date": "day", "value": "eur", "holdout_from": "2018-01-31",
+        "members_before": "steady", "seed": 0,
     }  # fmt: skip
     assert sorted(p.name for p in (tmp_path / "fit").iterdir()) == sorted(files)
 

@@ -171,7 +171,10 @@ def test_every_key_of_the_schema_can_move_something() -> None:
     own = {**FLAT, "programme": PROGRAMMES["points"], "behaviour": OWN}
     own["population"] = {**PLAIN["population"], "leaving": {"probability": 0.05}}
     flat = [{**FLAT, "programme": programme} for programme in PROGRAMMES.values()]
-    for base, part in ((RICH, ""), (own, "behaviour.own_effects"), (own, "population.leaving"), *((b, "") for b in flat)):
+    stood = {"share": 0.5, "since_days": 120.0, "came_over": 700.0}
+    there = {**RICH, "population": {**RICH["population"], "standing": stood}}
+    for base, part in ((RICH, ""), (there, "population.standing"), (own, "behaviour.own_effects"), (own, "population.leaving"),
+                       *((b, "") for b in flat)):  # fmt: skip
         for path, _, moved in turned(base, part, moves):
             (moves if moved else rests).add(key(path))
     missing = {text for text in of_schema(Scenario) if text not in moves and not known(text, NOT_HERE)}

@@ -11,6 +11,10 @@ truncation). Where some were there before the data and others join while they ru
 the two: those who join buy as they join, at a pace by day that rises or falls exponentially, so that first
 purchases in excess of what waiting members bring, and members who buy often but came late, tell how many joined.
 Returns of lapsed members have no closed form; scenarios.calibration.returns has their likelihood.
+
+Data are days, and a day has one purchase at most: with random gaps a day has one with probability 1 - exp(-rate), not rate, and
+none with exp(-rate). As 1 - exp(-rate) is rate exp(-rate / 2) but for rate^2 / 24, each purchase takes half a day from the time
+without one, and all stays in closed form.
 """
 
 from __future__ import annotations
@@ -23,9 +27,10 @@ from numpy.typing import NDArray
 from scipy.special import betaln, gammaln
 
 from scenarios.calibration.calendar import Clock
-from scenarios.calibration.panel import Panel
+from scenarios.calibration.records import Records
 from scenarios.calibration.returns import RETURN_RATE, Silences, silences
 from scenarios.calibration.returns import log_likelihood as log_likelihood_with_returns
+from scenarios.calibration.standing import CAME_OVER, log_there
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,13 +41,21 @@ JOINED = ("joined.odds", "joined.fall")
 @dataclass(frozen=True)
 class Model:
     """Which member of the family: where the clock starts, whether members leave, order of the gaps, whether lapsed members
-    return (only with leaving, random gaps and the clock from the first purchase).
+    return (only with leaving, random gaps and the clock from the first purchase), whether a day has one purchase at most (of the
+    textbook's models it has any number), and whether those there before the data had come at a steady pace, or as they began.
     """
 
     origin: Origin = "first purchase"
     leaving: bool = True
     order: int = 1
     returning: bool = False
+    by_day: bool = True
+    steady: bool = False
+
+    @property
+    def standing(self) -> bool:
+        """Whether those there before the data are who is still there of those who came: with random gaps, where members leave."""
+        return self.steady and self.origin != "first purchase" and self.leaving and self.order == 1
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,7 +63,8 @@ class Model:
         leaving = ("leaving.a", "leaving.b") if self.leaving else ()
         back = (RETURN_RATE,) if self.returning else ()
         joined = JOINED if self.origin == "either" else ()
-        return ("purchase_rate.mean", "purchase_rate.shape", *leaving, *back, *joined)
+        there = (CAME_OVER,) if self.standing else ()
+        return ("purchase_rate.mean", "purchase_rate.shape", *leaving, *back, *joined, *there)
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,8 @@ class Histories:
     the last purchase; `age`: time to the end of the fit; `first_weight`: log day weight at the first purchase; `share`: of the
     panel's days before that; `count`: members with this history; `row`: the distinct history of each member; `log_gaps`: sum
     of log gaps over all members; `log_weights`: sum of log day weights at all purchases but the first ones (the change of
-    variable from days to operational days); `days`: of the panel; `silences`: gap by gap, where lapsed members return.
+    variable from days to operational days); `days`: of the panel; `half`: of a day that has a purchase, in operational days, 0
+    where purchases have moments; `silences`: gap by gap, where lapsed members return.
     """
 
     gaps: Floats
@@ -76,39 +91,8 @@ class Histories:
     log_gaps: float
     log_weights: float
     days: int
+    half: float = 0.0
     silences: Silences | None = None
-
-
-@dataclass(frozen=True)
-class Records:
-    """The distinct histories of a panel in days, whatever the clock: full gaps, first and last day, and how many members share
-    each; `row` as in Histories, `early` and `late` the days of all gaps, `whose` the member, `later` how many purchases but first
-    ones a day saw.
-    """
-
-    gaps: Ints
-    first: Ints
-    final: Ints
-    count: Ints
-    row: Ints
-    early: Ints
-    late: Ints
-    whose: Ints
-    later: Ints
-
-
-def records(panel: Panel) -> Records:
-    """The distinct histories in `panel`."""
-    firsts = panel.firsts()
-    counts = panel.purchases()
-    table = np.column_stack([counts - 1, panel.day[firsts], panel.day[firsts + counts - 1]])
-    unique, row, count = np.unique(table, axis=0, return_inverse=True, return_counts=True)
-    inner = np.ones(len(panel.day), dtype=bool)
-    inner[firsts] = False
-    late = np.flatnonzero(inner)
-    later = np.bincount(panel.day[late], minlength=panel.days)
-    gaps, first, final = unique.T
-    return Records(gaps, first, final, count, row.reshape(-1), panel.day[late - 1], panel.day[late], panel.member[late], later)
 
 
 def histories(seen: Records, model: Model, clock: Clock) -> Histories:
@@ -128,12 +112,14 @@ def histories(seen: Records, model: Model, clock: Clock) -> Histories:
         log_gaps=float(np.log(elapsed[seen.late] - elapsed[seen.early]).sum()),
         log_weights=float(seen.later @ log_weight),
         days=days,
+        half=float(elapsed[-1]) / days / 2 if model.by_day and model.order == 1 else 0.0,
     )
     if not model.returning:
         return plain
     row, later = seen.row, seen.early > seen.first[seen.row][seen.whose]
-    length = (elapsed[seen.late] - elapsed[seen.early])[later]
-    return replace(plain, silences=silences(plain.gaps[row], plain.recency[row], plain.age[row], length, seen.whose[later]))
+    length, whose = (elapsed[seen.late] - elapsed[seen.early])[later], seen.whose[later]
+    own = (plain.gaps[row], plain.recency[row], plain.age[row])
+    return replace(plain, silences=silences(*own, length, whose, plain.half))
 
 
 @dataclass(frozen=True)
@@ -214,7 +200,8 @@ def _ways(model: Model, theta: Floats, data: Histories, *, joined: bool) -> Part
         )
         for phase, lives in [(j, True) for j in range(k)] + ([(0, False)] if model.leaving else []):
             stages = k * data.gaps + first + phase
-            scale = alpha + k * (data.age if lives else data.recency)
+            time = data.age if lives else data.recency
+            scale = alpha + k * np.maximum(time - data.half * (data.gaps + start), time / 2)
             opened = phase * log_open - gammaln(phase + 1) if phase else 0.0
             columns.append(
                 base
@@ -229,8 +216,15 @@ def _ways(model: Model, theta: Floats, data: Histories, *, joined: bool) -> Part
             scales.append(scale)
             phases.append(phase)
             alive.append(lives)
+    log = np.column_stack(columns)
+    if model.standing and start:
+        days = float(np.exp(theta[model.names.index(CAME_OVER)]))
+        until = np.maximum(data.age[0] - data.half * (each + 1), data.age[0] / 2)
+        here = log_there(days, a, b, each + 1, False, shape + each + 1, alpha + until, np.arange(len(each)))[gaps]
+        gone = log_there(days, a, b, each + 1, True, shapes[1], scales[1], gaps)
+        log = log + np.column_stack([here, gone]) - _log_there_at_all(model, theta)[0]
     return Parts(
-        np.column_stack(columns),
+        log,
         np.column_stack(shapes),
         np.column_stack(scales),
         np.array(phases),
@@ -254,12 +248,23 @@ def log_likelihood(model: Model, theta: Floats, data: Histories) -> float:
     return total - float(data.count @ data.gaps) * float(gammaln(model.order))
 
 
+def _log_there_at_all(model: Model, theta: Floats, *silent: float) -> Floats:
+    """Log share of those who had come before the data who are still there; then of those who buy nothing for days `silent`."""
+    days, a, b = np.exp(theta[[model.names.index(name) for name in (CAME_OVER, "leaving.a", "leaving.b")]])
+    scale = np.exp(theta[1] - theta[0]) + np.array([0.0, *silent])
+    none = np.zeros(len(scale), np.int64)
+    return log_there(days, a, b, np.zeros(1), False, np.full(len(scale), np.exp(theta[1])), scale, none)
+
+
 def unseen(model: Model, theta: Floats, age: float) -> float:
     """Probability that a member present at the start of a panel of `age` operational days buys nothing in
     it.
     """
     k, shape = model.order, np.exp(theta[1])
     alpha = shape / np.exp(theta[0])
+    if model.standing:
+        there, silent = _log_there_at_all(model, theta, age)
+        return float(np.exp(shape * np.log(alpha / (alpha + age)) + silent - there))
     j = np.arange(k)
     log = (
         np.log((k - j) / k)
@@ -271,3 +276,28 @@ def unseen(model: Model, theta: Floats, age: float) -> float:
         - (shape + j) * np.log(alpha + k * age)
     )
     return float(np.exp(log).sum())
+
+
+def log_first(model: Model, theta: Floats, data: Histories) -> Floats:
+    """Log density of the day of each first purchase, the clock being started by either; those there had just come."""
+    k, shape = model.order, np.exp(theta[1])
+    alpha, j = shape / np.exp(theta[0]), np.arange(model.order)
+    wait = np.maximum(data.wait - data.half, data.wait / 2)[:, None]
+    log = shape * np.log(alpha) + gammaln(shape + j + 1) - gammaln(shape) - gammaln(j + 1) + j * np.log(k * wait)
+    waited = np.logaddexp.reduce(log - (shape + j + 1) * np.log(alpha + k * wait), axis=1) + data.first_weight
+    waited = waited - np.log1p(-unseen(model, theta, float(data.age[0])))
+    odds, fall = theta[[model.names.index(name) for name in JOINED]]
+    first: Floats = np.logaddexp(waited - np.logaddexp(0, odds), log_pace(data, fall) - np.logaddexp(0, -odds))
+    return first
+
+
+def rates_by_day(model: Model, theta: Floats) -> tuple[float, float]:
+    """Mean and shape of the gamma distribution of purchases a day of an active member, one a day at most, under `theta`.
+
+    Of the rates that the likelihood knows, where a day may have several, it has the mean and the variance of 1 - exp(-rate).
+    """
+    mean, shape = (float(x) for x in np.exp(theta[:2]))
+    if not model.by_day or model.order > 1:
+        return mean, shape
+    none, neither = (float(np.exp(-shape * np.log1p(days * mean / shape))) for days in (1, 2))
+    return 1 - none, (1 - none) ** 2 / (neither - none**2)

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from scenarios.calibration.bgnbd import JOINED, Histories, Model, Origin, Records, histories, log_likelihood, records
+from scenarios.calibration.bgnbd import JOINED, Histories, Model, Origin, histories, log_likelihood
 from scenarios.calibration.calendar import Clock
 from scenarios.calibration.lives import states_given
 from scenarios.calibration.panel import Panel
+from scenarios.calibration.records import Records, records
 from scenarios.calibration.returns import RETURN_RATE
 from scenarios.calibration.season import WAVES, smooth_year, week_factors
+from scenarios.calibration.standing import CAME_OVER
 from sim.population import WEEKS, week_of_year
 
 Floats = NDArray[np.float64]
@@ -31,17 +33,23 @@ PRIOR: dict[str, float] = {
     **dict.fromkeys(WAVES, 0.2),
     **dict(zip(JOINED, (3.0, 5.0), strict=True)),
     RETURN_RATE: 2.0,
+    CAME_OVER: 1.5,
 }
 """standard deviations, before the data, of the log growth a year, of the four waves of a season, and, next to nothing said, of
-the log odds and the fall of joining and of the log return rate; the mean is 0, but for RETURNS_BEFORE"""
+the log odds and the fall of joining, of the log return rate and of the log days over which members there before had come; the
+mean is 0, but for RETURNS_BEFORE and CAME_OVER_BEFORE"""
 RETURNS_BEFORE = 5e-4
 """return rate a day from which the data draw it away: of those who lapsed 17 % are back after a year"""
+CAME_OVER_BEFORE = 730.0
+"""days over which members who were there before the data had come, from which the data draw them away"""
+_CENTRE = {RETURN_RATE: np.log(RETURNS_BEFORE), CAME_OVER: np.log(CAME_OVER_BEFORE)}
 _BOUNDS = {
     "purchase_rate.mean": (-14.0, 3.0),
     "purchase_rate.shape": (-5.0, 5.0),
     "leaving.a": (-7.0, 9.0),
     "leaving.b": (-7.0, 9.0),
     RETURN_RATE: (-14.0, -2.0),
+    CAME_OVER: (0.0, 10.0),
     **dict(zip(JOINED, ((-7.0, 7.0), (-5.0, 50.0)), strict=True)),
     **dict.fromkeys((GROWTH, *WAVES), (-1.5, 1.5)),
 }
@@ -109,6 +117,8 @@ class Fit:
     base: Clock
     theta: Floats
     covariance: Floats | None = None
+    curvature: Floats | None = None
+    """inverse of the second derivatives of the loss a member, as the search found it"""
     weak: tuple[str, ...] = ()
     """parameters of which the panel says so little that their spread was held at a factor e^3"""
 
@@ -137,10 +147,10 @@ class Fit:
 
 
 def fit_candidate(
-    panel: Panel, candidate: Candidate, near: Floats | None = None, held: Clock | None = None
+    panel: Panel, candidate: Candidate, near: Fit | None = None, held: Clock | None = None
 ) -> Fit:
-    """Fit `candidate` by maximum likelihood (with the priors of PRIOR); `near` is where to begin, `held` a season and growth
-    known already.
+    """Fit `candidate` by maximum likelihood (with the priors of PRIOR); `near` is a fit where to begin, of this candidate or one
+    like it, `held` a season and growth known already.
 
     Season and growth are told from joining and leaving by members' own lives: a member counts from the day they are there to
     the day they leave, at their own rate. With returns the search begins where it ends without them.
@@ -148,16 +158,14 @@ def fit_candidate(
     seen = records(panel)
     if candidate.model.returning and (near is None or candidate.season):
         plain = fit_candidate(panel, replace(candidate, model=replace(candidate.model, returning=False)), held=held)
-        begin = np.insert(plain.theta, candidate.names.index(RETURN_RATE), np.log(RETURNS_BEFORE))
-        return _most_likely(seen, candidate, plain.base, begin)
+        return _most_likely(seen, candidate, plain.base, plain)
     base = replace(held or Clock(panel.start, 0), last=panel.days - 1)
     if near is None and candidate.fits_clock:
-        own = _most_likely(seen, Candidate(candidate.model), base, None).theta
-        near = np.append(own, np.zeros(len(candidate.names) - len(own)))
+        near = _most_likely(seen, Candidate(candidate.model), base, None)
     fit = _most_likely(seen, candidate, base, near)
     if candidate.season:
         base = replace(base, season=_single_weeks(panel, fit))
-        fit = _most_likely(seen, candidate, base, fit.theta)
+        fit = _most_likely(seen, candidate, base, fit)
     return fit
 
 
@@ -188,12 +196,12 @@ def at_the_top(fit: Fit) -> Fit:
 def best_order(panel: Panel, model: Model, held: Clock | None = None) -> int:
     """Order of the gaps that is likeliest, climbing from 1."""
     best, order = -np.inf, 1
-    near: Floats | None = None
+    fit: Fit | None = None
     for k in range(1, MAX_ORDER + 1):
-        fit = fit_candidate(panel, Candidate(replace(model, order=k)), near, held)
+        fit = fit_candidate(panel, Candidate(replace(model, order=k)), fit, held)
         if fit.log_likelihood <= best:
             break
-        best, order, near = fit.log_likelihood, k, fit.theta
+        best, order = fit.log_likelihood, k
     return order
 
 
@@ -201,7 +209,7 @@ def _loss(seen: Records, candidate: Candidate, base: Clock) -> Callable[[Floats]
     """Minus the log of likelihood times prior, as a function of the parameters."""
     model, own = candidate.model, len(candidate.model.names)
     spread = np.array([PRIOR.get(name, np.inf) for name in candidate.names])
-    centre = np.array([np.log(RETURNS_BEFORE) if name == RETURN_RATE else 0.0 for name in candidate.names])
+    centre = np.array([_CENTRE.get(name, 0.0) for name in candidate.names])
 
     @lru_cache(maxsize=16)
     def data(clock: tuple[float, ...]) -> Histories:
@@ -214,14 +222,21 @@ def _loss(seen: Records, candidate: Candidate, base: Clock) -> Callable[[Floats]
     return loss
 
 
-def _most_likely(seen: Records, candidate: Candidate, base: Clock, near: Floats | None) -> Fit:
+def _most_likely(seen: Records, candidate: Candidate, base: Clock, near: Fit | None) -> Fit:
+    """The search begins where `near` ended, in the parameters that it has, and knows how they are bound up with each other."""
     loss = _loss(seen, candidate, base)
     members = float(seen.count.sum())
+    begin, curvature = {**_CENTRE, "leaving.b": np.log(10.0)}, np.eye(len(candidate.names))
     if near is None:
         data = histories(seen, candidate.model, base)
-        rate = float(data.count @ (data.gaps + 1)) / float(data.count @ data.age)
-        begin = {"purchase_rate.mean": np.log(max(rate, 1e-5)), "leaving.b": np.log(10.0)}
-        near = np.array([begin.get(name, 0.0) for name in candidate.names])
+        begin["purchase_rate.mean"] = np.log(max(float(data.count @ (data.gaps + 1)) / float(data.count @ data.age), 1e-5))
+    else:
+        begin.update(zip(near.candidate.names, near.theta, strict=True))
+        if near.curvature is not None:
+            shared = [name for name in candidate.names if name in near.candidate.names]
+            here, there = ([names.index(name) for name in shared] for names in (candidate.names, near.candidate.names))
+            curvature[np.ix_(here, here)] = near.curvature[np.ix_(there, there)]
+    start = np.array([begin.get(name, 0.0) for name in candidate.names])
     low, high = np.array([_BOUNDS[name] for name in candidate.names]).T
 
     def inside(theta: Floats) -> float:
@@ -232,8 +247,9 @@ def _most_likely(seen: Records, candidate: Candidate, base: Clock, near: Floats 
         here, unit = inside(theta), np.eye(len(theta)) * _STEP
         return np.array([inside(theta + u) - here for u in unit]) / _STEP
 
-    result = minimize(inside, near, jac=slope, method="BFGS", options={"gtol": 5e-6, "maxiter": 200})
-    return Fit(candidate, seen, base, np.clip(np.asarray(result.x, dtype=float), low, high))
+    result = minimize(inside, start, jac=slope, method="BFGS", options={"gtol": 5e-6, "maxiter": 200, "hess_inv0": curvature})
+    found = np.asarray(result.hess_inv, dtype=float)
+    return Fit(candidate, seen, base, np.clip(np.asarray(result.x, dtype=float), low, high), curvature=(found + found.T) / 2)
 
 
 def _hessian(loss: Callable[[Floats], float], theta: Floats) -> Floats:

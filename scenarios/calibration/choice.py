@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from scenarios.calibration.before import Before, check_before
 from scenarios.calibration.bgnbd import Model, Origin, log_pace
 from scenarios.calibration.calendar import Clock
 from scenarios.calibration.candidates import GROWTH_DAYS, SEASON_DAYS, Candidate, Fit, best_order, fit_candidate, with_posterior
@@ -41,8 +42,8 @@ class Score:
     """Poisson deviance of members' purchases from what was expected of each, a member (lower is better)"""
     held: bool
     """whether season and growth of the whole fit were known to it: good to tell structures apart alone"""
-    thetas: tuple[Floats, ...]
-    """parameters found at each origin"""
+    fits: tuple[Fit, ...]
+    """at each origin"""
 
     @property
     def miss(self) -> float:
@@ -81,6 +82,8 @@ class Choice:
     season_reason: str
     joining_gain: float
     """log-likelihood gained by members joining while the data ran, over their all having been there"""
+    before: Before
+    """the user's answer, whether members were there before"""
     returning: Returning | None
     """None where it was not asked: every member was there before, or may have been"""
     members: int
@@ -98,17 +101,22 @@ def inner_origins(days: int, horizon: int) -> tuple[tuple[int, ...], int]:
     return tuple(round(latest - (latest - earliest) * i / (ORIGINS - 1)) for i in range(ORIGINS)), window
 
 
-def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
+def choose(panel: Panel, horizon: int, seed: int, progress: Progress, before: Before = "unknown", where: str = "") -> Choice:
     """Choose for forecasts of `horizon` days by the inner splits of `panel`, which ends where the fit
     ends.
 
     Whether members joined while the data ran or had only waited is asked first, by likelihood, for one is a case of the other.
+    What the user says of it in `before` is taken, and is an InputError of the table `where` if its rows say otherwise.
     Then every structure is tried, and growth and season on the best of them. From a year of data on, season and growth of the
     whole fit are held while structures are tried, so that neither passes for leaving or joining. Growth must lower the
     miss by more than the luck of a total, because it is carried on into the future; a season must lower
     it. Candidates that miss the totals by no more than half the luck of a total above the best are as good
     as it; of these the one is taken that says best what each member does, and of those alike in that (to
     0.5 %) the one that assumes least.
+
+    That a day has one purchase at most is said of random gaps where none but these are likely: members with regular gaps do not
+    come twice a day. Where the user told nothing, models are compared by moments, and the one chosen is fitted to days: compared
+    by days, which of them all joined or had waited was found out worse.
 
     Whether lapsed members return is asked by likelihood too, of members counted from their first purchase: it must rise beyond
     luck over BG/NBD, over some having waited, and over uneven gaps. Then the model with returns takes the place of the one
@@ -119,27 +127,36 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
     luck = float(np.sqrt(np.mean([1 / max(len(after.day), 1) for _, after in splits])))
     progress("trying: season, growth and joining")
     yearly = panel.days >= SEASON_DAYS
-    order = best_order(panel, Model("panel start", leaving=False))
+    by_day = before != "unknown"
+    order = best_order(panel, Model("panel start", leaving=False, by_day=by_day))
     grows = panel.days >= GROWTH_DAYS
-    joining = fit_candidate(panel, Candidate(Model("either", order=order), growth=grows, season=yearly))
+    joining = fit_candidate(panel, Candidate(Model("either", order=order, by_day=by_day), growth=grows, season=yearly))
     held = joining.clock if yearly else None
-    waiting = fit_candidate(panel, Candidate(Model("panel start", order=order)), joining.theta[:4], held)
-    gain = joining.log_likelihood - waiting.log_likelihood
-    come = fit_candidate(panel, Candidate(Model(order=order)), joining.theta[:4], held)
+    come = fit_candidate(panel, Candidate(Model(order=order, by_day=by_day)), joining, held)
     waited = joining.log_likelihood - come.log_likelihood - _joining_days(come)
-    scores: list[Score] = []
-    tried = _origins(gain, waited, yearly)
+    check_before(before, joining, come, where)
+    if before == "steady":
+        joining = fit_candidate(panel, replace(joining.candidate, model=replace(joining.candidate.model, steady=True)), joining)
+        held = joining.clock if yearly else None
+    mixed = joining.candidate.model
+    waiting = fit_candidate(panel, Candidate(replace(mixed, origin="panel start")), joining, held)
+    gain = joining.log_likelihood - waiting.log_likelihood
+    scores, orders = list[Score](), dict[tuple[Origin, bool], int]()
+    tried = _origins(before, gain, waited, yearly)
+    if before != "unknown" and len(tried) > 1 and order == 1 and _behind(waiting, joining, panel):
+        tried = ("either",)
     returning = None
     if "first purchase" in tried:
         progress("trying: returns")
-        returning = _returning(panel, held, waited)
+        returning = _returning(panel, Model(by_day=by_day), held, waited if before == "unknown" else 0.0)
     for origin in tried:
         for leaving in (False, True):
-            for order in sorted({1, best_order(splits[0][0], Model(origin, leaving), held)}):
-                model = Model(origin, leaving, order)
-                if returning and returning.asked_for and leaving and order == 1:
+            regular = orders[origin, leaving] = best_order(splits[0][0], Model(origin, leaving, by_day=by_day), held)
+            for k in sorted({1, regular}):
+                model = Model(origin, leaving, k, by_day=by_day and regular == 1, steady=mixed.steady)
+                if returning and returning.asked_for and leaving and k == 1:
                     if origin == "first purchase":
-                        model = Model(returning=True)
+                        model = replace(model, returning=True)
                     elif origin == "either" and waited <= JOINING_GAIN:
                         continue  # BG/NBD by another name
                 progress(f"trying: {Candidate(model).label}")
@@ -169,27 +186,43 @@ def choose(panel: Panel, horizon: int, seed: int, progress: Progress) -> Choice:
             if grows
             else "nothing tells it from growth of members' own rates, which is taken to be none, and widens the interval"
         )
+    model = chosen.model
+    chosen = replace(chosen, model=replace(model, by_day=orders[model.origin, model.leaving] == 1))
     progress("measuring the error of past forecasts")
     error = _model_error(own, splits, window, horizon, seed, held if own.held else None)
-    return Choice(chosen, own, tuple(scores), origins, window, luck / 2, error, season_reason, gain, returning, panel.members)
+    found = (window, luck / 2, error, season_reason, gain, before, returning, panel.members)
+    return Choice(chosen, own, tuple(scores), origins, *found)
 
 
-def _returning(panel: Panel, held: Clock | None, waited: float) -> Returning:
-    without, back = (fit_candidate(panel, Candidate(Model(returning=returns)), held=held) for returns in (False, True))
+def _returning(panel: Panel, model: Model, held: Clock | None, waited: float) -> Returning:
+    without, back = (fit_candidate(panel, Candidate(replace(model, returning=back)), held=held) for back in (False, True))
     gain = back.log_likelihood - without.log_likelihood
     decided = gain - max(waited, 0.0) <= RETURNING_GAIN
     return Returning(gain, waited, 0.0 if decided else uneven_gain(without))
 
 
-def _origins(joined: float, waited: float, yearly: bool) -> tuple[Origin, ...]:
-    """Clocks to try, from the log-likelihood gained by some having joined, over none, and by some having waited, over none.
+def _origins(before: Before, joined: float, waited: float, yearly: bool) -> tuple[Origin, ...]:
+    """Clocks to try, from the answer of the user and the log-likelihood gained by some having joined, over none, and by some
+    having waited, over none.
 
     Below a year a season not yet seen can look like joining or waiting: there the inner forecasts have the last word.
     """
+    if before == "none":
+        return ("first purchase",)
     if not yearly:
-        return ("first purchase", "panel start", "either") if joined > JOINING_GAIN else ("first purchase", "panel start")
-    there: Origin = "either" if joined > JOINING_GAIN else "panel start"
-    return (there,) if waited > JOINING_GAIN else ("first purchase", there)
+        there: tuple[Origin, ...] = ("panel start", "either") if joined > JOINING_GAIN else ("panel start",)
+        return ("first purchase", *there) if before == "unknown" else there
+    likelier: Origin = "either" if joined > JOINING_GAIN else "panel start"
+    return (likelier,) if waited > JOINING_GAIN or before != "unknown" else ("first purchase", likelier)
+
+
+def _behind(alone: Fit, likeliest: Fit, panel: Panel) -> bool:
+    """Whether that all waited is less likely than `likeliest`, whatever the season that was not seen yet."""
+
+    def behind(fit: Fit) -> bool:
+        return likeliest.log_likelihood - fit.log_likelihood > JOINING_GAIN
+
+    return behind(alone) and behind(fit_candidate(panel, Candidate(alone.candidate.model, season=True)))
 
 
 def _joining_days(fit: Fit) -> float:
@@ -213,10 +246,10 @@ def _score(
     candidate: Candidate, splits: list[tuple[Panel, Panel]], window: int, seed: int, held: Clock | None
 ) -> Score:
     errors, deviance = [], 0.0
-    thetas: list[Floats] = []
+    fits: list[Fit] = []
     for before, after in splits:
-        fit = fit_candidate(before, candidate, thetas[-1] if thetas else None, held)
-        thetas.append(fit.theta)
+        fit = fit_candidate(before, candidate, fits[-1] if fits else None, held)
+        fits.append(fit)
         bought, active, value = expectation(fit, before, window, np.random.default_rng([seed, 1]))
         truth = actual(after)
         forecast = (bought.sum(), active.sum(), value.sum())
@@ -227,7 +260,7 @@ def _score(
         mean = np.maximum(bought, 1e-6)
         gain = np.where(seen > 0, seen * np.log(np.maximum(seen, 1) / mean), 0.0)
         deviance += float(2 * (gain - (seen - mean)).sum()) / before.members
-    return Score(candidate, np.array(errors), deviance / len(splits), held is not None, tuple(thetas))
+    return Score(candidate, np.array(errors), deviance / len(splits), held is not None, tuple(fits))
 
 
 def _model_error(
@@ -239,9 +272,9 @@ def _model_error(
     A level that wanders like a random walk errs in proportion to the square root of the time ahead.
     """
     explained = []
-    for (before, _), theta in zip(splits, own.thetas, strict=True):
+    for (before, _), found in zip(splits, own.fits, strict=True):
         rng = np.random.default_rng([seed, 2])
-        fit = with_posterior(fit_candidate(before, own.candidate, theta, held))
+        fit = with_posterior(found)
         futures = draw_futures(fit, baskets_of(before, fit, rng), Shocks(0.0, 0.0), window, _INNER_DRAWS, rng)
         explained.append(np.log(np.maximum(futures.totals, 0.5)).var(axis=0))
     beyond = np.maximum((own.errors**2).mean(axis=0) - np.mean(explained, axis=0), 0.0)

@@ -102,6 +102,7 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
         *_comment("days since members present at the start became customers (or came into view), from .. to"),
     ]
     lines += [f"history_days: [{', '.join(_n(d) for d in data['history_days'])}]"]
+    lines += ["", *_comment(choice["before"]), *_standing(data["standing"])]
     lines += [
         "",
         *_comment("who joins: share of the members a month, from the last third of the fitted period"),
@@ -130,6 +131,18 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
     quoted = str(data["source"]).replace("\\", "\\\\").replace('"', '\\"')
     lines += ["", f'source: "{quoted}"', ""]
     return "\n".join(lines)
+
+
+def _standing(standing: dict[str, float] | None) -> list[str]:
+    if standing is None:
+        return []
+    return [
+        "# history_days does not hold of them; rates and leaving above are those of joiners",
+        "standing:",
+        f"  share: {_n(standing['share'])}   # of the members at the start",
+        f"  since_days: {_n(standing['since_days'])}   # before the start the data begin",
+        f"  came_over: {_n(standing['came_over'])}   # days over which they had come by then",
+    ]
 
 
 def _leaving_note(leaving: dict[str, float]) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammainc, gammaincc, ndtri
 
 from scenarios.calibration.baskets import Baskets, fit_baskets
+from scenarios.calibration.bgnbd import rates_by_day
 from scenarios.calibration.calendar import Clock
 from scenarios.calibration.candidates import Fit
-from scenarios.calibration.lives import joiners, present_at_start, purchases, states_anew, states_given
+from scenarios.calibration.lives import joiners, present_at_start, purchases, rate_of, states_anew, states_given
 from scenarios.calibration.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -23,8 +26,8 @@ def elapsed_after(clock: Clock, days: int) -> Floats:
 
 def rate_score(fit: Fit, rate: Floats) -> Floats:
     """Normal score of a purchase rate among the rates of all members of the fitted model."""
-    shape = float(np.exp(fit.theta[1]))
-    share = gammainc(shape, rate * shape / np.exp(fit.theta[0]))
+    mean, shape = rates_by_day(fit.candidate.model, fit.theta)
+    share = gammainc(shape, rate * shape / mean)
     score: Floats = ndtri(np.clip(share, 1e-6, 1 - 1e-6))
     return score
 
@@ -75,7 +78,7 @@ def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -
     member's clock.
 
     `copies` panels of those who joined (with the same starts, and first in number), and of as many more as must
-    have been there at the start for the others to be seen.
+    have been there at the start for the others to be seen. Purchases of one day are one, as in the data.
     """
     model, elapsed = fit.candidate.model, fit.clock.elapsed(panel.days - 1)
     age = float(elapsed[-1])
@@ -85,11 +88,13 @@ def fitted_days(fit: Fit, panel: Panel, rng: np.random.Generator, copies: int) -
     joined = np.arange(len(start)) < len(born)
     for _ in range(copies):
         whose, when = [np.empty(0, dtype=np.int64)], [np.empty(0)]
-        for who, time in purchases(model, states_anew(model, fit.theta, joined, rng), start, age, rng):
+        anew = states_anew(model, fit.theta, joined, rng)
+        for who, time in purchases(model, replace(anew, rate=rate_of(model, anew.rate)), start, age, rng):
             whose.append(who)
             when.append(time)
         day = np.searchsorted(elapsed, np.concatenate(when), side="left")
-        result.append((np.concatenate(whose), day.astype(np.int64)))
+        both = np.unique(np.concatenate(whose) * panel.days + day)
+        result.append((both // panel.days, both % panel.days))
     return result
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from scenarios.calibration.baskets import Baskets
-from scenarios.calibration.candidates import GROWTH, PRIOR, RETURNS_BEFORE, Fit, fit_candidate, with_posterior
+from scenarios.calibration.before import before_of
+from scenarios.calibration.candidates import CAME_OVER_BEFORE, GROWTH, PRIOR, RETURNS_BEFORE, Fit, fit_candidate, with_posterior
 from scenarios.calibration.checks import distributions
 from scenarios.calibration.choice import Choice, choose
 from scenarios.calibration.document import population_document
@@ -51,18 +52,21 @@ def calibrate(
     date: str,
     value: str,
     holdout_from: str | dt.date | None = None,
+    members_before: str = "unknown",
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Calibration:
     """Calibrate members from transactions, one row a purchase: a file, a database table or a data frame (scenarios.sources).
 
     `member`, `date` and `value` name the columns; the days from `holdout_from` on are kept out of the fit
-    and of every choice, and compared with their forecast. `progress` is told in words what is being done.
-    The same table and seed give the same result to the last bit.
+    and of every choice, and compared with their forecast. `members_before` tells what no row does, whether members
+    were there before the rows begin: one of scenarios.calibration.before.Before. `progress` is told in words what is
+    being done. The same table, answer and seed give the same result to the last bit.
 
     Raises InputError when the table cannot be read, a column is missing or holds something else, the
-    held-out period lies outside the data, or too few members or days are left.
+    held-out period lies outside the data, too few members or days are left, or the rows say otherwise than `members_before`.
     """
+    before = before_of(members_before)
     frame, read_from, digest = read_table(transactions, member=member, date=date, value=value)
     where = read_from.name
     tell = progress or (lambda text: None)
@@ -72,7 +76,7 @@ def calibrate(
     known = panel.before(cut)
     check_enough(known, where)
     horizon = panel.days - cut if holdout_from is not None else min(known.days // 3, _PLANNED_DAYS)
-    choice = choose(known.sample(CHOICE_MEMBERS, seed), horizon, seed, tell)
+    choice = choose(known.sample(CHOICE_MEMBERS, seed), horizon, seed, tell, before, where)
     tell("fitting")
     fit = with_posterior(fit_candidate(known, choice.chosen))
     rng = np.random.default_rng([seed, 3])
@@ -86,6 +90,7 @@ def calibrate(
         "sha256": digest,
         "columns": {"member": member, "date": date, "value": value},
         "rows": len(frame),
+        "members_before": before,
         "seed": seed,
     }
     period = {
@@ -189,4 +194,5 @@ def _uncertainty(choice: Choice, shocks: Shocks, fit: Fit, horizon: int) -> dict
         "weakly_known": list(fit.weak),
         "drawn_to_none": {name: PRIOR[name] for name in fit.candidate.names if name in (GROWTH, *WAVES)},
         "return_rate_before": RETURNS_BEFORE,
+        "came_over_before": CAME_OVER_BEFORE,
     }

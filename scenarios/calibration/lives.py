@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from scenarios.calibration.bgnbd import Histories, Model, parts, unseen
 from scenarios.calibration.returns import RETURN_RATE, drawn
+from scenarios.calibration.standing import CAME_OVER, drawn_there
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -17,7 +18,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class States:
-    """Members at one moment: rate a day, leaving probability, stages of the open gap done, still active or
+    """Members at one moment: purchases a day, leaving probability, stages of the open gap done, still active or
     not, and whether their clock was started by their first purchase; `back` is the rate a day at which the lapsed return.
     """
 
@@ -39,7 +40,7 @@ def states_given(model: Model, theta: Floats, data: Histories, rng: np.random.Ge
     if data.silences is not None:
         rate, leaving, alive = drawn(theta, data.silences, rng)
         phase, joined = np.zeros(len(rate), dtype=np.int64), np.ones(len(rate), dtype=bool)
-        return States(rate, leaving, phase, alive, joined, _back(model, theta))
+        return States(_by_day(model, rate), leaving, phase, alive, joined, _back(model, theta))
     ways = parts(model, theta, data)
     weight = np.exp(ways.log - ways.log.max(axis=1, keepdims=True))
     cumulative = np.cumsum(weight, axis=1)
@@ -51,7 +52,13 @@ def states_given(model: Model, theta: Floats, data: Histories, rng: np.random.Ge
     if model.leaving:
         chances = data.gaps[row] + ~ways.joined[pick]
         leaving = rng.beta(np.exp(theta[2]), np.exp(theta[3]) + chances)
-    return States(rate, leaving, ways.phase[pick], alive, ways.joined[pick])
+    if model.standing:
+        days = np.exp(theta[model.names.index(CAME_OVER)])
+        who = np.flatnonzero(~ways.joined[pick])
+        at, left = pick[who], ~alive[who]
+        a, b = np.exp(theta[2]) + left, np.exp(theta[3]) + chances[who] - left
+        rate[who], leaving[who] = drawn_there(days, a, b, ways.shape[row[who], at], ways.scale[row[who], at], rng)
+    return States(_by_day(model, rate), leaving, ways.phase[pick], alive, ways.joined[pick])
 
 
 def states_anew(
@@ -63,8 +70,22 @@ def states_anew(
     shape, members = np.exp(theta[1]), len(joined)
     rate = rng.standard_gamma(shape, members) * np.exp(theta[0]) / shape
     leaving = rng.beta(np.exp(theta[2]), np.exp(theta[3]), members) if model.leaving else np.zeros(members)
+    if model.standing:
+        there = np.full(int((~joined).sum()), 1.0)
+        days, a, b = np.exp(theta[model.names.index(CAME_OVER)]), np.exp(theta[2]) * there, np.exp(theta[3]) * there
+        rate[~joined], leaving[~joined] = drawn_there(days, a, b, shape * there, shape / np.exp(theta[0]) * there, rng)
     phase = np.where(joined, 0, rng.integers(0, model.order, members))
-    return States(rate, leaving, phase, np.ones(members, dtype=bool), joined, _back(model, theta))
+    return States(_by_day(model, rate), leaving, phase, np.ones(members, dtype=bool), joined, _back(model, theta))
+
+
+def _by_day(model: Model, rate: Floats) -> Floats:
+    """Purchases a day at a rate, of which a day with random gaps has one at most."""
+    return -np.expm1(-rate) if model.by_day and model.order == 1 else rate
+
+
+def rate_of(model: Model, by_day: Floats) -> Floats:
+    """The rate at which days have so many purchases, one at most, on average."""
+    return -np.log1p(-np.minimum(by_day, 1 - 1e-9)) if model.by_day and model.order == 1 else by_day
 
 
 def _back(model: Model, theta: Floats) -> float:

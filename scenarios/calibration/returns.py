@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,8 @@ class Silences:
     `count` members share it, `row` is that of each member. With two full gaps or more every member has their own.
 
     `full` and `ended` weigh the `nodes` (days) between which the length of a gap lies, one row a history: all full gaps but the
-    first, and the open one of those who could have lapsed. `log_rate` is the grid of rates.
+    first, and the open one of those who could have lapsed. `log_rate` is the grid of rates. `half` of a day that has a purchase
+    is no time without one (scenarios.calibration.bgnbd).
     """
 
     gaps: Floats
@@ -45,10 +47,13 @@ class Silences:
     full: csr_array
     ended: csr_array
     log_rate: Floats
+    half: float
 
 
-def silences(gaps: Floats, recency: Floats, age: Floats, length: Floats, whose: Ints) -> Silences:
-    """Gaps of members with so many `gaps`, `recency` and `age`; `length` of every full gap but first ones, and `whose` it is."""
+def silences(gaps: Floats, recency: Floats, age: Floats, length: Floats, whose: Ints, half: float) -> Silences:
+    """Gaps of members with so many `gaps`, `recency` and `age`; `length` of every full gap but first ones, and `whose` it is;
+    `half` as in Silences.
+    """
     own = np.where(gaps > 1, np.arange(1, len(gaps) + 1), 0)
     table = np.column_stack([gaps, recency, age, own])
     unique, row, count = np.unique(table, axis=0, return_inverse=True, return_counts=True)
@@ -67,6 +72,7 @@ def silences(gaps: Floats, recency: Floats, age: Floats, length: Floats, whose: 
         full=weights_between(nodes, length, row[whose], len(gaps)),
         ended=weights_between(nodes, last[could], could, len(gaps)),
         log_rate=rate_grid(float(gaps.max()), float(age.max())),
+        half=half,
     )
 
 
@@ -119,13 +125,14 @@ class Grid:
 def grid(theta: Floats, data: Silences) -> Grid:
     """Nodes and weights under `theta` = logs of mean and shape of rates, a, b and the return rate."""
     a, b, back = np.exp(theta[2:5])
-    chance, weight = _jacobi(float(a), float(b))
+    chance, weight = beta_nodes(float(a), float(b), _CHANCES)
     return Grid(np.exp(data.log_rate), rate_weights(theta, data.log_rate), chance, weight, float(back))
 
 
-def _jacobi(a: float, b: float) -> tuple[Floats, Floats]:
+@lru_cache(maxsize=8)
+def beta_nodes(a: float, b: float, nodes: int) -> tuple[Floats, Floats]:
     """Gauss quadrature for Beta(a, b) on (0, 1), weights adding to 1 (Golub, Welsch 1969, Math. Comp. 23)."""
-    n = np.arange(_CHANCES, dtype=float)
+    n = np.arange(nodes, dtype=float)
     s = 2 * n + a + b - 2
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = np.where(n == 0, (a - b) / (a + b), (a + b - 2) * (a - b) / (s * (s + 2)))
@@ -140,28 +147,33 @@ def _jacobi(a: float, b: float) -> tuple[Floats, Floats]:
 def log_joint(theta: Floats, data: Silences) -> Iterator[tuple[slice, Grid, Floats]]:
     """Log of prior times likelihood by block of histories: (histories, rates, chances), up to what the grid leaves out."""
     at = grid(theta, data)
-    log_full, log_ended = _log_tables(at, data.nodes)
+    log_full, log_ended = _log_tables(at, data.nodes, data.half)
     log_prior = at.log_rate_weight[:, None] + np.log(np.maximum(at.chance_weight, 1e-300))
     for begin in range(0, len(data.gaps), _BLOCK):
         block = slice(begin, begin + _BLOCK)
         lapses = data.full[block] @ log_full + data.ended[block] @ log_ended
-        active = np.outer(data.gaps[block], data.log_rate) - np.outer((data.recency + data.last)[block], at.rate)
+        without = data.recency + data.last - np.minimum(data.half * data.gaps, data.recency / 2)
+        active = np.outer(data.gaps[block], data.log_rate) - np.outer(without[block], at.rate)
         result = lapses.reshape(-1, len(at.rate), len(at.chance))
         result += active[:, :, None]
         result += log_prior
         yield block, at, result
 
 
-def _log_tables(at: Grid, days: Floats) -> tuple[Floats, Floats]:
+def _log_tables(at: Grid, days: Floats, half: float) -> tuple[Floats, Floats]:
     """Log of what a gap of so many days is likelier by than active time alone: full ones, and open ones; rows as `days`."""
     excess = (at.rate - at.back)[:, None]
     excess = np.where(np.abs(excess) < 1e-12, 1e-12, excess)
     t = days[:, None, None]
     stay, lose = np.log1p(-at.chance), np.log(at.chance)
-    with np.errstate(divide="ignore"):
-        returned = np.log(at.back) + excess * t + np.log(-np.expm1(-excess * t) / excess)
-    full = np.logaddexp(stay, lose + returned)
-    ended = np.logaddexp(full, lose + excess * t)
+
+    def returned(t: Floats) -> Floats:
+        with np.errstate(divide="ignore"):
+            log: Floats = np.log(at.back) + excess * t + np.log(-np.expm1(-excess * t) / excess)
+        return log
+
+    full = np.logaddexp(stay, lose + returned(np.maximum(t - half, 0.0)))
+    ended = np.logaddexp(np.logaddexp(stay, lose + returned(t)), lose + excess * t)
     return full.reshape(len(days), -1), ended.reshape(len(days), -1)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
+from scenarios.calibration.before import before_words, share_there
 from scenarios.calibration.bgnbd import JOINED, Model
 from scenarios.calibration.candidates import Candidate, Fit, at_the_top, fit_candidate
 from scenarios.calibration.choice import JOINING_GAIN, RETURNING_GAIN, Choice
@@ -57,7 +57,7 @@ def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any
         fixed("leaving.probability", 0.0, "a purchase", "chance of leaving after a purchase")
     if JOINED[0] in fit.candidate.names:
         at = fit.candidate.names.index(JOINED[0])
-        share = float(expit(fit.theta[at]))
+        share = 1 - share_there(fit)
         spread = share * (1 - share) * (float(np.sqrt(fit.covariance[at, at])) if fit.covariance is not None else 0.0)
         fixed("joined.share", round(share, 4), "of members", "who joined while the data ran; the others were there", spread)
     error = fit.growth_error * (1 + data["growth"])
@@ -104,18 +104,23 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
             f"; the lowest was {100 * least.miss:.1f} %, with growth, which is only taken when it lowers the "
             f"error by more than {200 * margin:.1f} %, because it is carried on into the future."
         )
-    if choice.members < len(fit.data.row):
+    drawn = choice.members < len(fit.data.row)
+    likelihood = f"log-likelihood of the {choice.members:,} members drawn" if drawn else "log-likelihood"
+    if drawn:
         reason += (
             f" Models were tried on {choice.members:,} of the {len(fit.data.row):,} members, drawn at random; the one chosen was "
             "fitted to all of them, and forecasts all of them."
         )
+    if choice.chosen.model.by_day > choice.own.candidate.model.by_day:
+        reason += " Models were compared as if purchases had moments; the one chosen was fitted to days, each with one at most."
     return {
         "model": choice.chosen.label,
         "reason": reason,
         "members": choice.members,
         "season": choice.season_reason,
-        "joining": _joining(choice.joining_gain),
-        "returning": _returning(choice),
+        "joining": _joining(choice, likelihood),
+        "returning": _returning(choice, likelihood),
+        "before": before_words(choice.before, choice.chosen.model),
         "inner_fit_days": list(choice.origins),
         "inner_forecast_days": choice.window,
         "tolerance": round(choice.tolerance, 5),
@@ -124,19 +129,20 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
     }
 
 
-def _joining(gain: float) -> str:
-    asked = f"joining raises the log-likelihood by {max(gain, 0.0):.1f}, and {JOINING_GAIN:g} is asked for"
-    if gain > JOINING_GAIN:
-        return f"that some members joined while the data ran and the others were there before was tried: {asked}"
-    return f"that some members joined while the data ran and the others were there before was not tried: {asked}"
+def _joining(choice: Choice, likelihood: str) -> str:
+    if choice.before == "none":
+        return "that all of them joined while the data ran was told"
+    asked = f"joining raises the {likelihood} by {max(choice.joining_gain, 0.0):.1f}, and {JOINING_GAIN:g} is asked for"
+    tried = "tried" if choice.joining_gain > JOINING_GAIN else "not tried"
+    return f"that some members joined while the data ran and the others were there before was {tried}: {asked}"
 
 
-def _returning(choice: Choice) -> str:
+def _returning(choice: Choice, likelihood: str) -> str:
     """What came of the question whether lapsed members return."""
     gains = choice.returning
     if gains is None:
         return "returns of lapsed members were not asked for: who was there before the data may have been away when they began"
-    asked = f"returns of lapsed members raise the log-likelihood by {max(gains.returns, 0.0):.1f}"
+    asked = f"returns of lapsed members raise the {likelihood} by {max(gains.returns, 0.0):.1f}"
     rival, gain = max(("members having been there before", gains.waiting), ("gaps uneven at members' own pace", gains.uneven),
                       key=lambda other: other[1])  # fmt: skip
     if min(gain, gains.returns) > RETURNING_GAIN:
@@ -152,7 +158,7 @@ def textbook_summary(panel: Panel) -> dict[str, float]:
 
     `alpha_weeks` and `log_likelihood_weeks` are in the paper's unit of time.
     """
-    fit = at_the_top(fit_candidate(panel, Candidate(Model("first purchase", True, 1))))
+    fit = at_the_top(fit_candidate(panel, Candidate(Model("first purchase", True, 1, by_day=False))))
     mean, shape, a, b = np.exp(fit.theta)
     gaps = float(fit.data.count @ fit.data.gaps)
     values = {

@@ -49,14 +49,18 @@ def log_likelihood_of(fit: Fit) -> Callable[[Floats], float]:
     ended = weights_between(nodes, last, np.arange(len(gaps)), len(gaps))
     log_rate = rate_grid(float(gaps.max()), float(data.age.max()))
     active, passed = np.outer(gaps, log_rate), np.outer(nodes, np.exp(log_rate))
+    between = np.outer(np.maximum(nodes - data.half, nodes / 2), np.exp(log_rate))
     left = gaps > 0
 
     def value(theta: Floats) -> float:
         a, b = np.exp(theta[2:4])
         slow, log_pace = expit(theta[4]), theta[5]
-        log_slow, log_fast = np.log(slow) - np.exp(log_pace) * passed, np.log1p(-slow) - passed
-        bought = active + full @ np.logaddexp(log_slow + log_pace, log_fast) + rate_weights(theta, log_rate)
-        stays = betaln(a, b + gaps)[:, None] + ended @ np.logaddexp(log_slow, log_fast)
+        gap, silence = (
+            np.logaddexp(np.log(slow) + log_density - np.exp(log_pace) * time, np.log1p(-slow) - time)
+            for time, log_density in ((between, log_pace), (passed, 0.0))
+        )
+        bought = active + full @ gap + rate_weights(theta, log_rate)
+        stays = betaln(a, b + gaps)[:, None] + ended @ silence
         leaves = np.where(left, betaln(a + 1, b + gaps - left), -np.inf)[:, None]
         log = bought + np.logaddexp(stays, leaves) - betaln(a, b)
         most = log.max(axis=1)

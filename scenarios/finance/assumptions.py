@@ -6,6 +6,7 @@ from scenarios.figure import drawn
 from scenarios.finance.budget import BudgetAtRisk
 from scenarios.finance.forecast_document import Assumption
 from scenarios.numerals import as_stated, integer
+from sim.population import Population
 from sim.scenario import Scenario
 
 
@@ -49,6 +50,7 @@ def _population(scenario: Scenario, members: int) -> list[Assumption]:
         ("season", "by week of the year" if population.season else "none", "factor on purchase rates"),
         ("growth of the purchase rate", as_stated(population.growth), "a year"),
         *((f"shocks: {what}", as_stated(spread), "standard deviation of logs") for what, spread in population.shocks.stated()),
+        *_standing(population),
         ("joining members", as_stated(population.new_members_per_month), "a month, share of the members at the start"),
         ("a purchase on joining", "yes" if population.first_purchase_on_joining else "no", "of those who join in the run"),
         ("customers before the start", " to ".join(map(as_stated, population.history_days)), "days; of who is in no snapshot"),
@@ -60,6 +62,17 @@ def _population(scenario: Scenario, members: int) -> list[Assumption]:
     rows.insert(0, ("members for whom fixed cost is stated", integer(population.members), "members"))
     asked = Assumption("members at the start", integer(members), "members", "stated for this forecast")
     return [asked, *(Assumption(name, value, unit, population.source) for name, value, unit in rows)]
+
+
+def _standing(population: Population) -> list[tuple[str, str, str]]:
+    standing = population.standing
+    if standing is None:
+        return []
+    return [
+        ("there before the data", as_stated(standing.share), "share of the members at the start"),
+        ("followed from", as_stated(standing.since_days), "days before the start"),
+        ("had come over", as_stated(standing.came_over), "days, at a steady pace; those still there are left"),
+    ]
 
 
 def _economics(scenario: Scenario) -> list[Assumption]:

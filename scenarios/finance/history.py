@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from scenarios.calibration.standing import drawn_there, log_there
 from sim.errors import InputError
 from sim.population import WEEKS, Population, week_of_year
 from sim.typing import Array, Floats, Ints
@@ -32,6 +33,8 @@ class Known:
     """(n,) factor of the member's segment on the rate"""
     basket: Floats
     """(n,) factor of the member's segment on the basket"""
+    there: Floats
+    """(n,) probability, before any history, of having been there before the data of which the population tells"""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ def drawn(population: Population, known: Known, rng: np.random.Generator) -> Dra
 
     With a history the rate is gamma and the leaving probability beta, mixed over whether the member has left since the last
     purchase and how many stages of an Erlang gap are done (Fader, Hardie, Lee 2005, eq. 3 to 6; for k stages the survival of a
-    gap is the sum of k terms). With a last purchase alone, one of CANDIDATES members of the population is taken by its weight.
-    With nothing, a member is a draw from the population.
+    gap is the sum of k terms). Who may have been there before the data of which the population tells is weighed as such too
+    (scenarios.calibration.standing). With a last purchase alone, one of CANDIDATES members of the population is taken by its
+    weight. With nothing, a member is a draw from the population.
     """
     n = len(known.first)
     rate, leave, wait = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -81,6 +85,15 @@ def elapsed(population: Population, start: dt.date, days: Array) -> Floats:
     speed = season[week_of_year(start, -back)] * (1 + population.growth) ** (-back / 365.0)
     total = np.concatenate([[0.0], np.cumsum(speed)])
     return np.where(known, np.interp(np.nan_to_num(days), np.arange(longest + 1), total), np.nan)
+
+
+def there_before(population: Population, first: Floats) -> Floats:
+    """(n,) probability of having been there before the data of which the population tells, of members whose first purchase is
+    known to lie so many days before the start, NaN = not known: none of those who are known to have come before."""
+    standing = population.standing
+    if standing is None:
+        return np.zeros(len(first))
+    return np.where(first > standing.since_days + 1, 0.0, standing.share)
 
 
 def _prior(population: Population, factor: Floats) -> tuple[float, Floats]:
@@ -113,16 +126,40 @@ def _by_history(population: Population, known: Known, rows: Ints, rng: np.random
             passed = j * np.log(k * silent) if j else 0.0
             log_ways[:, j] = passed - special.gammaln(j + 1) + special.gammaln(gaps + j) - (gaps + j) * np.log(inverse + k * age)
         log_ways[:, k] = np.where(repeats > 0, log_odds + special.gammaln(gaps) - gaps * np.log(inverse + k * until), -np.inf)
+    standing = population.standing
+    if standing is not None and beta is not None:
+        stood = log_ways + _log_there(standing.came_over, beta, k, shape, inverse, gaps, repeats, age, until)
+        there = known.there[rows][:, None]
+        with np.errstate(divide="ignore"):
+            log_ways = np.hstack([log_ways + np.log1p(-there), stood + np.log(there)])
     weight = np.exp(log_ways - log_ways.max(axis=1, keepdims=True)).cumsum(axis=1)
     way = (rng.random(len(rows))[:, None] * weight[:, -1:] > weight).sum(axis=1)
+    before, way = way > k, way % (k + 1)
     alive = way < k
     stage = np.where(alive, way, 0)
-    rate = rng.standard_gamma(np.where(alive, gaps + stage, gaps)) / (inverse + k * np.where(alive, age, until))
+    stages, scale = np.where(alive, gaps + stage, gaps), inverse + k * np.where(alive, age, until)
+    rate = rng.standard_gamma(stages) / scale
     leave = np.full(len(rows), chance)
     if beta is not None:
-        leave = rng.beta(beta[0] + ~alive, np.maximum(beta[1] + repeats - ~alive, 1e-9))
+        left, stayed = beta[0] + ~alive, np.maximum(beta[1] + repeats - ~alive, 1e-9)
+        leave = rng.beta(left, stayed)
+        if standing is not None:
+            found = drawn_there(standing.came_over, left[before], stayed[before], stages[before], scale[before], rng)
+            rate[before], leave[before] = found
     wait = rng.standard_gamma((k - stage).astype(float)) / (k * np.maximum(rate, 1e-300))
     return rate, leave, alive, wait
+
+
+def _log_there(
+    days: float, beta: tuple[float, float], k: int, shape: float, inverse: Floats, gaps: Array, repeats: Ints, age: Floats,
+    until: Floats,
+) -> Floats:  # fmt: skip
+    """(n, k + 1) what each way of a history is likelier by, as a log, for one who had come within `days` before the data."""
+    each, none = np.arange(repeats.max(initial=0) + 1.0), np.zeros(len(gaps), np.int64)
+    ways = [(gaps + stage, age, False) for stage in range(k)] + [(gaps, until, True)]
+    given = [log_there(days, *beta, each, left, stages, inverse + k * time, repeats) for stages, time, left in ways]
+    at_all = log_there(days, *beta, np.zeros(1), False, np.full(len(gaps), shape), inverse, none)
+    return np.column_stack(given) - at_all[:, None]
 
 
 def _by_recency(population: Population, known: Known, rows: Ints, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
@@ -133,7 +170,13 @@ def _by_recency(population: Population, known: Known, rows: Ints, rng: np.random
     leave = rng.beta(*beta, rate.shape) if beta else np.full(rate.shape, population.leaving.probability or 0.0)
     k = population.regularity
     stays = (1 - leave) * special.gammaincc(k, k * rate * silent)
-    weight = (rate * (stays + leave)).cumsum(axis=1)
+    weight = rate * (stays + leave)
+    if population.standing is not None:
+        passed = np.maximum(rate * leave * population.standing.came_over, 1e-12)
+        share = -np.expm1(-passed) / passed
+        there = known.there[rows][:, None]
+        weight = weight * (1 - there + there * share / share.mean())
+    weight = weight.cumsum(axis=1)
     pick = (rng.random(len(rows))[:, None] * weight[:, -1:] > weight).sum(axis=1).clip(0, CANDIDATES - 1)
     every = np.arange(len(rows))
     rate, leave, stays = rate[every, pick], leave[every, pick], stays[every, pick]
@@ -148,6 +191,11 @@ def _by_population(
     rate = rng.standard_gamma(shape, len(rows)) / inverse
     beta = _beta(population)
     leave = rng.beta(*beta, len(rows)) if beta else np.full(len(rows), population.leaving.probability or 0.0)
+    if population.standing is not None and beta:
+        stood = rng.random(len(rows)) < known.there[rows]
+        a, b = (np.full(int(stood.sum()), x) for x in beta)
+        found = drawn_there(population.standing.came_over, a, b, np.full(len(a), shape), inverse[stood], rng)
+        rate[stood], leave[stood] = found
     return rate, leave, np.ones(len(rows), bool), rng.standard_exponential(len(rows)) / np.maximum(rate, 1e-300)
 
 

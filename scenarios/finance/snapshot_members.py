@@ -174,6 +174,7 @@ class Snapshot:
             spend=self.spend,
             rate=factors["rate"],
             basket=factors["basket"],
+            there=history.there_before(population, -since),
         )
         found = history.drawn(population, known, rng)
         m["rate"], m["leave"], m["median"] = np.maximum(found.rate, 1e-12), found.leave, np.exp(found.mu) * 100.0

@@ -34,19 +34,45 @@ from sim.rules.words import (
     place,
     uniforms,
 )  # fmt: skip
+from sim.standing_tables import RATES
 from sim.tables import SCORES
 
 _SCORE_LOW = float(SCORES[0])
 _SCORE_STEP = float(SCORES[1] - SCORES[0])
 _LAST = len(SCORES) - 1
+_RATE_LOW = float(RATES[0])
+_RATE_STEP = float(RATES[1] - RATES[0])
+_LAST_RATE = len(RATES) - 1
+
+
+@rule
+def tabulated(table, row, score):
+    """Value of a table at a normal score, linear between points, in one of its rows that lie one after another."""
+    x = (score - _SCORE_LOW) / _SCORE_STEP
+    k = min(max(int(x), 0), _LAST - 1)
+    at = row * (_LAST + 1) + k
+    return table[at] + (table[at + 1] - table[at]) * (x - k)
 
 
 @rule
 def quantile(table, score):
-    """exp of the tabulated log quantile at a normal score, linear between points."""
-    x = (score - _SCORE_LOW) / _SCORE_STEP
-    k = min(max(int(x), 0), _LAST - 1)
-    return exp(table[k] + (table[k + 1] - table[k]) * (x - k))
+    """exp of the tabulated log quantile at a normal score."""
+    return exp(tabulated(table, 0, score))
+
+
+@rule
+def standing_leave(table, rate, score):
+    """Score of the leaving probability among joiners, of a member there before the data, by that of their rate."""
+    x = (rate - _RATE_LOW) / _RATE_STEP
+    row = min(max(int(x), 0), _LAST_RATE - 1)
+    below = tabulated(table, row, score)
+    return below + (tabulated(table, row + 1, score) - below) * (x - row)
+
+
+@rule
+def stood(s, p, key, k):
+    """Whether member number `key`, drawn in column k, was there before the data."""
+    return key < p.first_new and s.born[HISTORY, k] < p.standing_share
 
 
 @rule
@@ -74,12 +100,17 @@ def draw_members(s, t, block):
     rho = p.rate_correlation
     rest = math.sqrt(1.0 - rho * rho)
     for k in range(n):
-        z = normal(s.born[RATE, k])
-        between = rho * z + rest * normal(s.born[MEDIAN, k])
-        s.born[RATE, k] = z
-        s.born[MEDIAN, k] = 100.0 * exp(p.ln_median + p.sigma_between * between)
+        s.born[RATE, k] = normal(s.born[RATE, k])
     for k in range(n):
         s.born[LEAVE, k] = normal(s.born[LEAVE, k])
+    if p.standing_share > 0.0:
+        for k in range(n):
+            if stood(s, p, first + k, k):
+                s.born[RATE, k] = tabulated(t.standing_rates, 0, s.born[RATE, k])
+                s.born[LEAVE, k] = standing_leave(t.standing_leaving, s.born[RATE, k], s.born[LEAVE, k])
+    for k in range(n):
+        between = rho * s.born[RATE, k] + rest * normal(s.born[MEDIAN, k])
+        s.born[MEDIAN, k] = 100.0 * exp(p.ln_median + p.sigma_between * between)
     for k in range(n):
         s.born[RATE, k] = quantile(t.rates, s.born[RATE, k])
     for k in range(n):
@@ -139,7 +170,10 @@ def be_born(m, i, s, t, key):
         s.wallet[i, j].mark = -1.0
     if key < p.first_new:
         m.joined = 0.0
-        since = -(p.history_from + (p.history_to - p.history_from) * s.born[HISTORY, k])
+        since = -p.standing_since
+        if not stood(s, p, key, k):
+            u = (s.born[HISTORY, k] - p.standing_share) / (1.0 - p.standing_share)
+            since = -(p.history_from + (p.history_to - p.history_from) * u)
     else:
         month = (key - p.first_new) // p.new_per_month
         m.cohort = month + 1
