@@ -48,7 +48,7 @@ def check(
         if not (np.isfinite(margin) and margin > 0):
             raise InputError(f"the margin of {metric} is {margin:g}; it must be a number above 0")
     rows = [
-        _compare(prediction, sealed, draws[:, ours], ours, readout.rows[live], known, history or {}, alpha)
+        _compare(prediction, sealed, ours, draws[:, ours], readout.rows[live], known, history or {}, alpha)
         for ours, live in matched.pairs
     ]
     joints: list[JointComparison] = []
@@ -121,13 +121,18 @@ def tie_breaker(digest: str, live: Estimate) -> float:
 def _compare(
     prediction: Prediction,
     sealed: str,
-    x: Floats,
     row: int,
+    x: Floats,
     live: Estimate,
     margins: Mapping[str, float],
     history: Mapping[str, Sequence[float]],
     alpha: float,
 ) -> Comparison:
+    """One row of both documents.
+
+    sealed: digest of the prediction; row: its number there; x: (M,) its draws; live: the effect found; margins, history: by
+    metric.
+    """
     both = row_spread(prediction, row, float(x.std(ddof=1)), live)
     margin = margins.get(live.metric) if live.week is None else None
     found = discrepancy(live.effect, float(x.mean()), both, margin or np.inf, alpha)

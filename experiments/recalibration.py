@@ -81,19 +81,7 @@ def recalibrate(
         covariance=weighted_moments(values, found.weights)[1].tolist(),
         log_names=[prediction.parameter_draws.names[k] for k in positive],
         log_covariance=weighted_moments(np.log(values[:, positive]), found.weights)[1].tolist(),
-        effects=[
-            EffectMove(
-                metric=row.metric,
-                arm=row.arm,
-                unit=row.unit,
-                scale=row.scale,
-                observed=row.effect,
-                observed_se=row.se,
-                before=belief(effects[:, k]),
-                after=belief(effects[:, k], found.weights),
-            )
-            for k, row in enumerate(rows)
-        ],
+        effects=_effect_moves(rows, effects, found.weights),
         decision=chosen,
         weights=found.weights.tolist(),
         caveats=caveats + [f"{sentence}." for sentence in matched.refused + matched.unverified],
@@ -104,6 +92,22 @@ def recalibrate(
             "base": prediction.provenance.get("base"),
         },
     )
+
+
+def _effect_moves(rows: list[Estimate], effects: Floats, weights: Floats) -> list[EffectMove]:
+    return [
+        EffectMove(
+            metric=row.metric,
+            arm=row.arm,
+            unit=row.unit,
+            scale=row.scale,
+            observed=row.effect,
+            observed_se=row.se,
+            before=belief(effects[:, k]),
+            after=belief(effects[:, k], weights),
+        )
+        for k, row in enumerate(rows)
+    ]
 
 
 def _check_spread(prediction: Prediction, values: Floats, simulated: Floats, rows: list[Estimate]) -> None:

@@ -70,9 +70,11 @@ class _Group:
         return table[where]
 
     def add(self, cells: Codes, values: dict[str, Floats]) -> None:
+        """Add the rows of a block; values: (rows,) by feature."""
         self.accumulator.add(cells, [values[name] for name in self.columns], len(self.keys))
 
     def result(self) -> Aggregate:
+        """The sums of all blocks, cells in the order of their labels."""
         return self.accumulator.result(self.keys).sorted()
 
 
@@ -124,14 +126,14 @@ def scan(source: Source, plan: Plan, features: Features) -> Scan:
     duplicated, two = _duplicates(np.concatenate(hashes), np.concatenate(arm_of))
     whole = overall.result()
     return Scan(
-        rows,
-        whole,
-        {column: group.result() for column, group in segments.items()},
-        {metric: one.result(overall.keys).sorted() for metric, one in weekly.items()},
-        duplicated,
-        two,
-        early,
-        {extremes.name: extremes.by_cell(overall.keys, whole) for extremes in kept},
+        rows=rows,
+        overall=whole,
+        segments={column: group.result() for column, group in segments.items()},
+        weekly={metric: one.result(overall.keys).sorted() for metric, one in weekly.items()},
+        duplicated=duplicated,
+        in_two_arms=two,
+        exposed_early=early,
+        extremes={extremes.name: extremes.by_cell(overall.keys, whole) for extremes in kept},
     )
 
 
