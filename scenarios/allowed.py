@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -48,17 +49,17 @@ def field_of(model: type[BaseModel], path: tuple[str | int, ...]) -> Field | Non
     models: list[type[BaseModel]] = [model]
     for step in path:
         if isinstance(step, int):
-            item = next((c for c in _branches(here) if get_origin(c.kind) is list), None) if here else None
+            item = next((c for c in branches(here) if get_origin(c.kind) is list), None) if here else None
             if item is None:
                 return None
-            here = _field(get_args(item.kind)[0], ())
+            here = field_of_type(get_args(item.kind)[0], ())
         else:
-            named = next((c for c in _branches(here) if get_origin(c.kind) is dict), None) if here else None
+            named = next((c for c in branches(here) if get_origin(c.kind) is dict), None) if here else None
             info = next((m.model_fields[step] for m in models if step in m.model_fields), None)
             if info is not None:
-                here = _field(info.annotation, tuple(info.metadata))
+                here = field_of_type(info.annotation, tuple(info.metadata))
             elif named is not None:
-                here = _field(get_args(named.kind)[1], ())
+                here = field_of_type(get_args(named.kind)[1], ())
             else:
                 return None
         models = models_of(here)
@@ -80,7 +81,7 @@ def info_of(model: type[BaseModel], path: tuple[str | int, ...]) -> FieldInfo | 
 def choices(field: Field) -> list[Any]:
     """The types that a field allows: classes, `Words`, or `list`."""
     made: list[Any] = []
-    for branch in _branches(field):
+    for branch in branches(field):
         if get_origin(branch.kind) is Literal:
             made.append(Words(get_args(branch.kind)))
         elif get_origin(branch.kind) in (list, dict):
@@ -95,7 +96,7 @@ def limits_of(field: Field) -> tuple[float | None, bool, float | None, bool]:
     low: Any = None
     high: Any = None
     above = below = False
-    for branch in _branches(field):
+    for branch in branches(field):
         for limit in branch.limits:
             if isinstance(limit, at.Gt | at.Ge):
                 low, above = (limit.gt, True) if isinstance(limit, at.Gt) else (limit.ge, False)
@@ -106,7 +107,7 @@ def limits_of(field: Field) -> tuple[float | None, bool, float | None, bool]:
 
 def allowed(field: Field) -> str:
     """In words, as the end of a sentence `allowed is ...`."""
-    parts = [_words(branch) for branch in _branches(field)]
+    parts = [_words(branch) for branch in branches(field)]
     return ", or ".join(parts)
 
 
@@ -116,12 +117,12 @@ def _words(field: Field) -> str:
         return "one of " + ", ".join(str(word) for word in get_args(kind))
     if get_origin(kind) is list:
         size = next((limit.min_length for limit in limits if isinstance(limit, at.MinLen)), None)
-        inner = allowed(_field(get_args(kind)[0], ()))
+        inner = allowed(field_of_type(get_args(kind)[0], ()))
         return f"a list of {size} items, each {inner}" if size else f"a list, each item {inner}"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return "a mapping with keys among " + ", ".join(kind.model_fields)
     if get_origin(kind) is dict:
-        return f"a mapping from names to {allowed(_field(get_args(kind)[1], ()))}"
+        return f"a mapping from names to {allowed(field_of_type(get_args(kind)[1], ()))}"
     if kind is str:
         if any(isinstance(limit, BeforeValidator) for limit in limits):  # sim.behaviour.Formula
             return "a formula such as 0.2 * (tier > 0)"
@@ -154,16 +155,18 @@ def _n(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:g}"
 
 
-def _field(annotation: Any, metadata: tuple[Any, ...]) -> Field:
+def field_of_type(annotation: Any, metadata: Sequence[Any] = ()) -> Field:
+    """A type as it is annotated, with further constraints."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
         flat = [limit for m in more for limit in (m.metadata if isinstance(m, FieldInfo) else [m])]
-        return _field(inner, (*metadata, *flat))
-    return Field(annotation, metadata)
+        return field_of_type(inner, (*metadata, *flat))
+    return Field(annotation, tuple(metadata))
 
 
-def _branches(field: Field) -> list[Field]:
+def branches(field: Field) -> list[Field]:
+    """The types among which a field lets choose."""
     if get_origin(field.kind) in (Union, types.UnionType):
-        made = [_field(kind, field.limits) for kind in get_args(field.kind) if kind is not type(None)]
-        return [b for branch in made for b in _branches(branch)]
+        made = [field_of_type(kind, field.limits) for kind in get_args(field.kind) if kind is not type(None)]
+        return [b for branch in made for b in branches(branch)]
     return [field]

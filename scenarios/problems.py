@@ -12,9 +12,11 @@ from pydantic import ValidationError
 
 from scenarios.allowed import Field, Named, allowed, choices, field_of, models_of
 from scenarios.composing import PARTS, guess
+from scenarios.consistency import inconsistent
 from scenarios.references import TOLD_HERE, references
 from scenarios.repair import repair
 from scenarios.tree import Node, Path, Place, Problem, dotted, found, plain, walk
+from sim.errors import InputError
 from sim.idle import idle
 from sim.scenario import Scenario
 
@@ -25,7 +27,8 @@ def check(tree: Node, problems: list[Problem]) -> Scenario | None:
     """The scenario in `tree`, or None; what is wrong is added to `problems`.
 
     A model checks its own consistency only where all its values are valid. So wrong values are replaced by
-    the nearest valid ones and the rest is looked at again, and all problems are reported at once.
+    the nearest valid ones and the rest is looked at again, at last every mapping by itself, and all problems are
+    reported at once.
     """
     data, mended = plain(tree), set[Path]()
     scenario = None
@@ -41,6 +44,10 @@ def check(tree: Node, problems: list[Problem]) -> Scenario | None:
             if path is not None and (turn == 0 or (_consistent(item) and path not in mended)):
                 _report(tree, path, item, problems)
         wrong = {path: str(item["type"]) for path, item in errors if path is not None and not _consistent(item)}
+        if not wrong:
+            told = mended | {path for path, _ in errors if path is not None}
+            for path, said in inconsistent(Scenario, data, told):  # around a mapping that is not consistent nothing was checked
+                _report(tree, path, {"type": "value_error", "loc": path, "ctx": {"error": said}}, problems)
         if not wrong or not all(repair(data, path, kind, Scenario) for path, kind in wrong.items()):
             break
         mended |= {place for path in wrong for place in (path, path[:-1], _row_of(path))}
@@ -121,7 +128,12 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
     node, words, field = trail[-1], dotted(tree, path), field_of(Scenario, path)
     place = node.place
     if kind == "value_error":
-        said = str(item["ctx"]["error"])
+        mistake = item["ctx"]["error"]
+        if isinstance(mistake, InputError) and len(mistake.problems) > 1:
+            for one in mistake.problems:
+                _report(tree, path, {**item, "ctx": {"error": InputError(one)}}, problems)
+            return
+        said = str(mistake)
         if TOLD_HERE.search(said):
             return  # told by references(), all of them and with the nearest spelling
         place, text = _consistency(node, words, said)

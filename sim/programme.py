@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
+from sim.errors import InputError
 from sim.incentive import Incentive, Partner
 from sim.limits import MOST_AMOUNT
 from sim.part import Amount, Base, Count, Money, Part
@@ -15,6 +18,8 @@ from sim.typing import Floats, Ints
 
 Months = Annotated[int, Field(ge=1, le=120)]
 Month = TypeVar("Month", int, Ints, Floats)
+MOST_INCENTIVES = 62
+"""as many as fit the bits of a word"""
 
 
 class Earning(Part):
@@ -180,18 +185,24 @@ class Programme(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Programme:
-        self._check_tiers()
-        self._check_points()
-        for incentive in self.incentives:
-            self._check_incentive(incentive)
-        self._check_order_on_joining()
-        if len(self.incentives) > 62:
-            raise ValueError("incentives: at most 62 rows")
+        """Each check is made though others fail, so that all that is wrong is told."""
+        if not self.tiers:
+            raise ValueError("tiers: at least one tier is needed")
+        checks: list[Callable[[], None]] = [self._check_tiers, self._check_points]
+        checks += [partial(self._check_incentive, incentive) for incentive in self.incentives]
+        problems = []
+        for check in (*checks, self._check_order_on_joining):
+            try:
+                check()
+            except ValueError as wrong:
+                problems.append(str(wrong))
+        if len(self.incentives) > MOST_INCENTIVES:
+            problems.append(f"incentives: found {len(self.incentives)} rows, allowed are at most {MOST_INCENTIVES}")
+        if problems:
+            raise InputError(*problems)
         return self
 
     def _check_tiers(self) -> None:
-        if not self.tiers:
-            raise ValueError("tiers: at least one tier is needed")
         for label, rows in (("tiers", self.tiers), ("rewards", self.rewards), ("incentives", self.incentives)):
             if len({row.name for row in rows}) != len(rows):
                 raise ValueError(f"{label}: two have the same name")

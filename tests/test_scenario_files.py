@@ -88,6 +88,16 @@ TABLE = {
     "budget-of-nothing.yaml": [(10, "a budget counts points, coupons and gifts, and it gives none")],
     "budget-of-free-points.yaml": [(7, "welcome has a budget, which counts points at economics.cost_per_point: found 0")],
     "number-too-long.yaml": [(4, "population.basket.median: found 1000", "allowed is a number greater than 0")],
+    "apart.yaml": [  # each by itself well, none with what stands beside it: within rows, between rows, between parts
+        ("p4.yaml", 37, "programme.tiers: diamond requires less purchases than gold"),
+        (2, "horizon: start must be the first day of a month, found 2027-02-03"),
+        (4, "population.leaving: give either probability, or a and b"),
+        (9, "programme.rewards.v1: a voucher needs a value and no cost"),
+        (11, "programme.incentives.a: during works with purchase"),
+        (12, "programme.incentives.b: valid_from is later than valid_until"),
+        (13, "programme.incentives: c waits for the tier 'silver', in which everybody begins"),
+        (14, "programme.incentives: d lifts to the tier 'silver', in which everybody begins"),
+    ],
     # effects of one's own
     "formula-word.yaml": [(9, "behaviour.own_effects[0].log_rate: found 'teir'", "did you mean tier?")],
     "formula-unreadable.yaml": [(9, "log_rate: cannot be read as a formula", "'0.2 * (tier'")],
