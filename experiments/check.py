@@ -10,9 +10,10 @@ import numpy as np
 from experiments.check_document import Check, Comparison, JointComparison
 from experiments.check_words import answer, caveats, comparison_sentence, joint_sentence, plain_direction
 from experiments.discrepancy import Spread, direction, discrepancy, expected_interval, members_needed, spread
-from experiments.documents import Estimate, Prediction, Readout
+from experiments.documents import Prediction, Readout
 from experiments.joint import joint_test
 from experiments.parity import Matched, match
+from experiments.records import Estimate
 from experiments.scores import crps_ensemble, crps_gaussian, monte_carlo_p, pit
 from scenarios.digest import digest_of
 from sim.errors import InputError

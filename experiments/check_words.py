@@ -8,10 +8,11 @@ import numpy as np
 
 from experiments.check_document import Comparison, JointComparison
 from experiments.discrepancy import POWER, Discrepancy, MembersNeeded, side
-from experiments.documents import Estimate, Prediction, Readout
+from experiments.documents import Prediction, Readout
 from experiments.effect_words import effect_text, p_text, size_text, stated_text
 from experiments.joint import Joint
 from experiments.parity import Matched, label
+from experiments.records import Estimate
 from scenarios.numerals import integer, number, percent
 
 

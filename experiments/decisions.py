@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from experiments.documents import Decision, Estimate, Gate
 from experiments.effect_words import effect_text, p_text, stated_text
 from experiments.looks import Look
 from experiments.multiplicity import adjusted
 from experiments.plan_file import Plan, Rule
 from experiments.plan_metric import Metric
+from experiments.records import Decision, Estimate, Gate
 from scenarios.numerals import as_stated
 
 NO_VERDICT = "no verdict"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from experiments.documents import Estimand, Estimate, Fact
+from experiments.records import Estimand, Estimate, Fact
 
 
 def check_rows(matrix: list[list[float]], width: int, name: str, of: str, square: bool = False) -> None:

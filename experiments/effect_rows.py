@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from experiments.arm_means import ArmMeans
-from experiments.documents import Estimate
 from experiments.estimators import Effect, Target, effect, levels
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
+from experiments.records import Estimate
 
 
 @dataclass(frozen=True)

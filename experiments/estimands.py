@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from experiments.documents import Estimand
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
+from experiments.records import Estimand
 
 _KINDS = {
     "mean": "difference in means",

@@ -11,13 +11,13 @@ from scipy import stats
 
 from experiments.aggregates import Aggregate
 from experiments.arm_means import ArmMeans
-from experiments.documents import Gate
 from experiments.effect_words import p_text
 from experiments.estimators import Target
 from experiments.features import BEFORE, MISSING
 from experiments.looks import Look
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
+from experiments.records import Gate
 from experiments.scan import Scan
 from scenarios.numerals import as_stated, integer, listed, percent
 from sim.typing import Floats

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from experiments.documents import Estimate, Prediction
+from experiments.documents import Prediction
 from experiments.effect_words import probability_text
 from experiments.recalibration_document import LaunchDecision, Option
+from experiments.records import Estimate
 from experiments.reweighting import belief
 from sim.errors import InputError
 from sim.typing import Floats

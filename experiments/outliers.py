@@ -8,10 +8,10 @@ import numpy as np
 
 from experiments.aggregates import Aggregate, Codes, Key
 from experiments.decisions import noninferiority
-from experiments.documents import Gate
 from experiments.effect_words import effect_text, p_text
 from experiments.estimators import Effect, Undefined
 from experiments.plan_metric import Metric
+from experiments.records import Gate
 from scenarios.numerals import significant
 from sim.typing import Floats
 

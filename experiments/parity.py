@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from experiments.documents import UNSTATED, Estimand, Estimate, Prediction, Readout
+from experiments.documents import Prediction, Readout
+from experiments.hand_made import UNSTATED
+from experiments.records import Estimand, Estimate
 from sim.errors import InputError
 
 _FIELDS = {

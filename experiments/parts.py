@@ -10,12 +10,12 @@ from scipy import special
 
 from experiments.aggregates import Aggregate, Key
 from experiments.arm_means import ArmMeans, Variance, arm_means
-from experiments.documents import Estimand, Estimate, Gate
 from experiments.effect_rows import EffectRows
 from experiments.effect_words import effect_text, p_text
 from experiments.estimators import Effect, Undefined, covariance
 from experiments.features import Features
 from experiments.plan_metric import Metric
+from experiments.records import Estimand, Estimate, Gate
 from experiments.scan import Scan
 from experiments.segments import shrink, trend
 from scenarios.numerals import integer

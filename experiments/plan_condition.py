@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from experiments.documents import Record
 from experiments.plan_metric import Name
+from experiments.records import Record
 from scenarios.numerals import as_stated
 
 

@@ -12,11 +12,12 @@ import numpy as np
 from scipy import special
 
 from experiments.assignment import Allocation
-from experiments.documents import Document, Estimand, Fact, Finite, NotNegative, Record
+from experiments.documents import Document
 from experiments.estimands import estimand
 from experiments.gates import sample_ratio
 from experiments.plan_file import Plan
 from experiments.power import MetricPower, detectable, metric_noise, plan_power, power_of
+from experiments.records import Estimand, Fact, Finite, NotNegative, Record
 from experiments.sequential import boundary, crossing_probabilities
 from experiments.simulated_power import SimulatedPower
 from scenarios.numerals import as_stated, percent, significant

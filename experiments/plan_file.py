@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from experiments.complaints import complaints
-from experiments.documents import Record
 from experiments.plan_condition import Condition, Day
 from experiments.plan_metric import Metric, Name, Positive, Share, check_known_before
+from experiments.records import Record
 from experiments.yaml_file import read_yaml
 from scenarios.digest import digest_of
 from sim.errors import InputError

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from experiments.discrepancy import expected_interval, spread
-from experiments.documents import Estimate, Fact, ParameterDraws, Prediction, Readout
+from experiments.documents import ParameterDraws, Prediction, Readout
 from experiments.estimands import estimand
 from experiments.plan_file import Plan
 from experiments.posterior_scenario import POPULATION
 from experiments.readout import read
 from experiments.record_assessment import correct
+from experiments.records import Estimate, Fact
 from experiments.simulated_trial import Design, design, trial
 from experiments.track_record import TrackRecord
 from sim.errors import InputError

@@ -16,7 +16,7 @@ from experiments.aggregates import Aggregate
 from experiments.arm_means import Variance, arm_means
 from experiments.cutting import with_quantiles
 from experiments.decisions import decide
-from experiments.documents import Estimate, Fact, Gate, Readout
+from experiments.documents import Readout
 from experiments.effect_rows import EffectRows
 from experiments.estimands import estimand
 from experiments.estimators import Effect, Target, Undefined, covariance
@@ -28,6 +28,7 @@ from experiments.outliers import outlier_gate
 from experiments.parts import Parts
 from experiments.plan_file import Plan
 from experiments.plan_metric import Metric
+from experiments.records import Estimate, Fact, Gate
 from experiments.scan import Scan, label_columns, scan
 from scenarios.digest import file_digest
 from scenarios.numerals import significant

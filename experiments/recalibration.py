@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from experiments.documents import Estimate, ParameterDraws, Prediction, Readout
+from experiments.documents import ParameterDraws, Prediction, Readout
 from experiments.launch import effect_of, launch_decision, otherwise
 from experiments.parity import match
 from experiments.recalibration_document import EffectMove, ParameterMove, Recalibration
+from experiments.records import Estimate
 from experiments.reweighting import (
     Culprit,
     Weights,

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from experiments.documents import Document, Fact, Record
+from experiments.documents import Document
+from experiments.records import Fact, Record
 
 
 class Belief(Record):

@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from experiments.check_document import Check, Comparison
-from experiments.documents import Document, Fact, Prediction, Readout, Record
+from experiments.documents import Document, Prediction, Readout
+from experiments.records import Fact, Record
 from experiments.scores import crps_gaussian
 from sim.errors import InputError
 

@@ -10,9 +10,10 @@ from markupsafe import Markup
 from scipy import stats
 
 from experiments.check import planned_level, planned_margins
-from experiments.documents import Estimate, Prediction
+from experiments.documents import Prediction
 from experiments.effect_words import effect_text, probability_text, stated_text
 from experiments.prediction import foreseen
+from experiments.records import Estimate
 from experiments.track_record import primary_metric
 from reports.page import COLOURS, figure, figure_svg, legend_above, render
 from reports.prediction_numbers import drawn_numbers

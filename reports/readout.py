@@ -9,8 +9,9 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from experiments.decisions import NO_VERDICT
-from experiments.documents import Decision, Estimate, Fact, Readout
+from experiments.documents import Readout
 from experiments.effect_words import effect_text, p_value
+from experiments.records import Decision, Estimate, Fact
 from reports.page import COLOURS, figure, figure_svg, render
 from reports.together import together
 from scenarios.numerals import NONE, integer, listed, percent, significant

@@ -4,7 +4,8 @@ import datetime as dt
 
 import numpy as np
 
-from experiments.documents import Estimand, Estimate, ParameterDraws, Prediction, Readout
+from experiments.documents import ParameterDraws, Prediction, Readout
+from experiments.records import Estimand, Estimate
 
 START, END = dt.date(2026, 3, 2), dt.date(2026, 3, 29)
 

@@ -11,9 +11,11 @@ from scipy import stats
 from experiments.check import check
 from experiments.check_document import Check
 from experiments.document_file import load_document
-from experiments.documents import UNSTATED, Gate, Prediction
+from experiments.documents import Prediction
+from experiments.hand_made import UNSTATED
 from experiments.plan_file import Plan
 from experiments.readout import read
+from experiments.records import Gate
 from sim.errors import InputError
 from tests.check_helpers import estimand, prediction, readout, row
 

@@ -11,7 +11,9 @@ import jsonschema
 import pytest
 
 from experiments.document_file import load_document
-from experiments.documents import UNSTATED, Estimand, Estimate, ParameterDraws, Prediction, Readout
+from experiments.documents import ParameterDraws, Prediction, Readout
+from experiments.hand_made import UNSTATED
+from experiments.records import Estimand, Estimate
 from sim.errors import InputError
 
 ROW = Estimate(

@@ -9,9 +9,9 @@ from scipy import optimize, stats
 
 from experiments.check import check
 from experiments.document_file import load_document
-from experiments.documents import Gate
 from experiments.meta_analysis import reml
 from experiments.record_assessment import assess, correct, coverage, histogram
+from experiments.records import Gate
 from experiments.scores import crps_gaussian
 from experiments.track_record import Entry, TrackRecord, add
 from reports.track_record import summary, track_record_report
