@@ -80,5 +80,5 @@ def before_words(before: Before, model: Model) -> str:
             "leave easily have left first, and the forecast of purchases is some 2 to 5 % too high"
         )
     if model.origin == "first purchase":
-        return untold + ": the model chosen finds that nobody was; none would settle that, launch or steady would rule it out"
+        return untold + "; the model chosen finds nobody there, which none would settle and launch or steady would rule out"
     return untold + ": it would matter where members leave at random gaps"
