@@ -207,7 +207,7 @@ def test_of_members_who_go_on_the_right_one_is_named() -> None:
     found = re.search(r"own_effects\.guilty\.log_rate: of member ([0-9]+) on ", str(caught.value))
     assert found is not None and int(found[1]) > 0
     whose = before.state.part([int(found[1])])
-    with pytest.raises(InputError, match=r"guilty\.log_rate, of member 0 on "):
+    with pytest.raises(InputError, match=r"guilty\.log_rate: of member 0 on "):
         simulate(s, seed=2, opening=whose)
     earlier = before.state.part(range(int(found[1])))
     assert simulate(s, seed=2, opening=earlier).total("purchases") > 0
