@@ -414,7 +414,7 @@ def test_leaving_is_decided_by_its_chance(benefit: float, demoted: bool) -> None
     strengths = SimpleNamespace(**{name: float(b[name]) for name in b.dtype.names})
     t = SimpleNamespace(b=[strengths], p=[SimpleNamespace(own_leaving=0)])
     now, leave = 100.0, 0.04
-    m = SimpleNamespace(leave=leave, benefit=benefit, benefit_at=60.0, usual=1.0, demoted_at=70.0 if demoted else -1e18)
+    m = SimpleNamespace(aware=1, leave=leave, benefit=benefit, benefit_at=60.0, usual=1.0, demoted_at=70.0 if demoted else -1e18)
     rate = benefit * np.exp(-40.0 / t.b[0].retention_days) / t.b[0].retention_days
     chance = leave * np.exp(-t.b[0].retention_strength * rate / (rate + t.b[0].retention_half))
     if demoted:

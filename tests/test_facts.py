@@ -78,14 +78,26 @@ def test_a_message_without_an_offer_wins_nobody_back() -> None:
     assert offered.total("returns") > 50 and offered.total("lapses") > silent.total("lapses")
 
 
-def test_what_an_unaware_member_still_feels() -> None:
-    """Nobody who knows nothing buys more or larger baskets for a price, but it keeps them."""
+def test_who_does_not_know_the_programme_does_not_react_to_it() -> None:
+    """Nobody buys more or larger baskets or stays for a lower price; to who knows it, it does all three."""
     sale = {**TIERS, "programme": {"tiers": [{"name": "all", "price": 0.8}]}}
     sale["population"] = {**TIERS["population"], "leaving": {"probability": 0.1}}
     nobody = {"share": 0.0, "learns": 0.0}
-    o = lives(sale, only(awareness=nobody, price_response={}, retention={}))
-    assert o.total("gained_purchases") == 0 and o.total("both_list") == o.total("both_base_list")
-    assert o.total("kept_purchases") > 0
+    felt = {"price_response": {}, "retention": {}}
+    o = lives(sale, only(awareness=nobody, **felt))
+    assert o.total("purchases") == o.total("base_purchases") == o.total("both_purchases") > 0
+    assert o.total("both_list") == o.total("both_base_list")
+    o = lives(sale, only(**felt))
+    assert o.total("gained_purchases") > 0 and o.total("kept_purchases") > 0 and o.total("both_list") > o.total("both_base_list")
+
+
+def test_the_loss_of_a_tier_is_felt_by_those_who_know_of_tiers() -> None:
+    """Demotion alone acts: with it, members who know buy less often and leave; who does not know does neither."""
+    leaving = {**TIERS, "population": {**TIERS["population"], "leaving": {"probability": 0.02}}}
+    knows, not_knows = (lives(leaving, only(demotion={}, awareness={"share": share, "learns": 0.0})) for share in (1.0, 0.0))
+    assert knows.total("downgrades") > 100 and not_knows.total("downgrades") > 100
+    assert knows.total("lost_list") > 0 and knows.total("lapses") > not_knows.total("lapses")
+    assert not_knows.total("purchases") == not_knows.total("base_purchases") == not_knows.total("both_purchases")
 
 
 # --- what sim.unmet says ---------------------------------------------------------------------
