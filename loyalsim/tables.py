@@ -14,7 +14,7 @@ SHORT = (
     "roi",
     "margin_per_member",
     "revenue_per_member",
-    "benefit_cost_share",
+    "benefit_cost_of_revenue",
     "active_rate",
     "retention",
     "points_redemption_rate",

@@ -21,7 +21,7 @@ from sim.tally import COST_LINES
 FIRST = (
     "incremental_net_margin", "roi", "margin_per_member", "lifetime_value", "retention", "active_rate", "repurchase_30",
     "purchases_per_member", "basket", "refund_share", "revenue_per_member", "fee_income", "benefit_cost", "fixed_cost",
-    "provision", "benefit_cost_share", "anyway_share", "points_redemption_rate", "redeemer_share", "redemption_cost",
+    "provision", "benefit_cost_of_revenue", "anyway_share", "points_redemption_rate", "redeemer_share", "redemption_cost",
     "points_outstanding",
 )  # fmt: skip
 """What a reader must see before all else, in this order."""
