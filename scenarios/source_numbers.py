@@ -173,7 +173,8 @@ class _Tally:
         apart = [pair for pair in combinations(likely, 2) if pair in self._differs]
         if apart:
             found = self._differs[apart[0]]
-            said = "with a comma for thousands or for decimals" if "," in found else f"as {apart[0][0]} or as {apart[0][1]}"
+            commas = {_STYLES[style].index(",") for style in apart[0] if "," in _STYLES[style]}
+            said = "with a comma for thousands or for decimals" if len(commas) == 2 else f"as {apart[0][0]} or as {apart[0][1]}"
             raise InputError(f"{place} can be read {said} (found {found!r}); write numbers as 1234.50")
         return Way(likely[0], self._changed[likely[0]])
 
@@ -181,7 +182,7 @@ class _Tally:
 def _styled(text: pd.Series[str], plain: Floats, style: str) -> Floats:
     thousands, decimals = _STYLES[style]
     t, d = f"[{thousands}]", re.escape(decimals)
-    fits = text.str.fullmatch(rf"[+-]?(\d{{1,3}}({t}\d{{3}})+|\d+)({d}\d+)?")
+    fits = text.str.fullmatch(rf"[+-]?([1-9]\d{{0,2}}({t}\d{{3}})+|\d+)({d}\d+)?")
     bare = text.str.replace(t, "", regex=True).str.replace(decimals, ".", regex=False)
     read = _finite(bare.where(fits))
     return np.where(np.isnan(read), plain, read) if decimals == "." else read

@@ -50,6 +50,9 @@ def german(value: float) -> str:
         (["1 234", "1.634", "7"], [1234.0, 1.634, 7.0], 1),  # who parts thousands with a blank has the point for decimals
         (["1 234", "1,634", "7"], [1234.0, 1.634, 7.0], 2),
         (["12 34", "1'23", "7"], [np.nan, np.nan, 7.0], 0),
+        (["044 123 456", "0'123", "12.50"], [np.nan, np.nan, 12.5], 0),  # telephones: what is parted begins with no 0
+        (["0,125", "12.50"], [np.nan, 12.5], 0),
+        (["0,125", "0,250"], [0.125, 0.25], 2),
     ],
 )
 def test_a_column_is_read_as_it_is_written(written, numbers, count):
