@@ -92,6 +92,14 @@ def test_rows_that_say_otherwise_are_refused(answer: str, frame: Any, words: str
     assert len(refused.value.problems) == 1 and f"data frame: --members-before {answer}, but" in str(refused.value)
 
 
+def test_a_refusal_tells_the_share_where_likelihood_hardly_differs() -> None:
+    """Of all who join at one pace next to nobody is found to have been there, which is hardly less likely than nobody."""
+    life: dict[str, Any] = {"days": 180, "rate": 0.06, "shape": 1.0, "leaving": (1.0, 8.0)}
+    frame = simulated_panel(np.random.default_rng(4), members=500, joining_days=120, **life)
+    with pytest.raises(InputError, match=r"\([\d.]+\s% were there before them at the likeliest, and 5\s% are asked for\)"):
+        calibrate(frame, members_before="steady", **OPTIONS)
+
+
 def test_an_answer_that_is_none_is_refused_before_anything_is_read() -> None:
     with pytest.raises(InputError, match="--members-before: found 'some'; allowed are none, launch, steady, unknown"):
         calibrate("no-such-file.csv", members_before="some", **OPTIONS)

@@ -50,9 +50,11 @@ def check_before(before: Before, joining: Fit, come: Fit, where: str) -> None:
             "steady and unknown fit"
         )
     if before != "none" and (there < _NOBODY or gain < -_SURE):
+        likelier = f"log-likelihood {-gain:.0f} higher than if {percent(there)} were there before them"
+        few = f"{percent(there)} were there before them at the likeliest, and {percent(_NOBODY, 0)} are asked for"
         raise InputError(
             f"{where}: {ASKED} {before}, but by its rows members joined with their first purchase: who buys often was not seen "
-            f"first (log-likelihood {-gain:.0f} higher than if {percent(there)} were there before them); none and unknown fit"
+            f"first ({likelier if gain < -_SURE else few}); none and unknown fit"
         )
 
 
