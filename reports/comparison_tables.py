@@ -149,11 +149,16 @@ def margin_rows(comparison: Comparison, designs: list[str]) -> list[dict[str, st
     return [
         {
             "design": name, "stated": percent(m.stated),
-            "on_average": "at none" if m.on_average is None else percent(m.on_average),
-            "surely": "at none" if m.surely is None else percent(m.surely),
+            "on_average": _margins(m.on_average, m.on_average_until), "surely": _margins(m.surely, m.surely_until),
         }
         for name, m in found
     ]  # fmt: skip
+
+
+def _margins(lowest: float | None, highest: float | None) -> str:
+    if lowest is None:
+        return "at none"
+    return percent(lowest) if highest is None else f"{percent(lowest)} to {percent(highest)}"
 
 
 def joined_rows(comparison: Comparison, designs: list[str]) -> dict[str, Any] | None:

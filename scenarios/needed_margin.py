@@ -19,7 +19,11 @@ MARGINS = np.linspace(0.0, 1.0, 1001)
 
 @dataclass(frozen=True)
 class NeededMargin:
-    """Gross margins, shares of list value, from which a design gains; None where it does at none up to 1."""
+    """Gross margins, shares of list value, from which a design gains; None where it does at none up to 1.
+
+    One that sells less, and lives on its fees, gains only up to a margin: the `until` of each is the highest, None where it
+    gains at all higher ones up to 1.
+    """
 
     stated: float
     """what the scenario says"""
@@ -27,6 +31,8 @@ class NeededMargin:
     """lowest at which the mean of the replications is above 0"""
     surely: float | None
     """lowest at which the 90 % interval lies above 0; None for one replication, which has none"""
+    on_average_until: float | None = None
+    surely_until: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The margins as they stand in summary.json."""
@@ -46,9 +52,14 @@ def needed_margin(runs: pd.DataFrame, stated: float) -> NeededMargin | None:
     gross = (runs[DECIDES] + paid).to_numpy()
     gains = gross[:, None] * (MARGINS / stated) - paid.to_numpy()[:, None]
     low = prediction_quantile(gains, (1 - LEVEL) / 2)
-    return NeededMargin(stated, _first_above(gains.mean(axis=0)), _first_above(low) if len(runs) > 1 else None)
+    on_average, on_average_until = _above(gains.mean(axis=0))
+    surely, surely_until = _above(low) if len(runs) > 1 else (None, None)
+    return NeededMargin(stated, on_average, surely, on_average_until, surely_until)
 
 
-def _first_above(gains: Floats) -> float | None:
+def _above(gains: Floats) -> tuple[float | None, float | None]:
+    """Lowest and highest of MARGINS at which there is a gain; no highest where it is 1."""
     above = np.flatnonzero(gains > 0)
-    return float(MARGINS[above[0]]) if len(above) else None
+    if not len(above):
+        return None, None
+    return float(MARGINS[above[0]]), float(MARGINS[above[-1]]) if above[-1] + 1 < len(MARGINS) else None

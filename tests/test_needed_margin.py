@@ -54,11 +54,33 @@ def test_without_a_margin_nothing_can_be_said_and_one_replication_has_no_interva
     assert needed.on_average is not None and needed.surely is None
 
 
+def test_a_design_that_lives_on_its_fees_and_sells_less_gains_only_up_to_a_margin() -> None:
+    """At its highest margin it gains, above it loses; at no margin at all it gains most."""
+    away = [{"name": "away", "says": "A test.", "source": "an assumption", "log_rate": "-2.0"}]
+    programme = {"name": "club", "tiers": [{"name": "all", "price": 0.99}], "fee": {"amount": 8.0}}
+
+    def paid(margin: float) -> Comparison:
+        behaviour = {**only(), "own_effects": away}
+        shop = {**SHOP, "programme": programme, "behaviour": behaviour, "economics": {"gross_margin": margin}}
+        return compare([scenario(shop)], members=400, replications=6, threads=1)
+
+    comparison = paid(0.9)
+    needed = comparison.needed_margins["club"]
+    assert (needed.on_average, needed.surely) == (0.0, 0.0)
+    assert needed.on_average_until is not None and needed.surely_until is not None
+    assert needed.surely_until < needed.on_average_until < 0.9
+    for margin, picked in ((needed.on_average_until, "value"), (needed.surely_until, "low")):
+        under, over = (getattr(paid(margin + step).measures["club"][DECIDES], picked) for step in (-0.0005, 0.002))
+        assert under > 0 > over
+    assert f"0.0\u00a0% to {100 * needed.on_average_until:.1f}\u00a0%" in comparison_page(comparison)
+
+
 def test_page_and_summary_carry_it() -> None:
     comparison = found(0.4)
     needed = comparison.needed_margins["club"]
     assert comparison.summary()["needed_margins"]["club"] == {
         "stated": 0.4, "on_average": needed.on_average, "surely": needed.surely,
+        "on_average_until": None, "surely_until": None,
     }  # fmt: skip
     page = comparison_page(comparison)
     assert "Which gross margin it needs" in page
