@@ -15,7 +15,7 @@ from sim.incentive_tables import IncentiveTables, partner_rates
 from sim.opening import Opening
 from sim.own_effects import own_tables
 from sim.population import Population, PurchaseRate
-from sim.programme import Programme
+from sim.programme import Programme, is_programme
 from sim.rules.numbers import exp
 from sim.scenario import Scenario
 from sim.setting import Economics
@@ -125,9 +125,7 @@ def compile_tables(
 
 def _gives_nothing(programme: Programme) -> bool:
     """Whether there is nothing to react to, so that no effect can act."""
-    tier = programme.tiers[0]
-    given = tier.price < 1 or tier.free_delivery or tier.care_value_per_month or programme.earning or programme.incentives
-    return len(programme.tiers) == 1 and not given
+    return len(programme.tiers) == 1 and not is_programme(programme) and not programme.tiers[0].care_value_per_month
 
 
 def _calendar(r: Any, calendar: Calendar) -> None:

@@ -153,6 +153,13 @@ def test_off_is_off_and_without_a_programme_there_is_nothing_to_react_to() -> No
     assert BY_NAME["incremental_net_margin"].compute(bare) == 0.0
 
 
+@pytest.mark.parametrize("programme", [{"fee": {"amount": 20.0}}, {"tiers": [{"name": "all", "care_cost_per_month": 1.0}]}])
+def test_a_programme_that_asks_a_fee_or_takes_care_can_be_reacted_to(programme: dict[str, Any]) -> None:
+    """What the fee does is not known here, so it is for the user to state."""
+    lost = run(own(log_rate="-0.5", log_leaving="0.5"), programme={"name": "club", **programme})
+    assert lost.total("purchases") < 0.8 * lost.total("base_purchases")
+
+
 def test_its_numbers_are_drawn_like_a_prior() -> None:
     effect = own(log_rate="strength", parameters={"strength": {"mean": 0.3, "sd": 0.1, "low": 0.2, "high": 0.4}})
     b = Behaviour.model_validate({"own_effects": [effect]})
