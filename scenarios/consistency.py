@@ -60,9 +60,10 @@ def _mistakes(made: BaseModel) -> Iterator[str]:
 def _rows(data: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """(path of the list, name) of each row that `path` leads through."""
     for k, step in enumerate(path):
-        if isinstance(step, int) and isinstance(data[step], dict):
-            yield path[:k], str(data[step].get("name"))
-        data = data.get(step) if isinstance(data, dict) else data[step]
+        within = data if isinstance(data, dict) else dict(enumerate(data if isinstance(data, list) else ()))
+        data = within.get(step)  # None: it was mended away
+        if isinstance(step, int) and isinstance(data, dict):
+            yield path[:k], str(data.get("name"))
 
 
 def _is_about(path: Path, said: str, rows: Set[tuple[Path, str]]) -> bool:

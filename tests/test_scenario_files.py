@@ -177,6 +177,16 @@ def test_wrong_values_do_not_hide_how_the_rest_fits_together(tmp_path):
     ]
 
 
+def test_a_list_too_short_with_a_wrong_value_does_not_hide_a_row_that_does_not_go_together(tmp_path):
+    season = ", ".join(["1.0"] * 51 + ["-1"])
+    path = tmp_path / "x.yaml"
+    rows = "programme:\n  incentives:\n    - {name: bare, when: {event: sign_up}}\n"
+    path.write_text(f"extends: no-programme\npopulation: {{season: [{season}]}}\n{rows}")
+    first, second = problems(path)
+    assert "population.season[51]: found -1" in first
+    assert "it neither gives anything nor sends a message" in second
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
