@@ -125,6 +125,15 @@ def test_numbers_and_the_same_numbers_as_text_are_the_same_members() -> None:
         assert (whole.member == other.member).all() and (whole.day == other.day).all() and (whole.value == other.value).all()
 
 
+def test_a_number_without_end_is_a_member_as_its_text_is() -> None:
+    frame = simulated_panel(np.random.default_rng(1), members=60, days=100, rate=0.05, shape=1.0)
+    ids = frame["member"].astype(float).replace(3.0, np.inf)
+    columns = {"member": "member", "date": "date", "value": "value"}
+    number, text = (clean(frame.assign(member=ids.astype(kind)), **columns) for kind in ("float64", "str"))
+    assert number.members == text.members == frame["member"].nunique()
+    assert (number.member == text.member).all() and (number.value == text.value).all()
+
+
 def test_csv_and_parquet_and_semicolons_give_the_same_panel(tmp_path: Path) -> None:
     frame = simulated_panel(
         np.random.default_rng(1), members=60, days=100, rate=0.05, shape=1, joining_days=30

@@ -276,7 +276,7 @@ def _no_hole(day: Ints, where: str) -> None:
 
 def _ranks(ids: pd.Index[Any]) -> Ints:
     """Place of each id by its text: a member's luck goes by it, the same of 12 and '12'."""
-    if pd.api.types.is_float_dtype(ids) and bool((ids == ids.astype(np.int64)).all()):
+    if pd.api.types.is_float_dtype(ids) and np.isfinite(ids).all() and bool((ids == ids.astype(np.int64)).all()):
         ids = ids.astype(np.int64)
     return np.argsort(np.argsort(ids.astype(str))).astype(np.int64)
 
