@@ -13,7 +13,7 @@ from scenarios.figure import LEVEL
 from scenarios.quantiles import prediction_quantile
 from sim.typing import Floats
 
-MARGINS = np.linspace(0.0, 1.0, 1001)
+MARGINS = np.arange(1001) / 1000
 """Gross margins that are looked at, shares of list value: as fine as they are printed."""
 
 
