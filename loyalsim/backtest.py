@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from loyalsim.options import TABLE, Seed
+from loyalsim.options import TABLE, MembersBefore, Seed
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +40,7 @@ def backtest(
         float | None,
         typer.Option(min=0.0, max=1.0, help="New members a month as a share of members; default: as before the date."),
     ] = None,
+    members_before: MembersBefore = "unknown",
     replications: Annotated[int, typer.Option(min=2, help="Runs with other luck and parameters.")] = 40,
     seed: Seed = 0,
 ) -> None:
@@ -57,8 +58,8 @@ def backtest(
     with Waiting("reading") as waiting:
         waiting.compiling("reading")
         found = backtest_of(
-            activity, columns, design, from_.date(), members=members, joining=new_members, replications=replications, seed=seed,
-            say=waiting.say, progress=waiting.step,
+            activity, columns, design, from_.date(), members=members, joining=new_members,
+            members_before=members_before, replications=replications, seed=seed, say=waiting.say, progress=waiting.step,
         )  # fmt: skip
         waiting.say("writing the report")
         target.write(backtest_files(found))

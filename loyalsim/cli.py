@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loyalsim import backtest, experiment, finance
-from loyalsim.options import TABLE, Members, Population, Seed
+from loyalsim.options import TABLE, Members, MembersBefore, Population, Seed
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,14 +89,7 @@ def calibrate(
     holdout_from: Annotated[
         str | None, typer.Option(help="Day (2018-01-31) from which data is kept out of the fit, to test it.")
     ] = None,
-    members_before: Annotated[
-        str,
-        typer.Option(
-            metavar="ANSWER",
-            help="What no row says: were members there before the rows begin? none: no, a member's first row is their first "
-            "purchase. launch: yes, they had joined just then. steady: yes, they had come at a steady pace.",
-        ),
-    ] = "unknown",
+    members_before: MembersBefore = "unknown",
     seed: Seed = 0,
 ) -> None:
     """Calibrate members from real transactions."""

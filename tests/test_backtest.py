@@ -176,6 +176,17 @@ def test_the_fit_finds_what_the_rows_were_made_with(found):
     assert not found.fitted.scenario.behaviour.all_effects
 
 
+def test_whether_members_were_there_before_is_asked_and_told(found, rows):
+    """It decides what is fitted, stands on the page, and rows that say otherwise refuse it."""
+    assert any(note.startswith("Members before the rows: whether members were there") for note in found.notes)
+    told = backtest(rows, COLUMNS, KNOWN, DAY, replications=2, joining=0.02, members_before="launch")
+    assert any("had joined just then was told" in note for note in told.notes)
+    assert told.provenance["members_before"] == "launch" and found.provenance["members_before"] == "unknown"
+    assert told.fitted.scenario.population != found.fitted.scenario.population
+    with pytest.raises(InputError, match="--members-before none, but by its rows"):
+        backtest(rows, COLUMNS, KNOWN, DAY, replications=2, members_before="none")
+
+
 def test_plan_against_actual_adds_up_to_the_cent(found):
     cost = found.measures["cost"]
     assert [v.actual for v in found.variances] == [round(100 * x) for x in cost.actual]

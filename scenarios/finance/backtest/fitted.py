@@ -59,12 +59,13 @@ class Fitted:
 
 def fit(
     a: Activity, people: People, scenario: Scenario, *, seed: int = 0, joins: float | None = None,
-    population: Population | None = None, progress: Callable[[str], None] | None = None,
+    before: str = "unknown", population: Population | None = None, progress: Callable[[str], None] | None = None,
 ) -> Fitted:  # fmt: skip
     """Fit a scenario to the rows of `a`, which end on the day before the forecast.
 
-    joins: new members a month, share of members; default: of the members table, else of the population; population: members known
-    already, taken as they are; default: calibrated on the purchases. Raises InputError where the rows
+    joins: new members a month, share of members; default: of the members table, else of the population; before: whether members
+    were there before the rows (scenarios.calibration.before); population: members known already, taken as they are; default:
+    calibrated on the purchases. Raises InputError where the rows
     are too few to calibrate, or the scenario has incentives for segments, which no activity table tells.
     """
     named = sorted({s for incentive in scenario.programme.incentives for s in incentive.only.segments})
@@ -76,7 +77,7 @@ def fit(
                 "backtested: take them out of the scenario",
             )
         )
-    population, report = _calibrated(a, seed, progress) if population is None else (population, None)
+    population, report = _calibrated(a, before, seed, progress) if population is None else (population, None)
     as_joined = population.first_purchase_on_joining
     rate, how = _new_members(a, people, population, calibrated=report is not None) if joins is None else (joins, "as stated")
     with_first = as_joined or (report is not None and not people.told)  # without a table members join with their first row
@@ -103,17 +104,27 @@ def fit(
         "Effects of the programme on buying are in the fitted level already; the engine's own are switched off, or they would be "
         "counted twice.",
         *(["Returns are left out on both sides: market.refunds is not simulated."] if scenario.market.refunds else []),
-        *stood.notes, *said, *unsure, *_earning_check(a, scenario), *_season_note(population, report), *_month_note(a),
+        *stood.notes, *said, *unsure, *_earning_check(a, scenario), *_before_note(report), *_season_note(population, report),
+        *_month_note(a),
     ]  # fmt: skip
     return Fitted(designed, stood, Recorded(stood.snapshot, redeems), occasions, each, numbers, notes, report)
 
 
-def _calibrated(a: Activity, seed: int, progress: Callable[[str], None] | None) -> tuple[Population, dict[str, Any]]:
+def _calibrated(
+    a: Activity, before: str, seed: int, progress: Callable[[str], None] | None
+) -> tuple[Population, dict[str, Any]]:
     """Members as their purchases tell of them, and the report of the calibration."""
     bought = a.purchases > 0
     frame = pd.DataFrame({"member": a.who[a.member[bought]], "date": DAY_ZERO + a.day[bought], "value": a.value[bought]})
-    found = calibrate(FrameSource(frame, a.name), member="member", date="date", value="value", seed=seed, progress=progress)
+    found = calibrate(
+        FrameSource(frame, a.name), member="member", date="date", value="value", members_before=before, seed=seed,
+        progress=progress,
+    )  # fmt: skip
     return found.population, found.report
+
+
+def _before_note(report: dict[str, Any] | None) -> list[str]:
+    return [] if report is None else [f"Members before the rows: {report['choice']['before']}."]
 
 
 def _season_note(population: Population, report: dict[str, Any] | None) -> list[str]:

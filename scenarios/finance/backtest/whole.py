@@ -90,16 +90,18 @@ class Backtest:
 
 def backtest(
     activity: Where, columns: Columns, scenario: Scenario, date: dt.date, *, members: Where | None = None,
-    replications: int = 40, seed: int = 0, joining: float | None = None, population: Population | None = None,
-    threads: int | None = None, say: Callable[[str], None] | None = None, progress: Progress | None = None,
+    replications: int = 40, seed: int = 0, joining: float | None = None, members_before: str = "unknown",
+    population: Population | None = None, threads: int | None = None, say: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Backtest:  # fmt: skip
     """Backtest the forecast of a programme.
 
     activity: a row a purchase, or a member and month (scenarios.finance.backtest.activity); scenario: the programme; date: first
     day of the forecast, the first of a month; members: ids, days of joining, tiers, balances (standing.TABLE); replications:
     joint draws of luck and parameters, 2 or more; joining: new members a month as a share of members (default: the members table,
-    else what the calibration finds); population: members known already, taken as they are; default: calibrated on
-    the rows before; say: told in words what is being done; progress: as of scenarios.finance.forecast.
+    else what the calibration finds); members_before: whether members were there before the rows, as in calibrate; population:
+    members known already, taken as they are; default: calibrated on the rows before; say: told in words what is being done;
+    progress: as of scenarios.finance.forecast.
 
     Nothing but rows before `date` enters the fit, the members at the start and the forecast. Raises InputError for tables that
     cannot be read, dates outside them and rows too few to fit.
@@ -113,7 +115,7 @@ def backtest(
     check_start(date, rows)
     everyone, people = people_of(table, rows, scenario), people_of(table, rows.before(date), scenario)
     whole, known = with_tiers(rows, everyone), with_tiers(rows.before(date), people)
-    fitted = fit(known, people, scenario, seed=seed, joins=joining, population=population, progress=say)
+    fitted = fit(known, people, scenario, seed=seed, joins=joining, before=members_before, population=population, progress=say)
     tell("looking for habits")
     answers = habits(known, fitted.occasions, fitted.scenario)
     ahead = month_number(whole.end) - month_number(date) + 1
@@ -151,7 +153,7 @@ def backtest(
             "rows_after": len(whole.day) - len(known.day), "digest_before": _digest(known),
             "fitted_from": known.start.isoformat(), "fitted_to": known.end.isoformat(),
             "forecast_from": date.isoformat(), "forecast_to": whole.end.isoformat(), "members": fitted.standing.snapshot.size,
-            "replications": replications, "seed": seed, "scenario": scenario.name,
+            "replications": replications, "seed": seed, "scenario": scenario.name, "members_before": members_before,
         },
     )  # fmt: skip
 
