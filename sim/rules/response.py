@@ -127,10 +127,16 @@ def reached_so_far(t, w, x, month):
     return done if w.period == t.periods[x.window, month] else 0
 
 
+@rule
+def looks_like(amount, basket):
+    """What an amount off looks like on a basket: a log price cut, of nine tenths at most."""
+    return -log(1.0 - min(0.9, amount / basket))
+
+
 @rare
 def spared(m, t):
-    """What free delivery looks like to the member: a log price cut on a usual basket, as a coupon's."""
-    return -log(1.0 - min(0.9, t.p[0].delivery_charge / m.median))
+    """What free delivery looks like to the member: a log price cut on a usual basket."""
+    return looks_like(t.p[0].delivery_charge, m.median)
 
 
 @rare

@@ -8,8 +8,7 @@ from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import credit, issue
-from sim.rules.numbers import log
-from sim.rules.response import faded, feels, has, open_to
+from sim.rules.response import faded, feels, has, looks_like, open_to
 from sim.rules.tiers import promote
 from sim.rules.time import skip_to
 from sim.rules.words import MOMENT, incentive_uniforms
@@ -54,7 +53,7 @@ def spend_budget(s, i, j, amount, now):
 def pull_of(m, t, j):
     """What the coupon of incentive `j` looks like to the member: a log price cut on a usual basket."""
     x = t.incentives[j]
-    return -log(1.0 - min(0.9, x.coupon / max(m.median, float(max(x.coupon_min, x.coupon)))))
+    return looks_like(x.coupon, max(m.median, float(max(x.coupon_min, x.coupon))))
 
 
 @rare
