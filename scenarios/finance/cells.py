@@ -43,6 +43,13 @@ def numbers_of(values: pd.Series[Any], name: str, column: str, told: dict[str, W
     return numbers
 
 
+def refuse(problems: list[str]) -> None:
+    """Raise InputError with the problems, if there are any: the first MOST_TOLD, and how many more."""
+    if problems:
+        more = len(problems) - MOST_TOLD
+        raise InputError(*problems[:MOST_TOLD], *([f"and {more:,} more"] if more > 0 else []))
+
+
 def countable(numbers: Floats, name: str, column: str, problems: list[str]) -> Floats:
     """(rows,) the numbers that a cell can hold, 0 for all else; a problem more where their sum is beyond counting."""
     found = np.where(np.abs(numbers) <= MOST_AMOUNT, numbers, 0.0)
@@ -73,9 +80,7 @@ class Cells:
 
     def refuse(self) -> None:
         """Raise InputError with what is wrong so far, if anything is."""
-        if self.problems:
-            more = len(self.problems) - MOST_TOLD
-            raise InputError(*self.problems[:MOST_TOLD], *([f"and {more:,} more"] if more > 0 else []))
+        refuse(self.problems)
 
     def ids(self, column: str) -> Array:
         """(rows,) text, none of it empty."""

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from scenarios.finance.cells import MOST_TOLD
+from scenarios.finance.cells import refuse
 from scenarios.finance.opening_lots import by_month, corrected
 from scenarios.finance.reconciliation import Reconciliation, difference
 from scenarios.finance.snapshot_checks import check_ids, check_lots, check_members
@@ -80,11 +80,8 @@ class LiveTables:
         return {name: k for k, name in enumerate(self.members.columns["member"])}
 
     def raise_problems(self) -> None:
-        """Raise InputError with the problems noted so far, at most MOST_TOLD of them."""
-        problems = [p for table in self.all.values() for p in table.problems]
-        if problems:
-            more = [f"and {len(problems) - MOST_TOLD} more"] if len(problems) > MOST_TOLD else []
-            raise InputError(*problems[:MOST_TOLD], *more)
+        """Raise InputError with the problems noted so far, if there are any."""
+        refuse([p for table in self.all.values() for p in table.problems])
 
     def check_same_programme(self, scenario: Scenario) -> None:
         """Raise InputError where the tables are those of a programme with other terms."""
