@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.documents import Prediction
+from reports.comparison_words import readable
 from scenarios.numerals import significant
 from sim.effects import BY_NAME
 from sim.population import MEANING
@@ -30,7 +31,7 @@ def _meaning(name: str) -> dict[str, str]:
         unit, says = MEANING.get(rest, ("", rest))
         return {"name": says, "unit": unit, "source": "posterior of the population"}
     kind, effect, *_, parameter = rest.split(".")
-    title = f"{effect}: {parameter}".replace("_", " ")
+    title = readable(f"{effect}.{parameter}")
     if kind != "effects" or effect not in BY_NAME:
         return {"name": title, "unit": "", "source": "stated in the scenario"}
     entry = BY_NAME[effect]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from sim.behaviour import WORD
+from sim.typing import Path
 
 _PATTERNS = {
     "^[A-Z]{3}$": "three capital letters such as EUR",
@@ -43,7 +44,7 @@ class Words:
     words: tuple[str, ...]
 
 
-def field_of(model: type[BaseModel], path: tuple[str | int, ...]) -> Field | None:
+def field_of(model: type[BaseModel], path: Path) -> Field | None:
     """The type at `path` below `model`; None for the model itself and for what it does not know."""
     here: Field | None = None
     models: list[type[BaseModel]] = [model]
@@ -71,7 +72,7 @@ def models_of(field: Field) -> list[type[BaseModel]]:
     return [c for c in choices(field) if isinstance(c, type) and issubclass(c, BaseModel)]
 
 
-def info_of(model: type[BaseModel], path: tuple[str | int, ...]) -> FieldInfo | None:
+def info_of(model: type[BaseModel], path: Path) -> FieldInfo | None:
     """The field at `path`, where its last step is a key."""
     owner = field_of(model, path[:-1]) if len(path) > 1 else Field(model)
     models = models_of(owner) if owner is not None else []

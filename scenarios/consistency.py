@@ -8,8 +8,8 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from scenarios.allowed import Field, branches, field_of_type, models_of
-from scenarios.tree import Path
 from sim.errors import InputError
+from sim.typing import Path
 
 
 def inconsistent(model: type[BaseModel], data: dict[str, Any], told: Set[Path]) -> list[tuple[Path, str]]:

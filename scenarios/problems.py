@@ -15,10 +15,11 @@ from scenarios.composing import PARTS, guess
 from scenarios.consistency import inconsistent
 from scenarios.references import TOLD_HERE, references
 from scenarios.repair import repair
-from scenarios.tree import Node, Path, Place, Problem, dotted, found, plain, walk
+from scenarios.tree import Node, Place, Problem, dotted, found, plain, walk
 from sim.errors import InputError
 from sim.idle import idle
 from sim.scenario import Scenario
+from sim.typing import Path
 
 _ROUNDS = 4
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from scenarios.composing import ROWS, guess
-from scenarios.tree import Node, Path, Problem, dotted, plain, walk
+from scenarios.tree import Node, Problem, dotted, plain, walk
 from sim.behaviour import MOVED
 from sim.formula import compared
+from sim.typing import Path
 
 TOLD_HERE = re.compile(r" names the (tier|segment|category) |: found the (tier|segment) '|two (segments )?have the same name")
 """How the model itself says what is told here: it stops at the first, here all are told."""

@@ -10,9 +10,10 @@ from pydantic import BaseModel
 
 from scenarios.allowed import Field, Words, choices, field_of, info_of, limits_of, models_of
 from scenarios.composing import nearest
+from sim.typing import Path
 
 
-def repair(data: Any, path: tuple[str | int, ...], kind: str, model: type[BaseModel]) -> bool:
+def repair(data: Any, path: Path, kind: str, model: type[BaseModel]) -> bool:
     """Mend `data` in place at `path` for pydantic's error type `kind`; False where nothing fits there."""
     if not path:
         return False
@@ -74,7 +75,7 @@ def _inside(field: Field, value: float, whole: bool) -> float | int | None:
     return int(value) if whole else value
 
 
-def _any_value(field: Field, path: tuple[str | int, ...]) -> Any:
+def _any_value(field: Field, path: Path) -> Any:
     for choice in choices(field):
         if choice in (int, float):
             return _inside(field, 1.0, choice is int)

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from scenarios.sources import Source, first_row
 from sim.errors import InputError
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 ABSENT = ("", "nan", "NaN", "NaT", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null")
 """what text says where there is nothing"""

@@ -15,12 +15,11 @@ from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from sim.errors import InputError
+from sim.typing import Path
 
 _WHOLE = re.compile(r"[-+]?\d+(\.\d+)?[eE]\+?\d+")
 _EXACT = 2**53
 _DEEPEST, _MOST = 30, 200_000
-Path = tuple[str | int, ...]
-"""Keys and indices that lead to a value."""
 _PLAINER = {
     "found character '\\t' that cannot start any token": "found a tab; allowed are spaces to indent",
     "mapping values are not allowed here": "found a second ': ' in a value; put text with a colon in quotes",

@@ -7,8 +7,7 @@ from typing import Any
 
 from sim.incentive import Give
 from sim.programme import Programme, Qualification
-
-Path = tuple[str | int, ...]
+from sim.typing import Path
 
 
 def idle(programme: Programme) -> dict[Path, str]:

@@ -11,3 +11,5 @@ Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Path = tuple[str | int, ...]
+"""keys and indices that lead to a value"""

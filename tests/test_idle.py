@@ -16,11 +16,11 @@ from scenarios.changes import load_changed
 from scenarios.files import load, resolved_yaml
 from sim.behaviour import MOVED
 from sim.errors import InputError
-from sim.idle import Path as Keys
 from sim.idle import idle
 from sim.measures import measure_run
 from sim.outcome import simulate
 from sim.scenario import Scenario
+from sim.typing import Path as Keys
 
 WORDS = {"name", "description", "assumptions", "source", "says", "unit", "currency"}
 """Keys that hold words for readers."""

@@ -5,25 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from scenes import only, scenario
+from test_comparison import SHOP as PLAIN_SHOP
 
 from reports.comparison import comparison_page
 from scenarios.answer import DECIDES
 from scenarios.comparison import Comparison, compare
 
 SHOP: dict[str, Any] = {
+    **PLAIN_SHOP,
     "name": "club",
-    "population": {
-        "purchase_rate": {"mean": 0.05, "shape": 1.0},
-        "leaving": {"a": 1.0, "b": 20.0},
-        "basket": {"median": 40.0, "sigma": 0.5},
-    },
     "programme": {
         "name": "club", "tiers": [{"name": "all", "price": 0.9}], "fee": {"amount": 1.0},
         "earning": {"points_per_unit": 1}, "rewards": [{"name": "mug", "kind": "goods", "points": 200, "value": 3, "cost": 2}],
     },
     "behaviour": only(price_response={"rate": {"mean": 3.0, "sd": 0.5}}),
     "economics": {"set_up_cost": 1000},
-    "horizon": {"months": 6},
 }  # fmt: skip
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.calibration.panel import Panel
+from sim.typing import Floats
 
-Floats = NDArray[np.float64]
 _MOST_CORRELATION = 0.9
 _LEAST_TO_COMPARE = 20
 

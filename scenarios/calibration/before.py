@@ -42,7 +42,7 @@ def check_before(before: Before, joining: Fit, come: Fit, where: str) -> None:
         return
     first = log_first(joining.candidate.model, joining.theta, joining.data)
     gain = joining.log_likelihood - float(joining.data.count @ first) - come.log_likelihood
-    there = share_there(joining)
+    there = share_before(joining)
     if before == "none" and there > _NOBODY and gain > _SURE:
         raise InputError(
             f"{where}: {ASKED} none, but by its rows {percent(there)} of the members were there before they begin: who buys "
@@ -58,7 +58,7 @@ def check_before(before: Before, joining: Fit, come: Fit, where: str) -> None:
         )
 
 
-def share_there(joining: Fit) -> float:
+def share_before(joining: Fit) -> float:
     """Share of the members seen who were there when the rows begin."""
     return 1 - float(expit(joining.theta[joining.candidate.names.index(JOINED[0])]))
 

@@ -31,9 +31,8 @@ from scenarios.calibration.records import Records
 from scenarios.calibration.returns import RETURN_RATE, Silences, silences
 from scenarios.calibration.returns import log_likelihood as log_likelihood_with_returns
 from scenarios.calibration.standing import CAME_OVER, log_there
+from sim.typing import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Origin = Literal["first purchase", "panel start", "either"]
 JOINED = ("joined.odds", "joined.fall")
 

@@ -8,12 +8,9 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.population import week_of_year
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from sim.typing import Floats
 
 DAYS_A_YEAR = 365.25
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from scenarios.calibration.bgnbd import JOINED, Histories, Model, Origin, histories, log_likelihood
@@ -19,9 +18,7 @@ from scenarios.calibration.returns import RETURN_RATE
 from scenarios.calibration.season import WAVES, smooth_year, week_factors
 from scenarios.calibration.standing import CAME_OVER
 from sim.population import WEEKS, week_of_year
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from sim.typing import Floats
 
 SEASON_DAYS = 364
 GROWTH_DAYS = SEASON_DAYS + 182

@@ -6,14 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scenarios.calibration.candidates import Fit
 from scenarios.calibration.expectations import fitted_days
 from scenarios.calibration.lives import joiners
 from scenarios.calibration.panel import Panel
-
-Ints = NDArray[np.int64]
+from sim.typing import Ints
 
 _FREQUENCY_EDGES = (1, 2, 3, 4, 5, 6, 8, 11, 16, 21, 31, 41, 61, 81, 121, 201)
 _GAP_EDGES = (1, 2, 3, 4, 5, 6, 7, 8, 11, 15, 22, 29, 43, 61, 91, 121, 181, 271, 366)

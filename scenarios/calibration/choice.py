@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from scenarios.calibration.before import Before, check_before
@@ -18,8 +17,8 @@ from scenarios.calibration.forecast import MEASURES, ModelError, actual, draw_fu
 from scenarios.calibration.panel import Panel
 from scenarios.calibration.shocks import Shocks
 from scenarios.calibration.uneven import uneven_gain
+from sim.typing import Floats
 
-Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
 
 ORIGINS = 3

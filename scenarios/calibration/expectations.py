@@ -14,9 +14,7 @@ from scenarios.calibration.calendar import Clock
 from scenarios.calibration.candidates import Fit
 from scenarios.calibration.lives import joiners, present_at_start, purchases, rate_of, states_anew, states_given
 from scenarios.calibration.panel import Panel
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from sim.typing import Floats, Ints
 
 
 def elapsed_after(clock: Clock, days: int) -> Floats:

@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from scenarios.calibration.baskets import Baskets
@@ -16,8 +15,7 @@ from scenarios.calibration.expectations import elapsed_after, rate_score
 from scenarios.calibration.lives import purchases, states_given
 from scenarios.calibration.panel import Panel
 from scenarios.calibration.shocks import Shocks
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 MEASURES = ("purchases", "active_members", "value")
 LEVEL = 0.8

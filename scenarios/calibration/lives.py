@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from scenarios.calibration.bgnbd import Histories, Model, parts, unseen
 from scenarios.calibration.returns import RETURN_RATE, drawn
 from scenarios.calibration.standing import CAME_OVER, drawn_there
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from sim.typing import Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from scenarios.source_numbers import absent, as_written
 from sim.errors import InputError
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from sim.typing import Floats, Ints
 
 MIN_MEMBERS = 50
 MIN_REPEATERS = 20

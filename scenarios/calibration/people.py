@@ -14,10 +14,11 @@ from scenarios.calibration.bgnbd import JOINED, Model, joining_before, rates_by_
 from scenarios.calibration.candidates import Fit
 from scenarios.calibration.forecast import LEVEL, ModelError
 from scenarios.calibration.lives import joiners, present_at_start
-from scenarios.calibration.panel import Floats, Panel
+from scenarios.calibration.panel import Panel
 from scenarios.calibration.returns import RETURN_RATE
 from scenarios.calibration.shocks import Shocks, level
 from scenarios.calibration.standing import CAME_OVER
+from sim.typing import Floats
 
 _DAYS_A_MONTH = 30.4375
 _CLOSED_SHARE = 0.5

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scenarios.calibration.panel import Panel
-
-Ints = NDArray[np.int64]
+from sim.typing import Ints
 
 
 @dataclass(frozen=True)

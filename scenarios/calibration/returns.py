@@ -18,8 +18,7 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.sparse import csr_array
 from scipy.special import gammainc, gammaln
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from sim.typing import Floats, Ints
 
 RETURN_RATE = "leaving.return_rate"
 _CHANCES = 8

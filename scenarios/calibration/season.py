@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.population import WEEKS
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 WAVES = ("season.sin1", "season.cos1", "season.sin2", "season.cos2")
 _LEAST_FACTOR = 0.05

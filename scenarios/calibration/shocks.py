@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scenarios.calibration.candidates import GROWTH, GROWTH_DAYS, PRIOR, SEASON_DAYS, Fit
 from scenarios.calibration.expectations import fitted_days, modelled
 from scenarios.calibration.panel import Panel
-
-Floats = NDArray[np.float64]
+from sim.typing import Floats
 
 QUARTER = 91
 _LEAST_EXPECTED = 10.0

@@ -10,12 +10,9 @@ gamma; the mean over h is in closed form, that over chances is taken by Gauss qu
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scenarios.calibration.returns import beta_nodes
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from sim.typing import Floats, Ints
 
 CAME_OVER = "standing.came_over"
 _CHANCES = 10

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.calibration.before import before_words, share_there
+from scenarios.calibration.before import before_words, share_before
 from scenarios.calibration.bgnbd import JOINED, Model
 from scenarios.calibration.candidates import Candidate, Fit, at_the_top, fit_candidate
 from scenarios.calibration.choice import JOINING_GAIN, RETURNING_GAIN, Choice
@@ -57,7 +57,7 @@ def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any
         fixed("leaving.probability", 0.0, "a purchase", "chance of leaving after a purchase")
     if JOINED[0] in fit.candidate.names:
         at = fit.candidate.names.index(JOINED[0])
-        share = 1 - share_there(fit)
+        share = 1 - share_before(fit)
         spread = share * (1 - share) * (float(np.sqrt(fit.covariance[at, at])) if fit.covariance is not None else 0.0)
         fixed("joined.share", round(share, 4), "of members", "who joined while the data ran; the others were there", spread)
     error = fit.growth_error * (1 + data["growth"])

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import betaln, expit
 
 from scenarios.calibration.candidates import Fit
 from scenarios.calibration.returns import day_nodes, rate_grid, rate_weights, weights_between
+from sim.typing import Floats
 
-Floats = NDArray[np.float64]
 _BEGIN = (-1.5, -1.5)
 _LOW = np.array([-14.0, -5.0, -7.0, -7.0, -6.0, np.log(0.1)])
 _HIGH = np.array([3.0, 5.0, 9.0, 9.0, 6.0, 0.0])
