@@ -53,9 +53,12 @@ class Chunk(NamedTuple):
     n_spent: Ints
     """(1,) how many; above the capacity nothing more is noted, and the window is run again with more room"""
     ahead: Floats
-    """(1 or n, streams, luck, AHEAD) luck drawn ahead for the member that is being visited, or for every one; see words.place"""
+    """(1 or n, luck, AHEAD) luck of candidates of the baseline, drawn ahead for the member that is being visited, or for every
+    one; see words.place"""
+    above: Floats
+    """(1 or n, 2, 2 x AHEAD) the same of candidates above the baseline; see words.place_above"""
     ahead_of: Ints
-    """(1 or n, streams, 2) of which member and of which AHEAD candidates that is"""
+    """(1 or n, streams, 2) of which member and of which of their candidates that is"""
     born: Floats
     """(born, AHEAD) members drawn ahead; see words.BORN"""
     born_of: Ints
@@ -96,7 +99,8 @@ LAYOUT = {
     "cohorts": (np.int64, ("*", "*", "*", 4)),
     "migration": (np.int64, "**"), "repurchase": (np.int64, "*"),
     "watch": (np.int64, ("*", "*", len(WATCHED))), "spent_at": (np.float64, "*"), "spent": (np.int64, ("*", 3)),
-    "n_spent": (np.int64, "*"), "ahead": (np.float64, ("*", 2, len(LUCK), "*")), "ahead_of": (np.int64, ("*", 2, 2)),
+    "n_spent": (np.int64, "*"), "ahead": (np.float64, ("*", len(LUCK), "*")),
+    "above": (np.float64, ("*", 2, "*")), "ahead_of": (np.int64, ("*", 2, 2)),
     "born": (np.float64, (len(BORN), "*")), "born_of": (np.int64, "*"),
 }  # fmt: skip
 """dtype and shape of every array of a Chunk"""
@@ -124,7 +128,8 @@ def empty_chunk(t: Tables, n: int, capacity: int = 0, visits: int = 1) -> Chunk:
         spent_at=np.zeros(capacity, np.float64),
         spent=np.zeros((capacity, 3), np.int64),
         n_spent=np.zeros(1, np.int64),
-        ahead=np.zeros((visits, 2, len(LUCK), AHEAD), np.float64),
+        ahead=np.zeros((visits, len(LUCK), AHEAD), np.float64),
+        above=np.zeros((visits, 2, 2 * AHEAD), np.float64),
         ahead_of=np.full((visits, 2, 2), -1, np.int64),
         born=np.zeros((len(BORN), AHEAD), np.float64),
         born_of=np.full(1, -1, np.int64),

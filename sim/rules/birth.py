@@ -14,7 +14,6 @@ from sim.rules.time import SHARE, base_gap, extra_gap, later, next_back
 from sim.rules.words import (
     AHEAD,
     AWARE,
-    BASE,
     BIRTH,
     BORN,
     DAY,
@@ -23,12 +22,12 @@ from sim.rules.words import (
     JOIN,
     LEARNING,
     LEAVE,
+    LEAVING,
     MEDIAN,
     MONTH,
     PATIENCE,
     RATE,
     RESUME,
-    SECOND,
     SEGMENT,
     normal,
     place,
@@ -193,10 +192,10 @@ def be_born(m, i, s, t, key):
         m.n_base = 1
     while m.t_base < 0.0:
         now = m.t_base
-        row, column = place(m, i, s, t, m.n_base, BASE)
+        row, column = place(m, i, s, t, m.n_base)
         if m.alive == 1 or m.t_back <= now:
             m.last_buy = now
-            m.alive = 0 if s.ahead[row, BASE, SECOND, column] < m.leave else 1
+            m.alive = 0 if s.ahead[row, LEAVING, column] < m.leave else 1
         next_back(m, t, now)
         m.t_base = later(t, now, base_gap(m, i, s, t, m.n_base))
         m.n_base += 1

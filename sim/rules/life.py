@@ -16,9 +16,9 @@ from sim.rules.purchase import purchase, whole
 from sim.rules.refunds import give_back, refund_slot, wait
 from sim.rules.response import appeal, ceiling, faded, leaves, response, too_low
 from sim.rules.tiers import forget
-from sim.rules.time import base_gap, later, next_back, next_extra, skip_to
+from sim.rules.time import SHARE, base_gap, later, next_back, next_extra, skip_to
 from sim.rules.wallet import see_coupons
-from sim.rules.words import BASE, BASKET, EXTRA, REDEEM, SECOND, normal, place, uniforms
+from sim.rules.words import BASE, BASKET, EXTRA, GAP, LEAVING, MARK, REDEEM, normal, place, place_above, uniforms
 from sim.tables import BOUND, INACTIVE
 
 LOG_BOUND = math.log(BOUND)
@@ -92,16 +92,19 @@ def pass_over(m, i, s, t, month, end):
     if m.pull_until <= m.t_extra < until:
         see_coupons(m, i, s, t, m.t_extra)
     most = ceiling(m, t, m.t_extra)
-    last = m.t_extra
-    row, k = place(m, i, s, t, m.n_extra, EXTRA)
-    while m.t_extra < until:
-        if m.aware == 1 and t.days[int(m.t_extra)].calendar != 0:
-            return True
-        if not too_low(most, s.ahead[row, EXTRA, SECOND, k]):
-            return True
-        last = m.t_extra
-        next_extra(m, i, s, t)
-        row, k = place(m, i, s, t, m.n_extra, EXTRA)
+    now = m.t_extra
+    last = now
+    n = m.n_extra
+    row, k = place_above(m, i, s, t, n)
+    while now < until and too_low(most, s.above[row, MARK, k]) and (m.aware == 0 or t.days[int(now)].calendar == 0):
+        last = now
+        now = later(t, now, s.above[row, GAP, k] * (m.gap * SHARE))
+        n += 1
+        row, k = place_above(m, i, s, t, n)
+    m.t_extra = now
+    m.n_extra = n
+    if now < until:
+        return True
     if m.pull_until <= last < until:
         see_coupons(m, i, s, t, last)
     return False
@@ -149,8 +152,12 @@ def happen(m, i, s, t, month, end):
         see_coupons(m, i, s, t, now)
     stream = BASE if on_base else EXTRA
     ordinal = m.n_base if on_base else m.n_extra
-    row, k = place(m, i, s, t, ordinal, stream)
-    u_second = s.ahead[row, stream, SECOND, k]
+    if on_base:
+        row, k = place(m, i, s, t, ordinal)
+        u_second = s.ahead[row, LEAVING, k]
+    else:
+        row, k = place_above(m, i, s, t, ordinal)
+        u_second = s.above[row, MARK, k]
     day = t.days[int(now)]
     cut = 0.0
     shift = 0.0
@@ -184,9 +191,12 @@ def happen(m, i, s, t, month, end):
         if log_ratio > LOG_BOUND:
             s.cube[cell, tally.OVER_BOUND] += 1
     if base_buys or buys:
-        basket = s.ahead[row, stream, BASKET, k]
-        if not on_base:
-            basket = exp(p.sigma * normal(basket))
+        if on_base:
+            basket = s.ahead[row, BASKET, k]
+            u_redeem = s.ahead[row, REDEEM, k]
+        else:
+            u_basket, u_redeem, _, _ = uniforms(p.seed, m.key, ordinal, EXTRA, 1)
+            basket = exp(p.sigma * normal(u_basket))
         basket *= m.median
         if p.dearer == 1:
             basket *= day.dear
@@ -202,7 +212,6 @@ def happen(m, i, s, t, month, end):
         if buys:
             if p.fee > 0 and m.fee_until >= NEVER:
                 pay_fee(m, i, s, t, now, cell)
-            u_redeem = s.ahead[row, stream, REDEEM, k]
             cost = purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, base_buys, now, month, cell)
             if base_buys:
                 s.cube[cell, tally.BOTH_PURCHASES] += 1

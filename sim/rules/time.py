@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim.compiled import rare, rule
 from sim.rules.numbers import log
-from sim.rules.words import BACK, BASE, EXTRA, GAP, place, uniforms
+from sim.rules.words import BACK, GAP, place, place_above, uniforms
 from sim.tables import BOUND
 
 SHARE = 1.0 / (BOUND - 1.0)  # of the mean gap between purchases, the mean gap between candidates above the baseline
@@ -35,15 +35,15 @@ def later(t, now, op_gap):
 @rule
 def base_gap(m, i, s, t, ordinal):
     """Operational days from one baseline candidate to the next: Erlang of the population's order, mean 1 / rate."""
-    row, k = place(m, i, s, t, ordinal, BASE)
-    return s.ahead[row, BASE, GAP, k] * (m.gap * t.p[0].stage)
+    row, k = place(m, i, s, t, ordinal)
+    return s.ahead[row, GAP, k] * (m.gap * t.p[0].stage)
 
 
 @rule
 def extra_gap(m, i, s, t, ordinal):
     """Operational days from one candidate above the baseline to the next."""
-    row, k = place(m, i, s, t, ordinal, EXTRA)
-    return s.ahead[row, EXTRA, GAP, k] * (m.gap * SHARE)
+    row, k = place_above(m, i, s, t, ordinal)
+    return s.above[row, GAP, k] * (m.gap * SHARE)
 
 
 @rule

@@ -13,17 +13,18 @@ from sim.compiled import rare, rule
 from sim.rules.numbers import exp, log
 
 BASE = 0  # candidates of the baseline stream; block 0: gap, leaving, basket, redeeming; 1: accept, -, category, refund
-EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, basket, redeeming;   1: -, -, category, refund
+EXTRA = 1  # candidates above the baseline;     block 0: gap, mark, of two candidates;   1: basket, redeeming, category, refund
 BIRTH = 2  # once a member; words by BORN
 MOMENT = 3  # a win-back message, ordinal = day, third word of the counter = the incentive's; return, wake
 # such days are counted from the start of the first run, so that a run that goes on meets the same luck
 TASK = 4  # a member's tasks of one incentive, ordinal = number of the task, third word as above; gap
 RESUME = 5  # once a member whose run goes on without a next candidate or a next call back, ordinal 0; baseline, extra, back
 BACK = 6  # what would bring a lapsed member back, ordinal = number of the moment; gap
-AHEAD = 8  # candidates whose luck is drawn at a time
-LUCK = ("gap", "second", "basket", "redeem")  # what is drawn ahead for a candidate of the streams BASE and EXTRA:
-# - log of the product of the gap's uniforms; word 1; basket / median basket by word 2 (EXTRA: the word itself); word 3
-GAP, SECOND, BASKET, REDEEM = range(len(LUCK))
+AHEAD = 8  # candidates of the baseline whose luck is drawn at a time; of those above it, most of which come to nothing, 16
+LUCK = ("gap", "leaving", "basket", "redeem")  # what is drawn ahead for a candidate of the baseline:
+# - log of the product of the gap's uniforms; word 1; basket / median basket by word 2; word 3
+GAP, LEAVING, BASKET, REDEEM = range(len(LUCK))
+MARK = 1  # for a candidate above the baseline: - log of the gap's uniform (GAP); the other word
 STAGES = 8  # first block of the further stages of a regular buyer's gap (stream BASE)
 BORN = (
     "rate", "leave", "median", "join", "segment", "month", "day", "aware", "flexible", "history", "learning", "patience",
@@ -82,51 +83,77 @@ def incentive_uniforms(seed, key, ordinal, stream, luck):
 
 
 @rule
-def place(m, i, s, t, ordinal, stream):
-    """Where the luck of candidate `ordinal` lies in `s.ahead` (row, column): it is drawn for AHEAD candidates at a time.
+def place(m, i, s, t, ordinal):
+    """Where the luck of candidate `ordinal` of the baseline lies in `s.ahead` (row, column): it is drawn for AHEAD at a time.
 
     Several cost little more than one, for nothing in one waits for another.
     """
     row = i if s.ahead_of.shape[0] > 1 else 0
     block = ordinal // AHEAD
-    if s.ahead_of[row, stream, 0] != m.key or s.ahead_of[row, stream, 1] != block:
-        draw_ahead(s, t, row, m.key, block, stream)
+    if s.ahead_of[row, BASE, 0] != m.key or s.ahead_of[row, BASE, 1] != block:
+        draw_ahead(s, t, row, m.key, block)
     return row, ordinal % AHEAD
 
 
+@rule
+def place_above(m, i, s, t, ordinal):
+    """The same of a candidate above the baseline, in `s.above`."""
+    row = i if s.ahead_of.shape[0] > 1 else 0
+    block = ordinal // (2 * AHEAD)
+    if s.ahead_of[row, EXTRA, 0] != m.key or s.ahead_of[row, EXTRA, 1] != block:
+        draw_above(s, t, row, m.key, block)
+    return row, ordinal % (2 * AHEAD)
+
+
 @rare
-def draw_ahead(s, t, row, key, block, stream):
-    """Fill the row of a stream with the luck of AHEAD candidates."""
+def draw_ahead(s, t, row, key, block):
+    """Fill the row with the luck of AHEAD candidates of the baseline."""
     p = t.p[0]
-    s.ahead_of[row, stream, 0] = key
-    s.ahead_of[row, stream, 1] = block
-    n = s.ahead.shape[3]  # AHEAD, which the compiler must not know: it would unroll the loops instead of doing several at once
+    s.ahead_of[row, BASE, 0] = key
+    s.ahead_of[row, BASE, 1] = block
+    n = s.ahead.shape[2]  # AHEAD, which the compiler must not know: it would unroll the loops instead of doing several at once
     first = block * n
     for k in range(n):
-        u0, u1, u2, u3 = uniforms(p.seed, key, first + k, stream, 0)
-        s.ahead[row, stream, GAP, k] = u0
-        s.ahead[row, stream, SECOND, k] = u1
-        s.ahead[row, stream, BASKET, k] = u2
-        s.ahead[row, stream, REDEEM, k] = u3
-    if stream == BASE:
-        stage = 1
-        while stage < p.regular:
-            for k in range(n):
-                u0, u1, u2, u3 = uniforms(p.seed, key, first + k, BASE, STAGES + (stage - 1) // 4)
-                product = s.ahead[row, stream, GAP, k] * u0
-                if stage + 1 < p.regular:
-                    product *= u1
-                if stage + 2 < p.regular:
-                    product *= u2
-                if stage + 3 < p.regular:
-                    product *= u3
-                s.ahead[row, stream, GAP, k] = product
-            stage += 4
-    for k in range(n):
-        s.ahead[row, stream, GAP, k] = -log(s.ahead[row, stream, GAP, k])
-    if stream == BASE:
+        u0, u1, u2, u3 = uniforms(p.seed, key, first + k, BASE, 0)
+        s.ahead[row, GAP, k] = u0
+        s.ahead[row, LEAVING, k] = u1
+        s.ahead[row, BASKET, k] = u2
+        s.ahead[row, REDEEM, k] = u3
+    stage = 1
+    while stage < p.regular:
         for k in range(n):
-            s.ahead[row, stream, BASKET, k] = exp(p.sigma * normal(s.ahead[row, stream, BASKET, k]))
+            u0, u1, u2, u3 = uniforms(p.seed, key, first + k, BASE, STAGES + (stage - 1) // 4)
+            product = s.ahead[row, GAP, k] * u0
+            if stage + 1 < p.regular:
+                product *= u1
+            if stage + 2 < p.regular:
+                product *= u2
+            if stage + 3 < p.regular:
+                product *= u3
+            s.ahead[row, GAP, k] = product
+        stage += 4
+    for k in range(n):
+        s.ahead[row, GAP, k] = -log(s.ahead[row, GAP, k])
+    for k in range(n):
+        s.ahead[row, BASKET, k] = exp(p.sigma * normal(s.ahead[row, BASKET, k]))
+
+
+@rare
+def draw_above(s, t, row, key, block):
+    """Fill the row with gaps and marks of 2 x AHEAD candidates above the baseline: one block of words has those of two, which
+    stand AHEAD apart."""
+    s.ahead_of[row, EXTRA, 0] = key
+    s.ahead_of[row, EXTRA, 1] = block
+    n = s.above.shape[2] // 2
+    first = block * n
+    for k in range(n):
+        u0, u1, u2, u3 = uniforms(t.p[0].seed, key, first + k, EXTRA, 0)
+        s.above[row, GAP, k] = u0
+        s.above[row, MARK, k] = u1
+        s.above[row, GAP, n + k] = u2
+        s.above[row, MARK, n + k] = u3
+    for k in range(2 * n):
+        s.above[row, GAP, k] = -log(s.above[row, GAP, k])
 
 
 @rule
