@@ -65,15 +65,16 @@ EFFECTS: tuple[Effect, ...] = (
         "goal_gradient",
         "Members buy sooner the nearer the next reward is.",
         "log rate += strength * share of the way from the dearest reward that the balance affords (none: from 0 points) to the "
-        "next dearer * r",
-        "Kivetz, Urminsky, Zheng 2006: the last gap of a ten-stamp card is about 20 % shorter than the first",
+        "next dearer * w * r; w = reward worth of what that one is worth more than the best below it; 0 where the member has no "
+        "use for it",
+        "Kivetz, Urminsky, Zheng 2006: the last gap of a ten-stamp card for one free coffee is about 20 % shorter than the first",
         (_p("strength", LIFT, 0.25, 0.06, 0.0, 0.8, "at the goal, against the start"),),
     ),
     Effect(
         "points_pressure",
         "Members buy more when a tier, ladder or sprint is near and its deadline is near; of several the strongest counts.",
         "log rate += strength * (1 - gap / (typical spend in horizon))+ * exp(-days to the deadline / horizon) * r; none for "
-        "what has no deadline",
+        "what has no deadline; of a ladder or sprint * w, the reward worth of what it gives (a tier: 1)",
         "Taylor, Neslin 2005: a few per cent of sales",
         (
             _p("strength", LIFT, 0.15, 0.06, 0.0, 0.8, "at the threshold on the last day"),
@@ -111,12 +112,23 @@ EFFECTS: tuple[Effect, ...] = (
     Effect(
         "reward_afterglow",
         "A redeemed reward lifts buying for a while.",
-        "log rate += strength * exp(-days since the last redemption / days) * r",
+        "log rate += strength * g * r; g = sum over redemptions of w * exp(-days since / days), 1 at most, w = reward worth",
         "Taylor, Neslin 2005; Dreze, Nunes 2011: the reset after a reward is partial",
         (
             _p("strength", LIFT, 0.10, 0.04, 0.0, 0.6, "right after the reward"),
             _days("days", 45.0, "decay time"),
         ),
+    ),
+    Effect(
+        "reward_worth",
+        "A small reward draws and pleases less than one as good as a basket.",
+        "w = min(1, (value to the member / median basket)^power), in goal gradient, reward afterglow, and points pressure of ladders "
+        "and sprints; value: as stated, of points what they buy at best, of a reward without one its points likewise (1 where no "
+        "reward states a value); off: w = 1",
+        "Tversky, Kahneman 1992: the value of a gain grows as its 0.88th power. That what was measured with rewards of a whole "
+        "basket shrinks so is an assumption; it was not fitted to, and agrees with, Vana et al. 2018: 0.32 of spending for each "
+        "unit of cash back paid",
+        (_p("power", "power", 0.88, 0.12, 0.0, 1.5, "growth of the draw with the worth"),),
     ),
     Effect(
         "demotion",

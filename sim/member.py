@@ -23,6 +23,7 @@ MEMBER = np.dtype(
         ("median", "f8"),  # median list value of their baskets, minor units, before inflation
         ("resp", "f8"),  # responsiveness to benefits, 1 = average buyer
         ("usual", "f8"),  # minor units they usually spend a day, list value
+        ("appetite", "f8"),  # what a reward of one minor unit is to them: median ^ -power of reward_worth
         ("segment", "i8"),
         ("cohort", "i8"),  # 0 = there at the start, k = joined in month k - 1
         ("joined", "f8"),  # when they joined the programme
@@ -65,6 +66,7 @@ MEMBER = np.dtype(
         ("fee_until", "f8"),  # end of the term that they have paid for, NEVER = the next purchase pays for one
         # what they carry in mind
         ("reward_at", "f8"),  # last redemption
+        ("glow", "f8"),  # what rewards are to them right after it, 1 = as good as a basket, decaying
         ("demoted_at", "f8"),
         ("benefit", "f8"),  # minor units of benefit of late, decaying
         ("benefit_at", "f8"),

@@ -72,7 +72,8 @@ TIER = np.dtype(
 )  # fmt: skip
 
 REWARD = np.dtype([("points", "i8"), ("kind", "i8"), ("value", "i8"), ("cost", "i8"), ("months", "i8"),
-                   ("charge", "i8"), ("recovered", "i8")])  # fmt: skip
+                   ("charge", "i8"), ("recovered", "i8"),
+                   ("step", "f8"), ("worth", "f8")])  # see sim.worth  # fmt: skip
 GOODS, SERVICE, VOUCHER, TIER_UPGRADE, LONGER_VALIDITY = range(5)
 REWARD_KINDS = ("goods", "service", "voucher", "tier_upgrade", "longer_validity")
 
@@ -89,6 +90,7 @@ INCENTIVE = np.dtype(
         ("goal", "i8"), ("gives", "i8"),
         ("luck", "i8"),  # address of its random words
         ("special", "f8"),  # how much of a member day its days are
+        ("worth", "f8"),  # of what it gives, see sim.worth
     ]
 )  # fmt: skip
 EVENTS = (

@@ -38,6 +38,7 @@ from sim.tables import (
     minor,
 )  # fmt: skip
 from sim.typing import Array, Floats
+from sim.worth import gift_worth, rewards_worth
 
 
 def compile_tables(
@@ -65,9 +66,11 @@ def compile_tables(
         seed=(seed if shocks is None else shocks) & 0xFFFFFFFF,
     )  # fmt: skip
     programme, behaviour = scenario.programme, scenario.behaviour
-    table = IncentiveTables(scenario, calendar, opening)
     values = behaviour.values(draw, score)
     b = _behaviour(values)
+    table = IncentiveTables(scenario, calendar, opening)
+    for row, incentive in zip(table.incentives, programme.incentives, strict=True):
+        row["worth"] = gift_worth(incentive.give, programme.rewards, values["reward_worth.power"])
     own = own_tables(behaviour, values, [x.name for x in programme.tiers], [x.name for x in population.segments])
     p = np.zeros(1, RULES)
     r = p[0]
@@ -100,7 +103,7 @@ def compile_tables(
         p=p,
         b=b,
         tiers=_tiers(programme),
-        rewards=_rewards(programme),
+        rewards=_rewards(programme, float(b["reward_worth_power"][0])),
         incentives=table.incentives,
         days=calendar.days,
         months=calendar.months,
@@ -219,7 +222,7 @@ def _tiers(programme: Programme) -> Array:
     return found
 
 
-def _rewards(programme: Programme) -> Array:
+def _rewards(programme: Programme, power: float) -> Array:
     found = np.zeros(len(programme.rewards), REWARD)
     ranked = sorted(programme.rewards, key=lambda reward: reward.points)
     for row, reward in zip(found, ranked, strict=True):
@@ -227,6 +230,7 @@ def _rewards(programme: Programme) -> Array:
         row["value"] = minor(reward.value)
         row["cost"] = minor(reward.value if reward.kind == "voucher" else reward.cost)
         row["charge"], row["recovered"] = partner_rates(reward.partner, int(row["cost"]))
+    rewards_worth(found, ranked, power)
     return found
 
 

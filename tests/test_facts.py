@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scenes import only, scenario
-from test_effects import CASH_BACK, OFF, STAMPS, TIERS, WIN_BACK, lift, mailing
+from test_effects import CASH_BACK, STAMPS, TIERS, WIN_BACK, lift, mailing
 
 from scenarios.files import load
 from sim import tally
@@ -100,6 +100,15 @@ def test_the_loss_of_a_tier_is_felt_by_those_who_know_of_tiers() -> None:
     assert not_knows.total("purchases") == not_knows.total("base_purchases") == not_knows.total("both_purchases")
 
 
+@pytest.mark.parametrize("design", ["5 % back", "cash-back"])
+def test_attrition_carries_most_of_a_programme_without_tiers(design: str) -> None:
+    """Over 60 % in Gopalakrishnan et al. 2021, baskets about 0, with every effect at its prior and most members unaware."""
+    o = simulate(load(design), members=20_000, seed=1) if design == "cash-back" else lives(CASH_BACK, {})
+    attrition, frequency, basket = (BY_NAME[f"gain_from_{part}"].compute(o) for part in ("attrition", "frequency", "basket"))
+    assert attrition / (attrition + frequency + basket) > 0.6
+    assert basket == 0.0
+
+
 # --- what sim.unmet says ---------------------------------------------------------------------
 
 
@@ -120,14 +129,11 @@ def test_a_head_start_helps_less_than_published() -> None:
     assert 1.03 < shares[1] / shares[0] < 1.2
 
 
-def test_attrition_carries_most_only_where_much_is_given_back() -> None:
-    """Over 60 % in Gopalakrishnan et al. 2021, baskets about 0."""
-    for o, least, most in ((lives(CASH_BACK, {}), 0.6, 0.75), (simulate(load("cash-back"), members=20_000, seed=1), 0.1, 0.3)):
-        attrition, frequency, basket = (
-            BY_NAME[f"gain_from_{part}"].compute(o) for part in ("attrition", "frequency", "basket")
-        )
-        assert least < attrition / (attrition + frequency + basket) < most
-        assert basket == 0.0
+def test_a_small_voucher_and_all_that_it_does_bring_back_more_than_published() -> None:
+    """.32 in Vana et al. 2018; `test_reward_worth` has the lift after it alone."""
+    o = lives(CASH_BACK, {})
+    more = o.cube[..., tally.LIST_VALUE].sum() - o.cube[..., tally.BASE_LIST].sum()
+    assert 2.0 < more / o.total("voucher_value") < 3.5
 
 
 @pytest.mark.parametrize("name", ["p4", "p4-spend-threshold", "cash-back"])
@@ -142,12 +148,4 @@ def test_heavy_buyers_take_most_and_change_no_less(name: str) -> None:
     cost = with_.watch[:, 0, W_COST]
     assert cost[heavy].sum() / cost.sum() == pytest.approx(2 / 3, abs=0.05)
     risen = [with_.watch[who, 0, W_PURCHASES].sum() / without.watch[who, 0, W_PURCHASES].sum() for who in (heavy, light)]
-    assert risen[0] > risen[1] - 0.005 > 1.0
-
-
-def test_a_small_voucher_brings_back_several_times_its_worth() -> None:
-    """.32 in Vana et al. 2018."""
-    o = lives(CASH_BACK, only(reward_afterglow={}))
-    more = o.cube[..., tally.LIST_VALUE].sum() - o.cube[..., tally.BASE_LIST].sum()
-    assert more / o.total("voucher_value") > 2 * 0.32
-    assert lives(CASH_BACK, OFF).total("list_value") == lives(CASH_BACK, OFF).total("base_list")
+    assert risen[0] > risen[1] > 1.0

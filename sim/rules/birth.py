@@ -10,6 +10,7 @@ from sim.member import LONG_AGO, NEVER
 from sim.rules.life import cell_of
 from sim.rules.moments import begin
 from sim.rules.numbers import exp, log
+from sim.rules.response import appetite
 from sim.rules.time import SHARE, base_gap, extra_gap, later, next_back
 from sim.rules.words import (
     AHEAD,
@@ -143,6 +144,7 @@ def be_born(m, i, s, t, key):
     m.resp = 1.0
     if b.responsiveness_exponent > 0.0:
         m.resp = min(2.0, max(1.0 / 3.0, (m.rate / p.mean_rate) ** (-b.responsiveness_exponent)))
+    m.appetite = appetite(m, t)
     bear_messages(m, s, k)
     m.birth_month = 1 + int(s.born[MONTH, k] * 12.0)
     m.birth_day = 1 + int(s.born[DAY, k] * 28.0)
@@ -215,6 +217,7 @@ def resume(m, i, s, t):
     if m.patience == 0.0:  # they come from a live programme
         bear_messages(m, s, cradle(s, t, m.key))
     m.gap = 1.0 / m.rate
+    m.appetite = appetite(m, t)
     here = m.alive == 1 or p.may_return == 1
     if m.t_base >= NEVER and (here or m.alive0 == 1):
         m.t_base = later(t, 0.0, -log(u_base) * m.gap)

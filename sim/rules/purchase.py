@@ -7,8 +7,9 @@ from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import burn, earn
 from sim.rules.moments import bought
+from sim.rules.numbers import exp, log
 from sim.rules.refunds import hold
-from sim.rules.response import feels, has, open_to, reached_so_far, redeeming, running
+from sim.rules.response import draws, faded, feels, has, of_use, open_to, reached_so_far, redeeming, running
 from sim.rules.tiers import qualify, qualify_points, reached
 from sim.rules.wallet import grant, lift, see_coupons, watched
 from sim.rules.words import uniforms
@@ -17,7 +18,6 @@ from sim.tables import (
     COUNT_IN_WINDOW,
     FIRST_PURCHASE,
     LONGER_VALIDITY,
-    NEVER_LAPSE,
     PURCHASE,
     TIER_UPGRADE,
     VOUCHER,
@@ -125,12 +125,7 @@ def redeem(m, i, s, t, price, now, month, cell):
     k = len(t.rewards) - 1
     while k >= 0:
         x = t.rewards[k]
-        useless = (
-            (x.kind == TIER_UPGRADE and m.tier + 1 >= len(t.tiers))
-            or (x.kind == LONGER_VALIDITY and (m.longer > 0 or t.p[0].expiry == NEVER_LAPSE))
-            or (x.kind == VOUCHER and price < x.value)
-        )
-        if m.balance >= x.points and not useless:
+        if m.balance >= x.points and of_use(m, t, x) and (x.kind != VOUCHER or price >= x.value):
             break
         k -= 1
     if k < 0:
@@ -152,6 +147,8 @@ def redeem(m, i, s, t, price, now, month, cell):
         s.cube[cell, tally.PARTNER_RECOVERIES] -= n * x.recovered
         s.cube[cell, tally.REWARD_PARTNERS] += n * (x.charge - x.recovered)
         watched(s, t, i, now, W_COST, n * (x.charge - x.recovered))
+    worth = x.worth if n == 1 else x.worth * exp(t.b[0].reward_worth_power * log(float(n)))
+    m.glow = min(1.0, faded(m.glow, m.reward_at, now, t.b[0].reward_afterglow_decay) + draws(m, worth))
     m.reward_at = now
     if x.kind == VOUCHER:
         off = n * x.value

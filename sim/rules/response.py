@@ -11,7 +11,7 @@ from sim.compiled import rare, rule
 from sim.rules.ledger import lapse_at
 from sim.rules.numbers import exp, log
 from sim.rules.own import own
-from sim.tables import BOUND, CALENDAR, CUMULATIVE, SPEND_IN_WINDOW
+from sim.tables import BOUND, CALENDAR, CUMULATIVE, LONGER_VALIDITY, NEVER_LAPSE, SPEND_IN_WINDOW, TIER_UPGRADE
 
 _BOW = (BOUND - 1.0 - math.log(BOUND)) / math.log(BOUND) ** 2
 _INVERSE_SQUARE = 1.0 / math.log(BOUND) ** 2
@@ -49,6 +49,18 @@ def running(m, t, day, opened):
     return on & p.lasting & opened
 
 
+@rule
+def reaching(m, t, least):
+    """Share of the member's baskets of at least `least` minor units."""
+    if least <= 0:
+        return 1.0
+    gap = log(m.median / least)
+    sigma = t.p[0].sigma
+    if sigma > 0.0:
+        return 0.5 * (1.0 + math.erf(gap / (sigma * math.sqrt(2.0))))
+    return 1.0 if gap >= 0.0 else 0.0
+
+
 @rare
 def touches(m, t, j):
     """Share of the member's purchases that meet the conditions of incentive `j` on category and basket."""
@@ -57,14 +69,29 @@ def touches(m, t, j):
     if x.category >= 0:
         below = t.categories[x.category - 1] if x.category > 0 else 0.0
         share = t.categories[x.category] - below
-    if x.min_basket > 0:
-        gap = log(m.median / x.min_basket)
-        sigma = t.p[0].sigma
-        if sigma > 0.0:
-            share *= 0.5 * (1.0 + math.erf(gap / (sigma * math.sqrt(2.0))))
-        elif gap < 0.0:
-            share = 0.0
-    return share
+    return share * reaching(m, t, x.min_basket)
+
+
+@rule
+def appetite(m, t):
+    """What a reward of one minor unit is to the member, see `draws`."""
+    return exp(-t.b[0].reward_worth_power * log(m.median))
+
+
+@rule
+def draws(m, worth):
+    """How much something of `worth` (see sim.worth) draws or pleases the member: 1 where it is worth a basket of theirs or more."""
+    return min(1.0, worth * m.appetite)
+
+
+@rule
+def of_use(m, t, x):
+    """Whether the member has a use for reward `x`: who has the highest tier has none for the next, nor for longer validity who
+    has it, or whose points do not lapse."""
+    return not (
+        (x.kind == TIER_UPGRADE and m.tier + 1 >= len(t.tiers))
+        or (x.kind == LONGER_VALIDITY and (m.longer > 0 or t.p[0].expiry == NEVER_LAPSE))
+    )
 
 
 @rule
@@ -79,6 +106,18 @@ def to_next_reward(m, t):
         price = t.rewards[last - k].points
         above = price if price > m.balance else above
     return (m.balance - below) / (above - below) if above > 0 else 0.0
+
+
+@rule
+def goal(m, t):
+    """Goal gradient, 0 .. 1: the share of the way to the next dearer reward, as far as it draws the member."""
+    share = to_next_reward(m, t)
+    if share > 0.0:
+        k = 0
+        while t.rewards[k].points <= m.balance:
+            k += 1
+        share *= draws(m, t.rewards[k].step) if of_use(m, t, t.rewards[k]) else 0.0
+    return share
 
 
 @rule
@@ -114,6 +153,7 @@ def pressure(m, i, s, t, now, day):
             if has(opened, j) and (x.limit == 0 or w.given < x.limit):
                 done = reached_so_far(t, w, x, day.month)
                 close = near(float(x.reach - done), (m.usual if x.event == SPEND_IN_WINDOW else m.rate) * horizon)
+                close *= draws(m, x.worth)
                 if done < x.reach and close > 0.0:
                     end = t.window_ends[int(now), x.window]
                     strongest = max(strongest, close * exp((now - end) * b.points_pressure_decay))
@@ -190,13 +230,13 @@ def response(m, i, s, t, now, day, cut, shift):
     if m.aware == 1:
         lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
         if b.goal_gradient_strength > 0.0 and m.balance > 0:
-            lift += b.goal_gradient_strength * to_next_reward(m, t)
+            lift += b.goal_gradient_strength * goal(m, t)
         if b.points_pressure_strength > 0.0:
             lift += b.points_pressure_strength * pressure(m, i, s, t, now, day)
         if b.expiry_pressure_strength > 0.0 and m.flexible == 1 and lapse_at(m, t) < now + b.expiry_pressure_horizon:
             lift += b.expiry_pressure_strength
         if now - m.reward_at < 10.0 * b.reward_afterglow_days:
-            lift += b.reward_afterglow_strength * exp((m.reward_at - now) * b.reward_afterglow_decay)
+            lift += b.reward_afterglow_strength * faded(m.glow, m.reward_at, now, b.reward_afterglow_decay)
     if m.sent > 0.0:
         heard = faded(m.sent, m.sent_at, now, b.messages_decay)
         lift += b.messages_response * heard * exp(-b.messages_fatigue * heard)
@@ -216,12 +256,12 @@ def ceiling(m, t, now):
         lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
         if m.balance > 0:
             if b.goal_gradient_strength > 0.0:
-                lift += b.goal_gradient_strength * to_next_reward(m, t)
+                lift += b.goal_gradient_strength * goal(m, t)
             if m.flexible == 1:
                 lift += b.expiry_pressure_strength
         lift += b.points_pressure_strength
         if now - m.reward_at < 10.0 * b.reward_afterglow_days:
-            lift += b.reward_afterglow_strength
+            lift += b.reward_afterglow_strength * m.glow
     if m.sent > 0.0:
         lift += b.messages_response * m.sent
     return lift * m.resp + t.p[0].own_most

@@ -8,7 +8,7 @@ from sim import tally
 from sim.compiled import rare, rule
 from sim.member import NEVER
 from sim.rules.ledger import credit, issue
-from sim.rules.response import faded, feels, has, looks_like, open_to
+from sim.rules.response import faded, feels, has, looks_like, open_to, reaching
 from sim.rules.tiers import promote
 from sim.rules.time import skip_to
 from sim.rules.words import MOMENT, incentive_uniforms
@@ -51,9 +51,10 @@ def spend_budget(s, i, j, amount, now):
 
 @rare
 def pull_of(m, t, j):
-    """What the coupon of incentive `j` looks like to the member: a log price cut on a usual basket."""
+    """What the coupon of incentive `j` looks like to the member: a log price cut on a usual basket, or on one of its threshold
+    if that is higher, in the share of their purchases that reach it."""
     x = t.incentives[j]
-    return looks_like(x.coupon, max(m.median, float(max(x.coupon_min, x.coupon))))
+    return looks_like(x.coupon, max(m.median, float(max(x.coupon_min, x.coupon)))) * reaching(m, t, x.coupon_min)
 
 
 @rare
