@@ -105,6 +105,12 @@ class Fee(Part):
     every_months: Months = 12
     """length of the term that is paid for, of 365 / 12 days a month"""
 
+    @property
+    def days(self) -> float:
+        """Days of the term, up to the next 2^-20: terms then add up exactly, from whatever day they are counted, and twelve
+        months do not end before their year has."""
+        return math.ceil(self.every_months * 365 * 2**20 / 12) / 2**20
+
 
 class Reward(Part):
     """Something that points buy."""

@@ -175,7 +175,7 @@ def _programme(r: Any, programme: Programme, calendar: Calendar, longer: int) ->
     r["expiry"] = EXPIRIES.index(expiry.rule)
     r["expiry_months"], r["expiry_month"] = expiry.months, expiry.month
     if programme.fee is not None:
-        r["fee"], r["fee_days"] = minor(programme.fee.amount), programme.fee.every_months * 365.0 / 12.0
+        r["fee"], r["fee_days"] = minor(programme.fee.amount), programme.fee.days
     longest = max([reward.months for reward in programme.rewards] + [longer])
     horizon = len(calendar.months) + 1 + int(r["past"])
     needed = {"never": 1, "inactivity": 1, "rolling": expiry.months + 1, "fixed_date": expiry.months + 13}[expiry.rule]

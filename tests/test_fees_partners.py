@@ -1,5 +1,6 @@
 """Membership fees and partners: who pays what when, where it is counted, and that nothing else changes."""
 
+import datetime as dt
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 from scenes import PLAIN, RICH, only, scenario
+from test_opening import in_two
 
 from scenarios.finance.snapshot import snapshot
 from sim import tally
@@ -32,6 +34,16 @@ def test_who_stays_pays_on_joining_and_at_every_renewal() -> None:
     assert fees.sum() == 3 * 300 * 999
     each = paid(12, 1, population=STAYS).by_month("fees")
     assert each.sum() == 12 * 300 * 999
+
+
+def test_terms_of_a_month_end_with_their_year_however_a_run_is_cut() -> None:
+    """365 / 12 days, added up as fractions of two, miss New Year by the last digit, now before it, now after."""
+    programme = {"name": "club", "fee": {"amount": 9.99, "every_months": 1}}
+    s = scenario(PLAIN, programme=programme, population=STAYS, horizon={"start": dt.date(2029, 1, 1), "months": 36})
+    for at in (8, 16):
+        whole, _, rest = in_two(s, at, 20, seed=1)
+        np.testing.assert_array_equal(whole.by_month("fees")[at:], rest.by_month("fees"))
+    assert whole.by_month("fees").reshape(3, 12).sum(axis=1).tolist() == [12 * 20 * 999] * 3
 
 
 def test_who_has_lapsed_does_not_renew() -> None:
