@@ -69,10 +69,10 @@ def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = 
         raise InputError("the scenarios of the arms run over different periods; they must have one horizon")
     horizon = next(iter(horizons))
     first = (plan.start - horizon.start).days
-    if first < 0 or plan.end >= horizon.end:
+    if first < 0 or plan.end > horizon.end:
         raise InputError(
             f"the window {plan.start} to {plan.end} is not inside the period that the scenarios simulate, "
-            f"{horizon.start} to before {horizon.end}; change horizon of the base scenario"
+            f"{horizon.start} to {horizon.end}; change horizon of the base scenario"
         )
     columns: dict[str, str] = {}
     for metric in plan.metrics:

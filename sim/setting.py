@@ -88,8 +88,8 @@ class Horizon(Part):
 
     @property
     def end(self) -> dt.date:
-        """The day after the last."""
-        return month_start(self.start, self.months)
+        """The last day."""
+        return month_start(self.start, self.months) - dt.timedelta(days=1)
 
 
 def month_start(date: dt.date, later: int) -> dt.date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,9 @@ def test_luck_and_parameters_apart() -> None:
 
 
 def test_one_replication_has_no_interval() -> None:
-    found = compare([scenario(SHOP)], members=200, replications=1)
+    found = compare([scenario(SHOP, horizon={"start": dt.date(2027, 1, 1), "months": 2})], members=200, replications=1)
+    rests = found.summary()["provenance"]
+    assert (rests["start"], rests["end"]) == ("2027-01-01", "2027-02-28")  # the first and the last day
     only_one = found.measures["none"]["purchases_per_member"]
     assert (only_one.low, only_one.high, only_one.luck_sd) == (None, None, None)
     assert found.differences == {}

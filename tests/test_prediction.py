@@ -250,7 +250,7 @@ def test_the_page_shows_what_was_drawn_with_unit_and_source():
     ("changes", "words"),
     [
         ({"sizing": {}}, "does not say how many members"),
-        ({"end": dt.date(2026, 9, 1)}, "is not inside the period that the scenarios simulate, 2026-03-01 to"),
+        ({"end": dt.date(2026, 5, 1)}, "is not inside the period that the scenarios simulate, 2026-03-01 to 2026-04-30;"),
         ({"arms": {"control": {"share": 0.5}, "bonus": {"share": 0.5}}}, "arm bonus has no scenario"),
         (
             {"metrics": [{"name": "nps", "role": "primary", "column": "score", "simulation_margin": 1.0}]},

@@ -147,7 +147,6 @@ def _tier_points(scenario: Scenario, runs: Sequence[Run]) -> TierPoints:
 
 
 def _provenance(scenario: Scenario, snapshot: str | None, members: int, replications: int, seed: int) -> dict[str, Any]:
-    months = months_of(scenario)
     return {
         "version": version("loyalsim"),
         "scenario": scenario.name,
@@ -157,7 +156,7 @@ def _provenance(scenario: Scenario, snapshot: str | None, members: int, replicat
         "replications": replications,
         "seed": seed,
         "start": scenario.horizon.start.isoformat(),
-        "end": months[-1].isoformat(),
+        "end": scenario.horizon.end.isoformat(),
         "snapshot": snapshot,
     }
 
