@@ -1,7 +1,8 @@
 """Numbers as tables write them: with a comma or a point for decimals, and the other, an apostrophe or a blank for thousands.
 
 One rule for every reader of tables: a column is read in one way: as plain numbers (1234.50), unless another reads more of its
-cells; where two read as many, with different numbers, the column is refused.
+cells. A column is refused where two ways read as many, with different numbers, where more than one in a hundred of its numbers
+fit other ways alone, and where thousands are set off by one mark and nothing shows that the other mark is for decimals.
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ from numpy.typing import NDArray
 
 from scenarios.sources import Source, first_row
 from sim.errors import InputError
-from sim.typing import Floats
+from sim.typing import Floats, Ints
 
 ABSENT = ("", "nan", "NaN", "NaT", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null")
 """what text says where there is nothing"""
-_APOSTROPHES, _BLANKS = "'\u2019", " \u00a0\u202f"
+_APOSTROPHES, _BLANKS, _MINUS = "'\u2019", " \u00a0\u2009\u202f", "\u2212"
+_LAKHS = "1,23,456.50"
 _STYLES = {
-    "1,234.50": (",", "."), "1.234,50": (".", ","),
+    "1,234.50": (",", "."), "1.234,50": (".", ","), _LAKHS: (",", "."),
     "1'234.50": (_APOSTROPHES, "."), "1'234,50": (_APOSTROPHES, ","), "1 234.50": (_BLANKS, "."), "1 234,50": (_BLANKS, ","),
 }  # fmt: skip
 """What stands between thousands, any of these, and before decimals. Of styles that read a column alike the first is told."""
+_PLAIN = "1234.50"
+_FEW = 0.01
+"""share of numbers, at most, that may be written in another way: they are no numbers then, as words are"""
 
 
 @dataclass(frozen=True)
@@ -44,20 +49,23 @@ class Way:
     @property
     def words(self) -> str:
         """The rule as it was applied."""
-        return f"numbers written as {self.style}: read so" if self.style else "none: numbers are written as 1234.50"
+        return f"numbers written as {self.style}: read so" if self.style else f"none: numbers are written as {_PLAIN}"
 
     def read(self, text: pd.Series[str]) -> Floats:
         """(rows,) finite numbers of trimmed text, NaN for what is none."""
         return _styled(text, _finite(text), self.style) if self.style else _finite(text)
 
 
-def way_of(column: pd.Series[Any], place: str) -> Way:
-    """How a column of numbers or text is written; InputError, beginning with `place`, where that cannot be told."""
-    there = column[~absent(column)]
-    if np.isfinite(_finite(there)).all():
+def way_of(column: pd.Series[Any], place: str, rows: Ints | None = None) -> Way:
+    """How a column of numbers or text is written; InputError, beginning with `place`, where that cannot be told.
+
+    rows: (rows,) their numbers as a person counts; from 1 on where they are not given.
+    """
+    there = ~absent(column)
+    if np.isfinite(_finite(column[there])).all():
         return Way()
     tally = _Tally()
-    tally.add(there)
+    tally.add(column[there], (np.arange(1, len(column) + 1) if rows is None else rows)[there])
     return tally.way(place)
 
 
@@ -67,9 +75,9 @@ def absent(column: pd.Series[Any]) -> NDArray[np.bool_]:
     return np.asarray(missing, dtype=bool)
 
 
-def as_written(column: pd.Series[Any], place: str) -> tuple[Floats, Way]:
-    """(rows,) numbers of a column, NaN for a cell that is none, and how they were written; errors as `way_of`."""
-    way = way_of(column, place)
+def as_written(column: pd.Series[Any], place: str, rows: Ints | None = None) -> tuple[Floats, Way]:
+    """(rows,) numbers of a column, NaN for a cell that is none, and how they were written; `rows` and errors as `way_of`."""
+    way = way_of(column, place, rows)
     return way.read(_trimmed(column)) if way.style else _finite(column), way
 
 
@@ -117,9 +125,13 @@ class NumberSource:
         for block in self.source.blocks(text) if text else ():
             odd |= {column for column in text if not _castable(block[column])}
         tallies = {column: _Tally() for column in text if column in odd}
+        row = self.first_row
         for block in self.source.blocks(list(tallies)) if tallies else ():
             for column, tally in tallies.items():
-                tally.add(present(block[column]).drop_null().to_pandas())
+                cells = present(block[column]).to_pandas()
+                there = cells.notna().to_numpy()
+                tally.add(cells[there], row + np.flatnonzero(there))
+            row += len(block)
         self.ways.update(dict.fromkeys(columns, Way()))
         self.ways.update({column: tally.way(f"{self.name}: column {column!r}") for column, tally in tallies.items()})
 
@@ -138,53 +150,106 @@ class NumberSource:
         return numbers
 
 
+@dataclass(frozen=True)
+class _Cell:
+    """A cell as errors name it."""
+
+    text: str
+    row: int
+
+    def __str__(self) -> str:
+        return f"{self.text!r} in row {self.row}"
+
+
 class _Tally:
     """How many cells of a column each way reads, block by block."""
 
     def __init__(self) -> None:
-        self._plain = 0
-        self._read = dict.fromkeys(_STYLES, 0)
+        self._read = dict.fromkeys((_PLAIN, *_STYLES), 0)
         self._changed = dict.fromkeys(_STYLES, 0)
-        self._differs: dict[tuple[str, str], str] = {}
+        self._shown = dict.fromkeys(_STYLES, False)
+        """whether a cell shows what the style has for decimals: it cannot stand between thousands there"""
+        self._unlike = dict.fromkeys((_PLAIN, *_STYLES), 0)
+        """numbers that another way reads, and this one does not"""
+        self._first: dict[tuple[str, str], _Cell] = {}
+        """of (what, way): the first cell that is so"""
+        self._differs: dict[tuple[str, str], _Cell] = {}
         """the first cell that two styles do not read as the same"""
 
-    def add(self, column: pd.Series[Any]) -> None:
-        """Count the cells of a part of the column."""
-        plain = _finite(column)
-        self._plain += int(np.isfinite(plain).sum())
-        text = _trimmed(column)
-        ways = {style: plain if _typed(column) else _styled(text, plain, style) for style in _STYLES}
-        for style, found in ways.items():
-            self._read[style] += int(np.isfinite(found).sum())
-            self._changed[style] += int((np.isfinite(found) & (found != plain)).sum())
+    def add(self, column: pd.Series[Any], rows: Ints) -> None:
+        """Count the cells of a part of the column, `rows` as a person counts: each text once."""
+        codes, texts = pd.factorize(_trimmed(column))
+        times, rows = np.bincount(codes), rows[np.unique(codes, return_index=True)[1]]
+        text: pd.Series[str] = pd.Series(texts)
+        plain = _finite(text)
+
+        def note(kept: dict[Any, _Cell], key: tuple[str, str], which: NDArray[np.bool_]) -> None:
+            if key not in kept and which.any():
+                at = int(which.argmax())
+                kept[key] = _Cell(str(text.iloc[at]), int(rows[at]))
+
+        ways = {_PLAIN: plain, **{style: _styled(text, plain, style) for style in _STYLES}}
+        number = np.any([np.isfinite(found) for found in ways.values()], axis=0)
+        for way, found in ways.items():
+            read = np.isfinite(found)
+            self._read[way] += int(times[read].sum())
+            self._unlike[way] += int(times[number & ~read].sum())
+            note(self._first, ("read", way), read)
+            note(self._first, ("unlike", way), number & ~read)
+        for style, (_, decimals) in _STYLES.items():
+            read = np.isfinite(ways[style])
+            self._changed[style] += int(times[read & (ways[style] != plain)].sum())
+            marked = read & np.asarray(text.str.contains(decimals, regex=False), dtype=bool)
+            either = marked & np.asarray(text.str.fullmatch(rf"[+-]?{_parted(re.escape(decimals))}"), dtype=bool)
+            self._shown[style] |= bool((marked & ~either).any())
+            note(self._first, ("either", style), either)
         for one, other in combinations(_STYLES, 2):
             a, b = ways[one], ways[other]
-            apart = np.flatnonzero((a != b) & (np.isfinite(a) | np.isfinite(b)))
-            if len(apart):
-                self._differs.setdefault((one, other), str(text.iloc[int(apart[0])]))
+            note(self._differs, (one, other), (a != b) & (np.isfinite(a) | np.isfinite(b)))
 
     def way(self, place: str) -> Way:
-        """The way that reads most; InputError where two do."""
+        """The way that reads most; InputError where two do, much is written otherwise, or decimals are in doubt."""
         most = max(self._read.values())
-        if most <= self._plain:
+        if most <= self._read[_PLAIN]:
+            self._check_alike(_PLAIN, place)
             return Way()
-        likely = [style for style, read in self._read.items() if read == most]
+        likely = [style for style in _STYLES if self._read[style] == most]
         apart = [pair for pair in combinations(likely, 2) if pair in self._differs]
         if apart:
-            found = self._differs[apart[0]]
             commas = {_STYLES[style].index(",") for style in apart[0] if "," in _STYLES[style]}
             said = "with a comma for thousands or for decimals" if len(commas) == 2 else f"as {apart[0][0]} or as {apart[0][1]}"
-            raise InputError(f"{place} can be read {said} (found {found!r}); write numbers as 1234.50")
-        return Way(likely[0], self._changed[likely[0]])
+            raise InputError(f"{place} can be read {said} (found {self._differs[apart[0]]}); write numbers as {_PLAIN}")
+        style = likely[0]
+        self._check_alike(style, place)
+        if not self._shown[style] and ("either", style) in self._first:
+            mark = "comma" if _STYLES[style][1] == "," else "point"
+            raise InputError(
+                f"{place} can be read with a {mark} for thousands or for decimals (found {self._first['either', style]}, where "
+                f"other thousands are written as in {style}); write numbers as {_PLAIN}"
+            )
+        return Way(style, self._changed[style])
+
+    def _check_alike(self, way: str, place: str) -> None:
+        unlike = self._unlike[way]
+        if unlike > _FEW * (self._read[way] + unlike):
+            raise InputError(
+                f"{place} has numbers written in two ways: most as {way}, {unlike:,} otherwise (found "
+                f"{self._first['unlike', way]}, {self._first['read', way]}); write numbers as {_PLAIN}"
+            )
 
 
 def _styled(text: pd.Series[str], plain: Floats, style: str) -> Floats:
     thousands, decimals = _STYLES[style]
     t, d = f"[{thousands}]", re.escape(decimals)
-    fits = text.str.fullmatch(rf"[+-]?([1-9]\d{{0,2}}({t}\d{{3}})+|\d+)({d}\d+)?")
+    parted = rf"[1-9]\d?({t}\d\d)*{t}\d{{3}}" if style == _LAKHS else _parted(t)
+    fits = text.str.fullmatch(rf"[+-]?({parted}|\d+)({d}\d+)?")
     bare = text.str.replace(t, "", regex=True).str.replace(decimals, ".", regex=False)
     read = _finite(bare.where(fits))
     return np.where(np.isnan(read), plain, read) if decimals == "." else read
+
+
+def _parted(mark: str) -> str:
+    return rf"[1-9]\d{{0,2}}({mark}\d{{3}})+"
 
 
 def _finite(column: pd.Series[Any]) -> Floats:
@@ -194,7 +259,7 @@ def _finite(column: pd.Series[Any]) -> Floats:
 
 
 def _trimmed(column: pd.Series[Any]) -> pd.Series[str]:
-    return column.astype(str).str.strip()
+    return column.astype(str).str.strip().str.replace(_MINUS, "-", regex=False)
 
 
 def _typed(column: pd.Series[Any]) -> bool:
@@ -207,8 +272,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def present(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of text, trimmed, without the words for nothing."""
-    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    """A column of text, trimmed, with the minus sign of keyboards, without the words for nothing."""
+    text = pc.replace_substring(pc.utf8_trim_whitespace(column.cast(pa.string())), _MINUS, "-")
     return pc.if_else(pc.is_in(text, pa.array(ABSENT)), pa.scalar(None, pa.string()), text)
 
 

@@ -1,6 +1,7 @@
 """Thousands and decimals: one rule for calibration, experiments and finance, and the same words."""
 
 import datetime as dt
+import re
 
 import numpy as np
 import pandas as pd
@@ -47,11 +48,13 @@ def german(value: float) -> str:
         (["1.634", None, "", "NA"], [1.634, np.nan, np.nan, np.nan], 0),
         (["1'234.50", "12.5", "-1\u2019234\u2019567"], [1234.5, 12.5, -1234567.0], 2),
         (["1 234,50", "12,5", "1\u202f234\u00a0567"], [1234.5, 12.5, 1234567.0], 3),
-        (["1 234", "1.634", "7"], [1234.0, 1.634, 7.0], 1),  # who parts thousands with a blank has the point for decimals
-        (["1 234", "1,634", "7"], [1234.0, 1.634, 7.0], 2),
+        (["1 234", "1.634", "7.5"], [1234.0, 1.634, 7.5], 1),  # 7.5 shows what the point is for
+        (["1 234", "1,634", "7,5"], [1234.0, 1.634, 7.5], 3),
+        (["1,23,456", "12,345.50", "7"], [123456.0, 12345.5, 7.0], 2),
+        (["\u2212 7", "\u22127.5", "8"], [np.nan, -7.5, 8.0], 0),  # the minus of typographers
+        (["\u22121 234,5", "8"], [-1234.5, 8.0], 1),
         (["12 34", "1'23", "7"], [np.nan, np.nan, 7.0], 0),
         (["044 123 456", "0'123", "12.50"], [np.nan, np.nan, 12.5], 0),  # telephones: what is parted begins with no 0
-        (["0,125", "12.50"], [np.nan, 12.5], 0),
         (["0,125", "0,250"], [0.125, 0.25], 2),
     ],
 )
@@ -62,7 +65,8 @@ def test_a_column_is_read_as_it_is_written(written, numbers, count):
 
 
 def test_commas_that_can_be_thousands_or_decimals_are_refused_by_every_reader(tmp_path):
-    told = r"column '\w+' can be read with a comma for thousands or for decimals \(found '1,634'\); write numbers as 1234.50$"
+    said = r"can be read with a comma for thousands or for decimals \(found '1,634' in row [23]\); write numbers as 1234.50$"
+    told = rf"column '\w+' {said}"
     cells = ["12", "1,634", "2,500"]
     with pytest.raises(InputError, match=told):
         clean(pd.DataFrame({"who": ["a", "b", "c"], "day": "2020-01-01", "paid": cells}), member="who", date="day", value="paid")
@@ -87,8 +91,35 @@ def live() -> pd.DataFrame:
 
 
 def test_two_ways_of_thousands_in_one_column_are_refused():
-    with pytest.raises(InputError, match=r"^t.csv can be read as 1'234.50 or as 1 234.50 \(found \"1'234\"\); write numbers as"):
+    with pytest.raises(InputError, match=r"^t.csv can be read as 1'234.50 or as 1 234.50 \(found \"1'234\" in row 1\); write"):
         as_written(pd.Series(["1'234", "5 678"]), "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (["1 234", "1,634", "7"], "a comma for thousands or for decimals (found '1,634' in row 2, where other thousands"),
+        (["1'234", "1.634", "7"], "a point for thousands or for decimals (found '1.634' in row 2, where other thousands"),
+        (["1,234,567", "1.634"], "a point for thousands or for decimals (found '1.634' in row 2, where"),
+        (["0,125", "12.50"], "two ways: most as 1234.50, 1 otherwise (found '0,125' in row 1, '12.50' in row 2)"),
+        (["2,50", "7,50", "1,234.5"], "two ways: most as 1.234,50, 1 otherwise (found '1,234.5' in row 3, '2,50' in row 1)"),
+        (["1,23,456", "12.345,50", "7"], "a comma for thousands or for decimals (found '1,23,456' in row 1)"),
+    ],
+)
+def test_a_column_that_contradicts_itself_is_refused(written, told):
+    with pytest.raises(InputError, match=re.escape(told) + ".*; write numbers as 1234.50$"):
+        as_written(pd.Series(written), "t.csv")
+
+
+def test_one_number_in_a_hundred_may_be_a_slip(monkeypatch):
+    monkeypatch.setattr(sources, "ROWS", 40)
+    cells = ["four", "12,50"] + ["12.50"] * 99
+    found, way = as_written(pd.Series(cells), "t.csv")
+    assert way.style == "" and np.isnan(found[:2]).all()
+    cells[-1] = "12,50"
+    told = r"column 'paid' has .* two ways: most as 1234.50, 2 otherwise \(found '12,50' in row 2, '12.50' in row 3\)"
+    with pytest.raises(InputError, match=told):
+        list(NumberSource(FrameSource(pd.DataFrame({"paid": cells})), frozenset({"paid"})).blocks(["paid"]))
 
 
 def test_an_experiment_reads_decimal_commas_as_the_numbers_that_they_are(live, tmp_path):

@@ -124,7 +124,7 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
     _mostly(dates.notna().to_numpy(), frame[date], where, date, "dates such as 2017-09-30")
     drop(dates.isna().to_numpy(), "unreadable date", f"column {date!r} holds no date: left out")
     dates = dates.loc[frame.index]
-    numbers, way = as_written(frame[value], f"{where}: column {value!r}")
+    numbers, way = as_written(frame[value], f"{where}: column {value!r}", lines)
     values = pd.Series(numbers, frame.index)
     rules.append(Rule("thousands and decimals", way.words, way.cells))
     _mostly(values.notna().to_numpy(), frame[value], where, value, "numbers such as 12.50")

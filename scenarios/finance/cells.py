@@ -34,10 +34,10 @@ def too_early(days: pd.Series[Any]) -> Array:
     return np.asarray(days.dt.year < FIRST_YEAR)
 
 
-def numbers_of(values: pd.Series[Any], name: str, column: str, told: dict[str, Way]) -> Floats:
+def numbers_of(values: pd.Series[Any], name: str, column: str, told: dict[str, Way], first: int) -> Floats:
     """(rows,) numbers of a column of the table `name`, NaN for a cell that is none; `told` learns how they are written if that is
-    not plain."""
-    numbers, way = as_written(values, f"{name}: column {column!r}")
+    not plain. first: number of the first row."""
+    numbers, way = as_written(values, f"{name}: column {column!r}", np.arange(first, first + len(values)))
     if way.style:
         told[column] = way
     return numbers
@@ -124,7 +124,7 @@ class Cells:
     def numbers(self, column: str, *, negative: bool = False, empty_is_0: bool = False) -> Floats:
         """(rows,) finite numbers, 0 or more unless `negative`."""
         values: Any = self.frame[column]
-        number = numbers_of(values, self.name, column, self.told)
+        number = numbers_of(values, self.name, column, self.told, self.first)
         if empty_is_0:
             number = np.where(is_empty(values), 0.0, number)
         self._wrong(column, np.isnan(number), "a number such as 120.50")

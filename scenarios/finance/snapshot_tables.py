@@ -163,7 +163,7 @@ def _date(table: Table, column: str, values: pd.Series[Any], what: Column) -> Ar
 
 def _number(table: Table, column: str, values: pd.Series[Any], what: Column) -> Array:
     empty = is_empty(values)
-    parsed = np.where(empty, 0.0, numbers_of(values, table.name, column, table.told))
+    parsed = np.where(empty, 0.0, numbers_of(values, table.name, column, table.told, table.first_row))
     strange = np.flatnonzero(np.isnan(parsed))
     table.wrong(strange, column, lambda r: f"found {values.iloc[r]!r}, allowed is a number like 120.50")
     large = np.flatnonzero(np.abs(parsed) > MOST_AMOUNT)
