@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types as at
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from sim.behaviour import WORD
+from sim.part import Part
 from sim.typing import Path
 
 _PATTERNS = {
@@ -44,10 +45,10 @@ class Words:
     words: tuple[str, ...]
 
 
-def field_of(model: type[BaseModel], path: Path) -> Field | None:
+def field_of(model: type[Part], path: Path) -> Field | None:
     """The type at `path` below `model`; None for the model itself and for what it does not know."""
     here: Field | None = None
-    models: list[type[BaseModel]] = [model]
+    models: list[type[Part]] = [model]
     for step in path:
         if isinstance(step, int):
             item = next((c for c in branches(here) if get_origin(c.kind) is list), None) if here else None
@@ -67,12 +68,12 @@ def field_of(model: type[BaseModel], path: Path) -> Field | None:
     return here
 
 
-def models_of(field: Field) -> list[type[BaseModel]]:
+def models_of(field: Field) -> list[type[Part]]:
     """The mappings among the choices of a field."""
-    return [c for c in choices(field) if isinstance(c, type) and issubclass(c, BaseModel)]
+    return [c for c in choices(field) if isinstance(c, type) and issubclass(c, Part)]
 
 
-def info_of(model: type[BaseModel], path: Path) -> FieldInfo | None:
+def info_of(model: type[Part], path: Path) -> FieldInfo | None:
     """The field at `path`, where its last step is a key."""
     owner = field_of(model, path[:-1]) if len(path) > 1 else Field(model)
     models = models_of(owner) if owner is not None else []
@@ -120,7 +121,7 @@ def _words(field: Field) -> str:
         size = next((limit.min_length for limit in limits if isinstance(limit, at.MinLen)), None)
         inner = allowed(field_of_type(get_args(kind)[0], ()))
         return f"a list of {size} items, each {inner}" if size else f"a list, each item {inner}"
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
+    if isinstance(kind, type) and issubclass(kind, Part):
         return "a mapping with keys among " + ", ".join(kind.model_fields)
     if get_origin(kind) is dict:
         return f"a mapping from names to {allowed(field_of_type(get_args(kind)[1], ()))}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from scenarios.allowed import Field, branches, field_of_type, models_of
 from sim.errors import InputError
+from sim.part import Part
 from sim.typing import Path
 
 
-def inconsistent(model: type[BaseModel], data: dict[str, Any], told: Set[Path]) -> list[tuple[Path, str]]:
+def inconsistent(model: type[Part], data: dict[str, Any], told: Set[Path]) -> list[tuple[Path, str]]:
     """(path, what is wrong) of every mapping in `data` whose values do not go together, the innermost first.
 
     told: where something is known to be wrong; of such a mapping, and of such a row in what is around it, nothing is said.
@@ -47,14 +48,14 @@ def _built(field: Field, value: Any, path: Path, told: Set[Path], found: list[tu
         return value
 
 
-def _mistakes(made: BaseModel) -> Iterator[str]:
-    for check in type(made).__pydantic_decorators__.model_validators.values():
-        try:
-            check.func(made)
-        except InputError as mistake:
-            yield from mistake.problems
-        except ValueError as mistake:
-            yield str(mistake)
+def _mistakes(made: Part) -> list[str]:
+    try:
+        made.check()
+    except InputError as mistake:
+        return list(mistake.problems)
+    except ValueError as mistake:
+        return [str(mistake)]
+    return []
 
 
 def _rows(data: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -99,7 +99,7 @@ def _consistent(item: Any) -> bool:
 
 
 def _path(item: Any, data: Any) -> Path | None:
-    """Where an error is, without the names that pydantic gives to the branches of a union.
+    """Where an error is, without the names that pydantic gives to the branches of a union, in which that of a model stands.
 
     None for the error of a branch that was not meant: where a mapping stands, the mapping is meant.
     """
@@ -117,7 +117,7 @@ def _path(item: Any, data: Any) -> Path | None:
         else:
             field = field_of(Scenario, path)
             models = models_of(field) if field is not None else []
-            if models and isinstance(node, dict) != any(m.__name__ == step for m in models):
+            if models and isinstance(node, dict) != any(m.__name__ in str(step) for m in models):
                 return None
     return path
 

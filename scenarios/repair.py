@@ -6,14 +6,13 @@ import datetime as dt
 import math
 from typing import Any
 
-from pydantic import BaseModel
-
 from scenarios.allowed import Field, Words, choices, field_of, info_of, limits_of, models_of
 from scenarios.composing import nearest
+from sim.part import Part
 from sim.typing import Path
 
 
-def repair(data: Any, path: Path, kind: str, model: type[BaseModel]) -> bool:
+def repair(data: Any, path: Path, kind: str, model: type[Part]) -> bool:
     """Mend `data` in place at `path` for pydantic's error type `kind`; False where nothing fits there."""
     if not path:
         return False

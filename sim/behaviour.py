@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field_validator
 
 from sim.effects import BY_NAME, EFFECTS, Effect, Parameter
 from sim.formula import FUNCTIONS, READS, check, translated, words_of
@@ -85,12 +85,10 @@ class OwnParameter(Part):
     unit: str = ""
     says: str = ""
 
-    @model_validator(mode="after")
-    def _order(self) -> OwnParameter:
+    def check(self) -> None:
         low, high = self.bounds()
         if not low <= self.mean <= high:
             raise ValueError(f"mean is {self.mean:g}; it must lie within low and high, {low:g} .. {high:g}")
-        return self
 
     def bounds(self) -> tuple[float, float]:
         """low and high, infinite where they are not given."""
@@ -160,8 +158,7 @@ class OwnEffect(Part):
             check(text, list(info.data["parameters"]))
         return text
 
-    @model_validator(mode="after")
-    def _moves(self) -> OwnEffect:
+    def check(self) -> None:
         if not self.formulas():
             raise ValueError(f"has no formula; give one of {', '.join(MOVED)}")
         called = {word for text in self.formulas().values() for word in words_of(text)}
@@ -170,7 +167,6 @@ class OwnEffect(Part):
             raise ValueError(f"no formula calls its parameter {idle[0]}; use it, or take it away")
         if self.at_most != MOST_LIFT and self.log_rate is None:
             raise ValueError("at_most bounds log_rate, which is not given")
-        return self
 
 
 class Redeeming(Part):
@@ -190,8 +186,7 @@ class Behaviour(Part):
     own_effects: list[OwnEffect] = []
     """effects that the registry lacks, by formula"""
 
-    @model_validator(mode="after")
-    def _new(self) -> Behaviour:
+    def check(self) -> None:
         names = [effect.name for effect in self.own_effects]
         for k, name in enumerate(names):
             if name in BY_NAME:
@@ -200,7 +195,6 @@ class Behaviour(Part):
                 )
             if name in names[:k]:
                 raise ValueError(f"own_effects: {name} is there twice")
-        return self
 
     def known(self) -> tuple[Effect, ...]:
         """The registry's effects and the user's own."""

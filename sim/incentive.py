@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from sim.limits import MOST_AMOUNT
 from sim.part import Amount, Base, Count, Money, Part, Share
@@ -20,11 +20,9 @@ class Partner(Part):
     recovered: Share = 0.0
     """share of cost and charge together that the partner pays back"""
 
-    @model_validator(mode="after")
-    def _does_something(self) -> Partner:
+    def check(self) -> None:
         if not self.charge and not self.recovered:
             raise ValueError("it neither charges nor pays back anything: give charge or recovered")
-        return self
 
 
 class Coupon(Part):
@@ -109,8 +107,7 @@ class When(Part):
     def _used(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: value for key, value in whole(self).items() if key in self.keys}
 
-    @model_validator(mode="after")
-    def _complete(self) -> When:
+    def check(self) -> None:
         for key in _KEYS.get(self.event, ((), ()))[0]:
             if not getattr(self, key):
                 raise ValueError(f"event {self.event} needs the key {key}")
@@ -118,7 +115,6 @@ class When(Part):
             raise ValueError(f"event {self.event} has no use for the key {key}")
         if self.event == "count_in_window" and self.reach != int(self.reach or 0):
             raise ValueError(f"event count_in_window needs a whole number to reach, found {self.reach:g}")
-        return self
 
 
 class Only(Part):
@@ -182,8 +178,7 @@ class Incentive(Part):
     valid_until: dt.date | None = None
     """last day on which it can be triggered; a calendar day after it is not announced"""
 
-    @model_validator(mode="after")
-    def _fits(self) -> Incentive:
+    def check(self) -> None:
         lasting = self.during != During()
         if lasting and self.when.event not in ("purchase", "calendar", "birthday"):
             raise ValueError(f"during works with purchase, calendar and birthday, not with {self.when.event}")
@@ -203,4 +198,3 @@ class Incentive(Part):
             raise ValueError("it lifts to a tier when a tier is reached: a lift among such gifts does nothing, drop give.tier")
         if self.valid_from and self.valid_until and self.valid_from > self.valid_until:
             raise ValueError("valid_from is later than valid_until")
-        return self

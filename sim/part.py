@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.limits import MOST_AMOUNT
 
@@ -23,3 +23,11 @@ class Part(BaseModel):
     """Base of every part of a scenario: unknown keys are errors, values are frozen, text is not a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+    def check(self) -> None:
+        """Raise ValueError, or InputError with all that is wrong, where the values do not go together."""
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        self.check()
+        return self

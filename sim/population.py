@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from sim.limits import MOST_MEMBERS
 from sim.part import Part, Positive, Share
@@ -43,13 +43,11 @@ class Leaving(Part):
     return_rate: Annotated[float, Field(ge=0, le=100)] = 0.0
     """hazard with which a lapsed member comes back of their own accord, a day of an average season; 0 is BG/NBD"""
 
-    @model_validator(mode="after")
-    def _one_form(self) -> Leaving:
+    def check(self) -> None:
         if (self.a is None) != (self.b is None):
             raise ValueError("give both a and b, or probability alone")
         if (self.a is None) == (self.probability is None):
             raise ValueError("give either probability, or a and b")
-        return self
 
 
 class Basket(Part):
@@ -98,8 +96,7 @@ class Posterior(Part):
     covariance: list[list[float]]
     """covariance of the natural logs, one row a parameter, around the values that the population states"""
 
-    @model_validator(mode="after")
-    def _is_covariance(self) -> Posterior:
+    def check(self) -> None:
         size = len(self.parameters)
         if len(set(self.parameters)) != size:
             raise ValueError("parameters are listed twice")
@@ -110,7 +107,6 @@ class Posterior(Part):
             raise ValueError("covariance must be symmetric")
         if size and np.linalg.eigvalsh(matrix).min() < -1e-9 * max(1.0, float(np.abs(matrix).max())):
             raise ValueError("covariance must have no negative eigenvalue")
-        return self
 
 
 class Standing(Part):
@@ -185,8 +181,7 @@ class Population(Part):
     source: str = "assumed"
     """where these numbers come from, printed in every report"""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Population:
+    def check(self) -> None:
         if self.history_days[0] > self.history_days[1]:
             raise ValueError("history_days must run from the smaller to the larger number of days")
         if self.standing is not None and self.leaving.a is None:
@@ -202,7 +197,6 @@ class Population(Part):
                 value = _dotted(self, name)
                 if not isinstance(value, (int, float)) or value <= 0:
                     raise ValueError(f"posterior names {name}, which is not a positive number here")
-        return self
 
     def drawn(self, rng: np.random.Generator) -> Population:
         """One draw from the posterior; the population itself where it carries none.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from sim.errors import InputError
 from sim.incentive import Incentive, Partner
@@ -89,11 +89,9 @@ class Qualification(Part):
     grace_months: Annotated[int, Field(ge=0, le=60)] = 0
     """a tier is kept at reviews until so many months have passed since the one at which the member first did not qualify"""
 
-    @model_validator(mode="after")
-    def _blocks(self) -> Qualification:
+    def check(self) -> None:
         if self.window == "calendar" and 12 % self.months and self.months % 12:
             raise ValueError(f"months must divide 12 or be a multiple of 12 for calendar windows, found {self.months}")
-        return self
 
 
 class Fee(Part):
@@ -132,13 +130,11 @@ class Reward(Part):
     partner: Partner | None = None
     """who supplies it or shares its cost"""
 
-    @model_validator(mode="after")
-    def _kind(self) -> Reward:
+    def check(self) -> None:
         if self.kind == "voucher" and (self.cost or not self.value):
             raise ValueError("a voucher needs a value and no cost: it costs what it takes off")
         if (self.kind == "longer_validity") != (self.months > 0):
             raise ValueError("months belong to longer_validity, and only there")
-        return self
 
 
 class Expiry(Part):
@@ -153,11 +149,9 @@ class Expiry(Part):
     month: Annotated[int, Field(ge=1, le=12)] = 12
     """calendar month of a fixed date; points lapse at its end"""
 
-    @model_validator(mode="after")
-    def _some_time(self) -> Expiry:
+    def check(self) -> None:
         if self.months == 0 and self.rule in ("rolling", "inactivity"):
             raise ValueError(f"months must be 1 or more for the rule {self.rule}")
-        return self
 
     def next_lapse(self, month: Month, first: int) -> Month:
         """The first month from `month` on at whose end points can lapse, by a rolling validity or on a fixed date; months count
@@ -189,8 +183,7 @@ class Programme(Part):
     """none = membership is free"""
     incentives: list[Incentive] = []
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Programme:
+    def check(self) -> None:
         """Each check is made though others fail, so that all that is wrong is told."""
         if not self.tiers:
             raise ValueError("tiers: at least one tier is needed")
@@ -206,7 +199,6 @@ class Programme(Part):
             problems.append(f"incentives: found {len(self.incentives)} rows, allowed are at most {MOST_INCENTIVES}")
         if problems:
             raise InputError(*problems)
-        return self
 
     def _check_tiers(self) -> None:
         for label, rows in (("tiers", self.tiers), ("rewards", self.rewards), ("incentives", self.incentives)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pydantic import PrivateAttr, model_validator
+from pydantic import PrivateAttr
 
 from sim.behaviour import Behaviour
 from sim.limits import MOST_AMOUNT
@@ -49,8 +49,7 @@ class Scenario(Part):
         place = next((f"{self._written.places[key]}: " for key in above if key in self._written.places), "")
         return f"{place}scenario {self.name}: {'.'.join(path)}: {said}"
 
-    @model_validator(mode="after")
-    def _names(self) -> Scenario:
+    def check(self) -> None:
         segments = [s.name for s in self.population.segments]
         categories = [c.name for c in self.market.categories]
         for incentive in self.programme.incentives:
@@ -78,4 +77,3 @@ class Scenario(Part):
                 )
         for effect in self.behaviour.own_effects:
             effect.check_names([tier.name for tier in self.programme.tiers], segments)
-        return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from sim.limits import FIRST_YEAR, LAST_YEAR
 from sim.part import Money, Part, Share
@@ -42,14 +42,12 @@ class Market(Part):
     refunds: Refunds | None = None
     """none = every purchase is kept"""
 
-    @model_validator(mode="after")
-    def _shares(self) -> Market:
+    def check(self) -> None:
         if len({c.name for c in self.categories}) != len(self.categories):
             raise ValueError("two categories have the same name")
         total = sum(c.share for c in self.categories)
         if self.categories and abs(total - 1) > 1e-9:
             raise ValueError(f"the shares of the categories add to {total:g}, they must add to 1")
-        return self
 
 
 class Economics(Part):
@@ -78,13 +76,11 @@ class Horizon(Part):
     """day 0; must be the first of a month"""
     months: Annotated[int, Field(ge=1, le=120)] = 24
 
-    @model_validator(mode="after")
-    def _first(self) -> Horizon:
+    def check(self) -> None:
         if self.start.day != 1:
             raise ValueError(f"start must be the first day of a month, found {self.start}")
         if not FIRST_YEAR <= self.start.year <= LAST_YEAR:
             raise ValueError(f"start must lie in a year from {FIRST_YEAR} to {LAST_YEAR}, found {self.start}")
-        return self
 
     @property
     def end(self) -> dt.date:
