@@ -33,8 +33,8 @@ _STYLES = {
 }  # fmt: skip
 """What stands between thousands, any of these, and before decimals. Of styles that read a column alike the first is told."""
 _PLAIN = "1234.50"
-_FEW = 0.01
-"""share of numbers, at most, that may be written in another way: they are no numbers then, as words are"""
+FEW = 0.01
+"""share of a column, at most, that may be written in another way than the rest: these cells are left out, as words are"""
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class _Tally:
 
     def _check_alike(self, way: str, place: str) -> None:
         unlike = self._unlike[way]
-        if unlike > _FEW * (self._read[way] + unlike):
+        if unlike > FEW * (self._read[way] + unlike):
             raise InputError(
                 f"{place} has numbers written in two ways: most as {way}, {unlike:,} otherwise (found "
                 f"{self._first['unlike', way]}, {self._first['read', way]}); write numbers as {_PLAIN}"

@@ -5,6 +5,7 @@ sentence.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,16 +163,56 @@ def test_a_database_gives_the_same_panel_as_a_file(tmp_path: Path) -> None:
     assert (one.value == two.value).all() and one.rules == two.rules
 
 
-def test_dates_in_other_formats_are_read_or_refused_when_ambiguous() -> None:
-    def panel(dates: list[str]) -> Panel:
-        frame = pd.DataFrame({"m": "a", "d": dates, "v": 1.0})
-        return clean(frame, member="m", date="d", value="v")
+def panel_of_dates(dates: list[object]) -> Panel:
+    frame = pd.DataFrame({"m": "a", "d": dates, "v": range(len(dates))})
+    return clean(frame, member="m", date="d", value="v")
 
-    assert panel(["19970101", "19970302"]).days == 61
-    assert panel(["01/01/1997", "25/01/1997"]).days == 25
-    assert panel(["01.01.1997", "02.01.1997"]).days == 2
-    with pytest.raises(InputError, match="day first or month first"):
-        panel(["01/02/1997", "03/04/1997"])
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["19970101", "19970302"],
+        [19970101, 19970302],
+        [19970101.0, 19970302.0],
+        ["1/1/1997", "2/3/1997", "25/02/1997"],
+        ["1/1/1997", "3/2/1997", "02-25-1997"],
+        ["01.01.1997", "02.03.1997", "1997/02/01"],
+        ["1997-01-01T23:59:59.123456+09:00[Asia/Tokyo]", "1997-03-02 00:00:00 UTC"],
+        ["01.01.1997 7:05", "1997-03-02 07"],
+        ["1/1/1997 2:05:07 PM", "3/2/1997 12:00 a.m.", "1/31/1997 0:00"],
+        ["19970101T101500Z", "19970302"],
+        [dt.date(1997, 1, 1), dt.date(1997, 3, 2)],
+    ],
+)
+def test_dates_are_read_as_their_column_writes_them(written: list[object]) -> None:
+    panel = panel_of_dates(written)
+    assert panel.start == dt.date(1997, 1, 1) and panel.end == dt.date(1997, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (["01/02/1997", "03/04/1997"], "can be read day first or month first (found '01/02/1997' in row 2); write"),
+        (["01-02-1997 10:00"], "can be read day first or month first (found '01-02-1997 10:00' in row 2); write"),
+        (["1/2/1997", "25/2/1997", "2/25/1997"], "day first (found '25/2/1997' in row 3) and month first ('2/25/1997' in row 4)"),
+        ([1234567, 2345678], "column 'd' holds plain numbers (found '1234567' in row 2), not dates; name the column of dates"),
+        (["43831.5", "43832"], "holds plain numbers (found '43831.5' in row 2)"),
+        (["12.50", "20200101", "7"], "holds plain numbers (found '12.50' in row 2)"),
+        (["2020-01", "2020-02"], "has dates such as 2017-09-30 in 0 of 2 rows (found '2020-01')"),
+        (["2020-02-30", "30.02.2020"], "in 0 of 2 rows"),
+    ],
+)
+def test_dates_that_cannot_be_told_are_refused(written: list[object], told: str) -> None:
+    with pytest.raises(InputError, match=re.escape(told)):
+        panel_of_dates(written)
+
+
+@pytest.mark.parametrize(("usual", "slip"), [("25/02/1997", "2/25/1997"), ("1997-02-25", "01/02/1997")])
+def test_one_date_in_a_hundred_may_be_a_slip(usual: str, slip: str) -> None:
+    panel = panel_of_dates([usual] * 99 + [slip])
+    assert panel.days == 1 and {rule.name: rule.places for rule in panel.rules}["unreadable date"] == (101,)
+    with pytest.raises(InputError, match="month first"):
+        panel_of_dates([usual] * 97 + [slip] * 2)
 
 
 def test_a_date_far_from_all_others_does_not_stretch_the_period() -> None:

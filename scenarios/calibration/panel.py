@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scenarios.calibration.dates import dates_of
 from scenarios.source_numbers import absent, as_written
 from sim.errors import InputError
 from sim.typing import Floats, Ints
@@ -22,9 +23,6 @@ _STRAY_GAP_DAYS = 92
 _LONGEST_HOLE_DAYS = 366
 _STRAY_SHARE = 0.001
 _STRAY_TIMES = 100
-_OFFSET = r"(?<=[T ]\d\d:\d\d)((:\d\d(\.\d+)?)?)(Z|[+-]\d\d(:?\d\d)?)$"
-"""time zone of a moment; the day is the one that the table writes"""
-_DATE_FORMATS = ("%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d")
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
     drop(frame.duplicated().to_numpy(), "duplicate rows", "rows equal in every column: the first is kept")
     for role, column in (("member", member), ("date", date), ("value", value)):
         drop(absent(frame[column]), f"missing {role}", f"no {role} in column {column!r}: left out")
-    dates = _dates(frame[date], date, where)
+    dates = dates_of(frame[date], f"{where}: column {date!r}", lines)
     _mostly(dates.notna().to_numpy(), frame[date], where, date, "dates such as 2017-09-30")
     drop(dates.isna().to_numpy(), "unreadable date", f"column {date!r} holds no date: left out")
     dates = dates.loc[frame.index]
@@ -211,28 +209,6 @@ def _occasions(codes: Ints, day: Ints, amount: Floats, start: dt.date) -> Panel:
     key, inverse = np.unique(codes * span + day, return_inverse=True)
     value: Floats = np.bincount(inverse, weights=amount).astype(np.float64)
     return Panel(key // span, key % span, value, start, span)
-
-
-def _dates(column: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        local: pd.Series[Any] = column.dt.tz_localize(None) if column.dt.tz is not None else column
-        floored: pd.Series[Any] = local.dt.floor("D")
-        return floored
-    text = column.astype(str).str.strip().str.replace(_OFFSET, "", regex=True)
-    best = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
-    if best.notna().mean() < 0.5:
-        tries = {f: pd.to_datetime(text, format=f, errors="coerce") for f in _DATE_FORMATS}
-        counts = {f: int(t.notna().sum()) for f, t in tries.items()}
-        top = max(counts, key=lambda f: counts[f])
-        if counts[top] and counts["%d/%m/%Y"] == counts["%m/%d/%Y"] == counts[top]:
-            raise InputError(
-                f"{where}: column {name!r} can be read day first or month first (found {text.iloc[0]!r}); "
-                "write dates as 2017-09-30"
-            )
-        if counts[top] > best.notna().sum():
-            best = tries[top]
-    days: pd.Series[Any] = best.dt.floor("D")
-    return days
 
 
 def _mostly(good: NDArray[np.bool_], column: pd.Series[Any], where: str, name: str, kind: str) -> None:
