@@ -40,8 +40,8 @@ UNMET: tuple[Unmet, ...] = (
     Unmet(
         "Each unit of cash back that was paid brought some 0.32 of later spending.",
         "Vana et al. 2018",
-        "So the lift after a payment alone does (some 0.4). With what keeps members from leaving, small vouchers bring back two to "
-        "three times what they cost, over years.",
+        "So the lift after a payment alone does (some 0.4). With what keeps members from leaving, small vouchers bring back two "
+        "to three times what they cost, over years.",
     ),
     Unmet(
         "Members buy more before they redeem too, with no threshold in sight; and redemptions can rise without sales.",

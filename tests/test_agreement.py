@@ -22,7 +22,7 @@ def same(a: Outcome, b: Outcome) -> None:
         np.testing.assert_array_equal(a.members[field], b.members[field], err_msg=field)
 
 
-@pytest.mark.parametrize("seed", [3, 10])
+@pytest.mark.parametrize("seed", [10, 14])
 def test_everything_at_once(seed: int) -> None:
     """Every trigger, every effect, budgets that run out, seasons, joiners, pending points, windows that roll."""
     rich = scenario(RICH)

@@ -246,8 +246,8 @@ def brought_back(behaviour: dict[str, Any], **programme: Any) -> float:
 
 
 def test_reward_worth() -> None:
-    """0.32 of later spending for each unit of cash back paid (Vana et al. 2018), give or take a factor of 2, which was said before
-    it was measured; more than twice as much where a voucher pleases whatever it is worth; as much whether it is paid in tens or
+    """0.32 of later spending for each unit of cash back paid (Vana et al. 2018), give or take a factor of 2, which was said
+    before it was measured; more than twice as much where a voucher pleases whatever it is worth; as much paid in tens or
     fives."""
     assert 0.16 < brought_back(only(reward_afterglow={}, reward_worth={})) < 0.64 < brought_back(only(reward_afterglow={}))
     halves = [{"name": "half", "points": 50, "kind": "voucher", "value": 2.5}]

@@ -106,7 +106,7 @@ def test_an_experiment_from_plan_to_track_record(command, folder):
     assert "of 40 simulated experiments find an effect of 7" in said and "Where nothing is lost" in said
     planned = load_document(folder / "plan" / "plan.json", PlanDocument)
     assert planned.simulated[0].estimator == "difference in means, CUPED on pre_spend"
-    said = step("predict", "experiment.yaml", "--draws", "150", "--seed", "1", "--out", "P")
+    said = step("predict", "experiment.yaml", "--draws", "250", "--seed", "1", "--out", "P")
     assert "by the rules of the plan, " in said and "95\u00a0% of read-outs between" in said
     assert "The simulated estimator lacks" not in said  # covariates are measured in the warm-up
     assert "the arms differ from" not in said  # and the arms are alike until the window

@@ -80,7 +80,7 @@ def appetite(m, t):
 
 @rule
 def draws(m, worth):
-    """How much something of `worth` (see sim.worth) draws or pleases the member: 1 where it is worth a basket of theirs or more."""
+    """How much something of `worth` (see sim.worth) draws or pleases the member: 1 if it is worth a basket of theirs or more."""
     return min(1.0, worth * m.appetite)
 
 
