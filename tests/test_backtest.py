@@ -178,9 +178,9 @@ def test_the_fit_finds_what_the_rows_were_made_with(found):
 
 def test_whether_members_were_there_before_is_asked_and_told(found, rows):
     """It decides what is fitted, stands on the page, and rows that say otherwise refuse it."""
-    assert any(note.startswith("Members before the rows: whether members were there") for note in found.notes)
+    assert any(note.startswith("Members before the rows: not told") for note in found.notes)
     told = backtest(rows, COLUMNS, KNOWN, DAY, replications=2, joining=0.02, members_before="launch")
-    assert any("had joined just then was told" in note for note in told.notes)
+    assert any("as told (--members-before launch), they had joined just" in note for note in told.notes)
     assert told.provenance["members_before"] == "launch" and found.provenance["members_before"] == "unknown"
     assert told.fitted.scenario.population != found.fitted.scenario.population
     with pytest.raises(InputError, match="--members-before none, but by its rows"):

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from panel_simulator import simulated_panel
 from scipy.special import gammaincc
-from scipy.stats import beta, gamma
+from scipy.stats import beta, gamma, norm
 
 from scenarios.calibration.bgnbd import Histories, Model, log_likelihood, unseen
 from scenarios.calibration.calendar import Clock, week_of_year
@@ -192,6 +192,29 @@ def test_baskets_recover_spreads_and_their_link_with_the_rate() -> None:
     within, between = fit.lognormal_spreads()
     assert np.exp(fit.level + (within**2 + between**2) / 2) == pytest.approx(value.mean(), rel=0.01)
     assert float(fit.expected(score)[who].mean()) == pytest.approx(value.mean(), rel=1e-6)
+
+
+def test_the_interval_of_the_link_between_baskets_and_rates_covers_it() -> None:
+    """Rates are seen through histories, baskets through few purchases: 80 panels, of which 64 should be inside."""
+    days, inside, found = 300, 0, []
+    for seed in range(80):
+        rng = np.random.default_rng([41, seed])
+        score = rng.standard_normal(400)
+        effect = 0.4 * (0.5 * score + np.sqrt(0.75) * rng.standard_normal(400))
+        rate = gamma.ppf(norm.cdf(score), 1.2, scale=0.02 / 1.2)
+        who = np.repeat(np.arange(400), rng.poisson(rate * days))
+        key = np.unique(who * days + rng.integers(0, days, len(who)))
+        who, member = key // days, np.unique(key // days, return_inverse=True)[1]
+        value = np.exp(3 + effect[who] + 0.6 * rng.standard_normal(len(who)))
+        panel = Panel(member, key % days, value, pd.Timestamp("2020-01-01").date(), days)
+        fit = fit_candidate(panel, Candidate(Model("panel start", leaving=False)))
+        baskets = baskets_of(panel, fit, rng)
+        low, high = baskets.correlation_between(1.2816)
+        inside += low <= 0.5 <= high
+        found.append((baskets.correlation, baskets.correlation_error))
+    correlation, error = np.array(found).T
+    assert 55 <= inside <= 73 and correlation.mean() == pytest.approx(0.5, abs=0.03)
+    assert error.mean() == pytest.approx(correlation.std(), rel=0.2)
 
 
 def test_money_agrees_where_frequent_buyers_buy_more() -> None:

@@ -64,7 +64,7 @@ def test_models_are_tried_on_a_sample_of_many_members_and_the_chosen_one_is_fitt
     assert f"tried on 120 of the {everyone} members, drawn at random" in choice["reason"]
     assert "drawn at random" not in held_out.report["choice"]["reason"]
     for asked in ("joining", "returning"):
-        assert ("of the 120 members drawn by" in choice[asked]) and "members drawn" not in held_out.report["choice"][asked]
+        assert ("of the 120 members drawn" in choice[asked]) and "members drawn" not in held_out.report["choice"][asked]
     assert fit.report["period"] == held_out.report["period"]
     ours, theirs = (f.report["holdout"]["purchases"] for f in (fit, held_out))
     assert ours["actual"] == theirs["actual"] and ours["forecast"] == pytest.approx(theirs["forecast"], rel=0.15)

@@ -144,7 +144,7 @@ def test_returns_are_taken_where_they_are(shop: Calibration) -> None:
 
 
 def test_the_fit_says_why_returns_are_in_it(shop: Calibration) -> None:
-    assert shop.report["choice"]["returning"].endswith("they are in the model")
+    assert shop.report["choice"]["returning"].startswith("found; ")
     assert f"return_rate: {shop.population.leaving.return_rate}" in shop.document
     page = str(fit_files(shop)["fit.html"])
     assert "leaving and returning" in page and "leaving.return_rate" in page
@@ -156,8 +156,8 @@ def test_returns_are_taken_nowhere_else(process: dict[str, float]) -> None:
     fit = calibrate(cohort(5, members=600, days=300, **SHOP, **process), **OPTIONS)
     assert fit.population.leaving.return_rate == 0.0
     assert "leaving.return_rate" not in fit.report["parameters"]
-    assert fit.report["choice"]["returning"].endswith("they are not in the model")
-    assert ("gaps uneven" in fit.report["choice"]["returning"]) == bool(process)
+    assert fit.report["choice"]["returning"].startswith("none; ")
+    assert ("gaps are uneven" in fit.report["choice"]["returning"]) == bool(process)
     assert "count as a rare buyer" in str(fit_files(fit)["fit.html"])
 
 
@@ -166,5 +166,5 @@ def test_who_was_there_before_the_data_is_no_return() -> None:
     process = {"rate": 0.05, "shape": 1.2, "leaving": (1.0, 8.0), "returning": 0.02}
     there = simulated_panel(np.random.default_rng(12), members=400, days=240, present=True, **process)
     choice = calibrate(there, **OPTIONS).report["choice"]
-    assert "members having been there before by" in choice["returning"]
-    assert choice["returning"].endswith("they are not in the model") and "returning" not in choice["model"]
+    assert "higher if members were there before" in choice["returning"]
+    assert choice["returning"].startswith("none; ") and "returning" not in choice["model"]

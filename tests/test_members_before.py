@@ -69,7 +69,7 @@ def test_who_came_at_a_steady_pace_buys_less_than_who_had_just_joined(told: dict
 
 def test_where_it_was_not_told_the_page_says_what_it_would_change(told: dict[str, Calibration]) -> None:
     said = str(fit_files(told["unknown"])["fit.html"])
-    assert "was not told (--members-before)" in said and "2 to 5 % too high" in said
+    assert "not told (--members-before), so whoever was there" in said and "2 to 5 % too high" in said
     assert "2 to 5 % too high" not in str(fit_files(told["launch"])["fit.html"])
 
 

@@ -161,7 +161,7 @@ def test_the_population_says_who_was_there_before(mixed: Calibration) -> None:
 
 def test_the_page_says_how_they_came(mixed: Calibration) -> None:
     page = str(fit_files(mixed)["fit.html"])
-    assert "over 0 days" not in page and "had come at a steady pace was told: of them those who buy often" in page
+    assert "over 0 days" not in page and "they had come at a steady pace; those of them who buy often" in page
 
 
 def test_fitted_purchases_of_a_day_are_one() -> None:

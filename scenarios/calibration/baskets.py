@@ -24,8 +24,9 @@ class Baskets:
     priori. `score` is the expected z of each member, `purchases` and `mean_log` are each member's priced purchases and their
     mean log over `level`. `ratios` are value over expected value of every purchase (zeros included, mean 1), so that money
     adds up whatever the shape of the distribution; `scale` brings expected to actual money in the fit, `scale_error` is its
-    relative error; `errors` are standard errors of (log median, log within, log between); `first_factor` is a first purchase
-    over a later one of the same member; `mean` is the mean value of a purchase at the level of later ones.
+    relative error; `errors` are standard errors of (log median, log within, log between), `correlation_error` is that of the
+    correlation, 0 where none is seen; `first_factor` is a first purchase over a later one of the same member; `mean` is the
+    mean value of a purchase at the level of later ones.
     """
 
     level: float
@@ -39,6 +40,7 @@ class Baskets:
     scale: float
     scale_error: float
     errors: tuple[float, float, float]
+    correlation_error: float
     first_factor: float
     mean: float
 
@@ -58,6 +60,13 @@ class Baskets:
         """
         mean, spread = self.effects(score)
         return self.scale * np.exp(mean + spread**2 / 2)
+
+    def correlation_between(self, normal: float) -> tuple[float, float]:
+        """The interval of the correlation at `normal` standard errors, by Fisher's z (1915): the inverse hyperbolic tangent of a
+        correlation is close to normal, with the correlation's standard error over 1 - correlation^2.
+        """
+        z, error = np.arctanh(self.correlation), self.correlation_error / (1 - self.correlation**2)
+        return float(np.tanh(z - normal * error)), float(np.tanh(z + normal * error))
 
     def lognormal_spreads(self) -> tuple[float, float]:
         """Spreads (within, between) with which a lognormal of this median has the panel's mean value.
@@ -127,6 +136,7 @@ def fit_baskets(panel: Panel, later: NDArray[np.bool_], score: Floats) -> Basket
         scale=1.0,
         scale_error=0.0,
         errors=errors,
+        correlation_error=_correlation_error(score, mean - level, count, weight, within2, between2, free) if correlation else 0.0,
         first_factor=first_factor,
         mean=float(value.mean()),
     )
@@ -144,6 +154,30 @@ def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
     bend = float(weight @ (x - x_mean) ** 2)
     slope = float(weight @ ((x - x_mean) * (y - y_mean))) / bend if bend > 1e-9 else 0.0
     return y_mean - slope * x_mean, slope
+
+
+def _correlation_error(
+    score: Floats, mean: Floats, count: Floats, weight: Floats, within2: float, between2: float, free: float
+) -> float:
+    """Standard error of slope over the spread between members: root of the sum of squared influences (infinitesimal jackknife;
+    Jaeckel 1972, Efron 1982, ch. 6).
+
+    It is no plain correlation, whose error would be (1 - correlation^2) / sqrt(n): members' medians are seen through few
+    purchases, and their rates through their history. `mean` is over the level. A member moves the slope by the product of the
+    weight, the score and the residual, the variance between members by what the member's squared mean has beyond its
+    expectation; the variance within members adds its own error, 2 within^4 / `free`.
+    """
+    between, total = np.sqrt(between2), count.sum()
+    apart = score - float(weight @ score / weight.sum())
+    bend = float(weight @ apart**2)
+    slope = float(weight @ (apart * mean)) / bend
+    of_slope = weight * apart * (mean - slope * score) / bend
+    size = total - float(count @ count) / total
+    centred = mean - float(count @ mean) / total
+    of_between2 = (count * centred**2 - count * between2 - within2) * (count > 0) / size
+    half = slope / between / (2 * between2)
+    own = half * float((count > 0).sum()) / size * within2 * np.sqrt(2 / free)
+    return float(np.hypot(np.sqrt(float(((of_slope / between - half * of_between2) ** 2).sum())), own))
 
 
 def _first_factor(panel: Panel, later: NDArray[np.bool_]) -> float:

@@ -64,23 +64,24 @@ def share_before(joining: Fit) -> float:
 
 
 def before_words(before: Before, model: Model) -> str:
-    """What was told, and what follows; of what was not told, what it would change."""
+    """What was told, and what follows; of what was not told, what it would change. Said after `members before the rows: `."""
     matters = model.origin != "first purchase" and model.leaving and model.order == 1
+    told = f"as told ({ASKED} {before}), "
     if before == "none":
-        return "that nobody was there before the rows begin was told: each member is counted from the first purchase"
+        return told + "there were none: each member is counted from the first purchase"
     if before == "launch":
-        return "that who was there when the rows begin had joined just then was told: they are as those who join later"
+        return told + "they had joined just before the rows begin, and are like those who join later"
     if before == "steady":
-        told = "that who was there when the rows begin had come at a steady pace was told: "
+        told += "they had come at a steady pace"
         if matters:
-            return told + "of them those who buy often and leave easily had left first, and the others buy less"
-        return told + "it changes nothing of members " + ("with regular gaps" if model.order > 1 else "who do not leave")
-    untold = f"whether members were there before the rows begin was not told ({ASKED}); who was is taken to have just joined"
+            return told + "; those of them who buy often and leave easily had left by then, so the others buy less"
+        return told + ", which changes nothing for members " + ("with regular gaps" if model.order > 1 else "who do not leave")
+    untold = f"not told ({ASKED}), so whoever was there is taken to have just joined"
     if matters:
         return untold + (
-            ": it matters here, where members were there and leave; had they come at a steady pace, those who buy often and "
-            "leave easily have left first, and the forecast of purchases is some 2 to 5 % too high"
+            ". It matters here: if they had come at a steady pace, those who buy often and leave easily had left by then, and "
+            "the forecast of purchases is some 2 to 5 % too high"
         )
     if model.origin == "first purchase":
-        return untold + "; the model chosen finds nobody there, which none would settle and launch or steady would rule out"
-    return untold + ": it would matter where members leave at random gaps"
+        return untold + ". The model chosen finds nobody there: none would settle that, launch or steady would rule the model out"
+    return untold + ". It would matter only where members leave and buy at random gaps"

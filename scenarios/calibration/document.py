@@ -42,10 +42,8 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
             f"(80 % interval {p['low']:,.0f} to {p['high']:,.0f}); these days are in no number below"
         )
     rate, basket = data["purchase_rate"], data["basket"]
-    lines += [
-        "",
-        *_comment("members at the start of a run: as many as the panel has; --members overrides it"),
-    ]
+    unseen = " and as many more as were there without a purchase" if data["members"] > period["members"] else ""
+    lines += ["", *_comment(f"members at the start of a run: those of the panel{unseen}; --members overrides it")]
     lines += [f"members: {data['members']}"]
     lines += [
         "",
@@ -66,13 +64,13 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
     lines += [
         "",
         *_comment("chance of leaving after a purchase" + _leaving_note(data["leaving"])),
-        *_comment(choice["returning"]),
+        *_comment("returns of lapsed members: " + choice["returning"]),
         "leaving:",
     ]
     leaving = {"return_rate": 0.0, **data["leaving"]}
     lines += [f"  {key}: {_n(leaving[key])}" for key in leaving if key != "return_rate"]
     lines += [f"  return_rate: {_n(leaving['return_rate'])}   # a day, of those who left"]
-    b = report["baskets"]
+    b, correlation = report["baskets"], report["parameters"]["basket.rate_correlation"]
     lines += [
         "",
         *_comment(
@@ -89,7 +87,7 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
         f"  median: {_n(basket['median'])}",
         f"  sigma: {_n(basket['sigma'])}   # spread of logs within a member",
         f"  sigma_between: {_n(basket['sigma_between'])}   # spread of logs between members",
-        f"  rate_correlation: {_n(basket['rate_correlation'])}   # above 0: frequent buyers buy more",
+        f"  rate_correlation: {_n(basket['rate_correlation'])}   # above 0: frequent buyers buy more{_left_open(correlation)}",
     ]
     lines += ["", *_comment("season, a factor on the purchase rate by week of the year: " + choice["season"])]
     lines += ["season:" + (" null" if data["season"] is None else "")]
@@ -102,7 +100,7 @@ def population_document(data: dict[str, Any], report: dict[str, Any]) -> str:
         *_comment("days since members present at the start became customers (or came into view), from .. to"),
     ]
     lines += [f"history_days: [{', '.join(_n(d) for d in data['history_days'])}]"]
-    lines += ["", *_comment(choice["before"]), *_standing(data["standing"])]
+    lines += ["", *_comment("members before the rows: " + choice["before"]), *_standing(data["standing"])]
     lines += [
         "",
         *_comment("who joins: share of the members a month, from the last third of the fitted period"),
@@ -137,12 +135,17 @@ def _standing(standing: dict[str, float] | None) -> list[str]:
     if standing is None:
         return []
     return [
-        "# history_days does not hold of them; rates and leaving above are those of joiners",
+        "# history_days above does not hold for them, and purchase_rate and leaving above are those of members who join",
         "standing:",
         f"  share: {_n(standing['share'])}   # of the members at the start",
         f"  since_days: {_n(standing['since_days'])}   # before the start the data begin",
         f"  came_over: {_n(standing['came_over'])}   # days over which they had come by then",
     ]
+
+
+def _left_open(number: dict[str, Any]) -> str:
+    low, high = number["low"], number["high"]
+    return f"; 80 % interval {low:.2g} to {high:.2g}, not drawn" if low != high else ""
 
 
 def _leaving_note(leaving: dict[str, float]) -> str:

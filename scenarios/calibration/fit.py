@@ -110,7 +110,7 @@ def calibrate(
             {"name": r.name, "text": r.text, "count": r.count, "unit": r.unit, "lines": list(r.places), "left_out": r.left_out}
             for r in panel.rules
         ],
-        "parameters": parameter_summary(data, fit),
+        "parameters": parameter_summary(data, fit, baskets),
         "choice": choice_summary(choice, fit),
         "textbook": textbook_summary(known),
         "baskets": _basket_notes(baskets),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scenarios.calibration.baskets import Baskets
 from scenarios.calibration.before import before_words, share_before
 from scenarios.calibration.bgnbd import JOINED, Model
 from scenarios.calibration.candidates import Candidate, Fit, at_the_top, fit_candidate
@@ -19,9 +20,9 @@ from sim.population import MEANING
 _Z80 = 1.2815515655446004
 
 
-def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any]]:
-    """Each parameter that the posterior names, with an 80 % interval, its unit and its meaning; then the
-    fixed ones.
+def parameter_summary(data: dict[str, Any], fit: Fit, baskets: Baskets) -> dict[str, dict[str, Any]]:
+    """Each parameter that the posterior names, with an 80 % interval, its unit and its meaning; then those that are not `drawn`:
+    every run takes them as they are.
     """
     posterior = data["posterior"]
     result: dict[str, dict[str, Any]] = {}
@@ -35,23 +36,19 @@ def parameter_summary(data: dict[str, Any], fit: Fit) -> dict[str, dict[str, Any
             "high": float(f"{value * np.exp(_Z80 * error):.6g}"),
             "unit": unit,
             "meaning": meaning,
+            "drawn": True,
         }
 
     def fixed(name: str, value: float, unit: str, meaning: str, error: float = 0.0) -> None:
-        result[name] = {
-            "value": value,
-            "low": float(f"{value - _Z80 * error:.6g}"),
-            "high": float(f"{value + _Z80 * error:.6g}"),
-            "unit": unit,
-            "meaning": meaning,
-        }
+        between(name, value, unit, meaning, (value - _Z80 * error, value + _Z80 * error))
 
-    fixed(
-        "basket.rate_correlation",
-        data["basket"]["rate_correlation"],
-        "",
-        "whether frequent buyers buy more at a time",
-    )
+    def between(name: str, value: float, unit: str, meaning: str, interval: tuple[float, float]) -> None:
+        low, high = (float(f"{end:.6g}") for end in interval)
+        result[name] = {"value": value, "low": low, "high": high, "unit": unit, "meaning": meaning, "drawn": False}
+
+    correlation = data["basket"]["rate_correlation"]
+    likely = baskets.correlation_between(_Z80) if baskets.correlation_error else (correlation, correlation)
+    between("basket.rate_correlation", correlation, "", "whether frequent buyers buy more at a time", likely)
     fixed("regularity", data["regularity"], "", "order of the gaps: 1 = random, more = more regular")
     if not fit.candidate.model.leaving:
         fixed("leaving.probability", 0.0, "a purchase", "chance of leaving after a purchase")
@@ -131,26 +128,26 @@ def choice_summary(choice: Choice, fit: Fit) -> dict[str, Any]:
 
 def _joining(choice: Choice, likelihood: str) -> str:
     if choice.before == "none":
-        return "that all of them joined while the data ran was told"
-    asked = f"joining raises the {likelihood} by {max(choice.joining_gain, 0.0):.1f}, and {JOINING_GAIN:g} is asked for"
+        return "as told, all members joined while the data ran"
+    asked = f"that raises the {likelihood} by {max(choice.joining_gain, 0.0):.1f}, and {JOINING_GAIN:g} is asked for"
     tried = "tried" if choice.joining_gain > JOINING_GAIN else "not tried"
-    return f"that some members joined while the data ran and the others were there before was {tried}: {asked}"
+    return f"models in which some members joined while the data ran and the others were there before were {tried}: {asked}"
 
 
 def _returning(choice: Choice, likelihood: str) -> str:
-    """What came of the question whether lapsed members return."""
+    """What came of the question whether lapsed members return. Said after `returns of lapsed members: `."""
     gains = choice.returning
     if gains is None:
-        return "returns of lapsed members were not asked for: who was there before the data may have been away when they began"
-    asked = f"returns of lapsed members raise the {likelihood} by {max(gains.returns, 0.0):.1f}"
-    rival, gain = max(("members having been there before", gains.waiting), ("gaps uneven at members' own pace", gains.uneven),
-                      key=lambda other: other[1])  # fmt: skip
+        return "not asked, for members who were there before the data may have been away when they began"
+    rivals = {"members were there before the data": gains.waiting, "gaps are uneven at members' own pace": gains.uneven}
+    rival, gain = max(rivals.items(), key=lambda other: other[1])
+    likelier = f"; if lapsed members return, the {likelihood} is {max(gains.returns, 0.0):.1f} higher"
     if min(gain, gains.returns) > RETURNING_GAIN:
-        asked += f", {rival} by {gain:.1f}"
-    asked += f"; {RETURNING_GAIN:g} more than by anything else is asked for: "
+        likelier += f", and {gain:.1f} higher if {rival}"
+    likelier += f"; {RETURNING_GAIN:g} more than by any other explanation is asked for"
     if not gains.asked_for:
-        return asked + "they are not in the model"
-    return asked + ("they are in the model" if choice.chosen.model.returning else "they were tried, and another model was better")
+        return "none" + likelier
+    return ("found" if choice.chosen.model.returning else "tried, and another model was better") + likelier
 
 
 def textbook_summary(panel: Panel) -> dict[str, float]:
