@@ -144,6 +144,25 @@ def test_a_lapsed_lot_never_takes_spent_points() -> None:
     assert m.balance == 0
 
 
+def test_a_broken_rule_hangs_no_run() -> None:
+    """A balance or pending points that no lot holds are looked for once, and stay for `check` to find."""
+    from sim.reference import _named
+    from sim.rules import ledger
+    from sim.state import empty_chunk
+    from sim.tables import Tables
+
+    t = compile_tables(scenario(RICH), members=1)
+    named = Tables(*(_named(a) for a in t))
+    s = Chunk(*(_named(a) for a in empty_chunk(t, 1)))
+    m = s.members[0]
+    m.balance, m.pending = 7, 3
+    ledger.burn(m, 0, s, named, 2, 1, C_REDEEMED)
+    ledger.lapse_lots(m, 0, s, named, 5, 0)
+    ledger.claw_back(m, 0, s, named, 1, 0.0, 99, 40.0, 1, 0)
+    ledger.mature(m, 0, s, named, 10.0, 0, 0)
+    assert (m.balance, m.pending, s.lots.sum(), s.pend.sum()) == (4, 3, 0, 0)
+
+
 def test_of_a_lot_the_points_of_the_lowest_tier_go_first() -> None:
     """First in, first out by month of credit, whatever the tier; within a month from the lowest tier of earning up."""
     from sim.reference import _named

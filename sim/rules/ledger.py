@@ -96,8 +96,19 @@ def await_pending(m, i, s, t):
     if m.pending == 0:
         m.pend_day = NEVER
     else:
-        while s.pend[i, int(m.pend_day) % (days + 1)] == 0:
+        last = m.pend_day + days
+        while m.pend_day < last and s.pend[i, int(m.pend_day) % (days + 1)] == 0:
             m.pend_day += 1.0
+
+
+@rule
+def to_open_lot(m, i, s, t):
+    """On to the oldest lot that holds anything. Lots that do not hold the balance are a broken rule, on which no run may hang:
+    they are gone through once."""
+    slots = t.p[0].slots
+    last = m.oldest + slots
+    while m.balance > 0 and s.lots[i, m.oldest % slots] == 0 and m.oldest < last:
+        m.oldest += 1
 
 
 @rare
@@ -105,7 +116,8 @@ def burn(m, i, s, t, points, month, column):
     """Take `points` (at most the balance) from the oldest lots; `column` of the cohorts says what for."""
     m.balance -= points
     slots = t.p[0].slots
-    while points > 0:
+    last = m.oldest + slots
+    while points > 0 and m.oldest < last:
         slot = m.oldest % slots
         taken = min(points, s.lots[i, slot])
         s.lots[i, slot] -= taken
@@ -114,8 +126,7 @@ def burn(m, i, s, t, points, month, column):
             taken_out(i, s, t, s.lot_tiers, slot, m.oldest, month, column, taken)
         if s.lots[i, slot] == 0 and (points > 0 or m.balance > 0):
             m.oldest += 1
-    while m.balance > 0 and s.lots[i, m.oldest % slots] == 0:
-        m.oldest += 1
+    to_open_lot(m, i, s, t)
 
 
 @rare
@@ -155,8 +166,7 @@ def claw_back(m, i, s, t, points, day, lot, now, month, cell):
         left -= taken
         if p.cohorts == 1:
             taken_out(i, s, t, s.lot_tiers, lot % p.slots, lot, month, C_CLAWED_BACK, taken)
-        while m.balance > 0 and s.lots[i, m.oldest % p.slots] == 0:
-            m.oldest += 1
+        to_open_lot(m, i, s, t)
     taken = min(left, m.balance)
     if taken > 0:
         burn(m, i, s, t, taken, month, C_CLAWED_BACK)
@@ -208,8 +218,7 @@ def lapse_lots(m, i, s, t, month, cell):
         s.cube[cell, tally.POINTS_EXPIRED] += gone
         if t.p[0].cohorts == 1:
             taken_out(i, s, t, s.lot_tiers, slot, m.oldest, month, C_EXPIRED, gone)
-        while m.balance > 0 and s.lots[i, m.oldest % slots] == 0:
-            m.oldest += 1
+        to_open_lot(m, i, s, t)
 
 
 @rare
