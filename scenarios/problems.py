@@ -72,10 +72,10 @@ def _places(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 
 def _without_idle(tree: Node, scenario: Scenario, data: Any, problems: list[Problem]) -> Scenario:
-    """`scenario`, from `data`, without keys of the programme that do nothing: a problem where the file that writes the programme
-    writes them, taken away where it leaves those without a use that it extends."""
+    """`scenario`, from `data`, without keys and rewards of the programme that do nothing: a problem where the file that writes
+    the programme writes them, taken away where it leaves those without a use that it extends."""
     found_idle = idle(scenario.programme)
-    for path, why in found_idle.items():
+    for path, why in sorted(found_idle.items(), reverse=True):  # of a list from its end, so that what is before keeps its number
         trail = walk(tree, ("programme", *path))
         if trail[-1].place.file == trail[1].place.file:
             said = f"{dotted(tree, ('programme', *path))}: found {found(trail[-1].value)}, which does nothing: {why}"

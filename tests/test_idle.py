@@ -207,6 +207,14 @@ TWO = "  tiers:\n    - {name: silver}\n    - {name: gold, requires: {purchases: 
         ("  qualification:\n    upgrade: at_review", "6: programme.qualification.upgrade: found 'at_review', {idle}: there is"),
         ("  catalogue_refresh_cost: 300", "5: programme.catalogue_refresh_cost: found 300, {idle}: the catalogue is never"),
         ("  catalogue_refresh_months: 3", "5: programme.catalogue_refresh_months: found 3, {idle}: there are no rewards"),
+        (
+            "  earning: {}\n  rewards:\n    - {name: mug, points: 9}\n    - {name: up, kind: tier_upgrade, points: 9}",
+            "8: programme.rewards[1]: found a mapping, {idle}: a tier_upgrade has only one tier",
+        ),
+        (
+            f"{TWO}  earning: {{}}\n  rewards:\n    - {{name: long, kind: longer_validity, months: 6, points: 9}}",
+            "10: programme.rewards[0]: found a mapping, {idle}: points never lapse, so none lives longer; give expiry a rule, or",
+        ),
         ("  expiry: {months: 6}", "5: programme.expiry.months: found 6, {idle}: points never lapse; give a rule, or leave"),
         ("  earning: {}\n  expiry:\n    rule: rolling\n    month: 6", "8: programme.expiry.month: found 6, {idle}: points"),
         ("  earning: {points_per_unit: 0, cap_per_month: 9}", "5: programme.earning.cap_per_month: found 9, {idle}: purchases"),
@@ -255,6 +263,15 @@ def test_what_a_change_leaves_without_a_use_falls_back_to_its_default(tmp_path: 
     assert (a.qualification.grace_months, a.expiry.months) == (3, 24)
     assert (b.qualification.grace_months, b.qualification.months, b.expiry.months) == (0, 6, 12)
     assert (c.qualification.grace_months, c.expiry.months) == (0, 24)
+    (tmp_path / "d.yaml").write_text(
+        "extends: a.yaml\nprogramme:\n  catalogue_refresh_months: 3\n  rewards:\n"
+        "    - {name: up, kind: tier_upgrade, points: 9}\n"
+        "    - {name: long, kind: longer_validity, months: 6, points: 9}\n    - {name: mug, points: 9}\n"
+    )
+    for gone, left in (("", ["up", "mug"]), ("mug: null", ["up"]), ("up: null, mug: null", [])):
+        (tmp_path / "e.yaml").write_text(f"extends: d.yaml\nprogramme: {{expiry: {{rule: never}}, rewards: {{{gone}}}}}\n")
+        e = load(tmp_path / "e.yaml").programme
+        assert ([reward.name for reward in e.rewards], e.catalogue_refresh_months) == (left, 3 if left else 0)
     written = tmp_path / "resolved.yaml"
     written.write_text(resolved_yaml(load(tmp_path / "b.yaml")))
     assert load(written).programme == b

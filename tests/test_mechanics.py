@@ -88,7 +88,7 @@ MOVED = "upgrades downgrades"
 WITHOUT = "base_list both_base_list"
 COUNTS = {
     "A01": MOVED, "A02": CUT, "A03": f"{POINTS} delivery_cost both_cost", "A04": "care_cost", "A05": MOVED, "A06": POINTS,
-    "A07": GIVEN, "A08": GIVEN, "A09": f"{VOUCHER} reward_cost {MOVED}", "A10": "fixed_cost",
+    "A07": GIVEN, "A08": GIVEN, "A09": f"{VOUCHER} reward_cost points_expired {MOVED}", "A10": "fixed_cost",
     "A11": f"{VOUCHER} points_issued {MOVED}", "A12": VOUCHER, "A14": f"{GIVEN} {MOVED}", "A15": "fees",
     "A16": f"{COUPON} {OFFER}", "A17": OFFER, "A18": "gift_cost", "A19": OFFER,
     "A20": f"{SPENT} reward_cost partner_charges partner_recoveries reward_partners", "A22": f"{LAPSED} gift_cost downgrades",
