@@ -263,7 +263,7 @@ def _trimmed(column: pd.Series[Any]) -> pd.Series[str]:
 
 
 def _typed(column: pd.Series[Any]) -> bool:
-    return pd.api.types.is_numeric_dtype(column)
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -59,7 +59,7 @@ class CsvSource:
             return pyarrow.csv.open_csv(
                 self.path,
                 read_options=pyarrow.csv.ReadOptions(block_size=1 << 21, use_threads=False, column_names=names, skip_rows=1),
-                parse_options=pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=False),
+                parse_options=pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
                 convert_options=pyarrow.csv.ConvertOptions(**convert, column_types=dict.fromkeys(columns, pa.string())),
             )
         except (pa.ArrowInvalid, OSError) as problem:
@@ -75,6 +75,8 @@ class CsvSource:
             raise InputError(self._why(None)) from None
         except (OSError, EOFError) as problem:
             raise InputError(f"{self.name}: is not a CSV table with a header ({problem})") from None
+        if "\0" in first:
+            raise InputError(self._why(None))
         if not first.strip():
             raise InputError(f"{self.name}: is empty; give a table with a header and rows")
         separator = max(_SEPARATORS, key=first.count)
@@ -116,7 +118,9 @@ def check_names(names: list[str], place: str) -> None:
 
 
 def _not_utf8(line: bytes) -> int | None:
-    """The first byte that is no UTF-8."""
+    """The first byte that is no UTF-8 text."""
+    if b"\0" in line:
+        return 0
     try:
         line.decode("utf-8")
     except UnicodeDecodeError as wrong:

@@ -86,10 +86,32 @@ def missing(place: str, there: list[str], wanted: Mapping[str, str]) -> list[str
 
 
 def whole(source: Source) -> pd.DataFrame:
-    """All of a table in memory: text columns as text, others as the source has them; for tables of members or purchases."""
+    """All of a table in memory: text columns as text, others as the source has them; for tables of members or purchases.
+
+    Whole numbers beside empty cells stay whole, for an id of 17 digits is another as a float; lists and bytes come as their text.
+    """
     names = [name for name in source.columns() if not name.startswith(INDEX)]
-    frames = [block.to_pandas(ignore_metadata=True) for block in source.blocks(names)]
+    frames = [_flat(block).to_pandas(ignore_metadata=True, integer_object_nulls=True) for block in source.blocks(names)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({name: [] for name in names})
+
+
+def _flat(block: pa.Table) -> pa.Table:
+    """The block with text for cells that hold many values, or bytes."""
+    for at, field in enumerate(block.schema):
+        if pa.types.is_nested(field.type) or "binary" in str(field.type):
+            as_text = bytes.hex if pa.types.is_fixed_size_binary(field.type) else _as_text
+            cells = [None if cell is None else as_text(cell) for cell in block[at].to_pylist()]
+            block = block.set_column(at, field.name, pa.array(cells, pa.string()))
+    return block
+
+
+def _as_text(cell: object) -> str:
+    if not isinstance(cell, bytes):
+        return repr(cell)
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return cell.hex()
 
 
 def label(source: Source) -> str:

@@ -135,6 +135,29 @@ def test_a_number_without_end_is_a_member_as_its_text_is() -> None:
     assert (number.member == text.member).all() and (number.value == text.value).all()
 
 
+def test_an_id_written_as_a_decimal_is_that_of_the_whole_number() -> None:
+    """Two exports of one shop, one of them with empty ids, made two members of each."""
+    frame = pd.DataFrame({"who": ["12", "12.0", "7", "012"], "day": "2020-01-01", "paid": [1.0, 2.0, 3.0, 4.0]})
+    assert clean(frame, **COLUMNS).members == 3
+
+
+def test_ids_that_a_spreadsheet_rounded_are_refused() -> None:
+    frame = pd.DataFrame({"who": ["7", "8.90123E+12"], "day": "2020-01-01", "paid": 1.0})
+    with pytest.raises(InputError, match=r"'who' has ids as a spreadsheet rounds them \(found '8.90123E\+12' in row 3\)"):
+        clean(frame, **COLUMNS)
+
+
+def test_yes_and_no_are_no_amounts() -> None:
+    with pytest.raises(InputError, match=r"numbers such as 12\.50 in 0 of 2 rows"):
+        clean(pd.DataFrame({"who": [1, 2], "day": "2020-01-01", "paid": [True, True]}), **COLUMNS)
+
+
+def test_rows_of_a_table_without_header_line_count_from_1() -> None:
+    frame = pd.DataFrame({"who": [1, 2], "day": "2020-01-01", "paid": [1.0, -1.0]})
+    for first in (1, 2):
+        assert {r.name: r.places for r in clean(frame, **COLUMNS, first=first).rules}["negative value"] == (first + 1,)
+
+
 def test_csv_and_parquet_and_semicolons_give_the_same_panel(tmp_path: Path) -> None:
     frame = simulated_panel(
         np.random.default_rng(1), members=60, days=100, rate=0.05, shape=1, joining_days=30

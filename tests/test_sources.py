@@ -4,6 +4,8 @@ import gzip
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from scenarios.sources import FrameSource, first_row, label, open_source, require, whole
@@ -42,6 +44,35 @@ def test_the_same_table_from_everywhere(tmp_path):
     assert open_source(FrameSource(frame, "mine")).name == "mine"
 
 
+def test_a_note_of_several_lines_is_one_cell(tmp_path):
+    """Where a block ended within one the whole file was refused."""
+    frame = pd.DataFrame({"member": range(30_000), "note": ["x" * 90 + '\n1,"two"\nthree,3,3'] * 30_000, "spend": 1})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    found = whole(open_source(tmp_path / "t.csv"))
+    assert (tmp_path / "t.csv").stat().st_size > 3_000_000
+    assert found.astype(str).equals(frame.astype(str))
+
+
+def test_whole_numbers_stay_whole_beside_empty_cells(tmp_path):
+    """As floats two ids of 17 digits were one."""
+    ids = [2**53, 2**53 + 1, None]
+    pq.write_table(pa.table({"member": pa.array(ids)}), tmp_path / "t.parquet")
+    assert whole(open_source(tmp_path / "t.parquet"))["member"].tolist() == ids
+
+
+def test_cells_of_many_values_and_bytes_come_as_their_text(tmp_path):
+    """Equal rows could not be looked for, and bytes that are no text were no id: both were tracebacks."""
+    columns = {
+        "items": pa.array([[1, 2], [], None]), "place": pa.array([{"x": 1}, {"x": 2}, None]),
+        "name": pa.array([b"a", b"b", None]), "uuid": pa.array([b"\x80\xff", b"\x80 ", None], pa.binary(2)),
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    found = whole(open_source(tmp_path / "t.parquet"))
+    assert found["items"].tolist()[:2] == ["[1, 2]", "[]"] and found["place"].tolist()[0] == "{'x': 1}"
+    assert found["name"].tolist()[:2] == ["a", "b"] and found["uuid"].tolist()[:2] == ["80ff", "8020"]
+    assert found.isna().iloc[2].all()
+
+
 def test_a_header_without_rows_is_a_table_of_none(tmp_path):
     source = open_source(text(tmp_path, "member,spend\n\n"))
     assert list(source.blocks(["member"])) == [] and whole(source).columns.tolist() == ["member", "spend"]
@@ -54,6 +85,7 @@ def test_a_header_without_rows_is_a_table_of_none(tmp_path):
         ("member,spend\na,1\nb,2,3\n", r"t\.csv, line 3: has 3 fields; the header names 2"),
         ("member,spend\na,1\nb\n", r"t\.csv, line 3: has 1 fields; the header names 2"),
         (b"member,spend\na,1\nb\xe9,2\n", r"t\.csv, line 3: found the byte 0xE9, allowed is UTF-8 text"),
+        ("member,spend\na,1\n".encode("utf-16"), r"t\.csv, line 1: found the byte 0x00, allowed is UTF-8 text"),
         ("member,member\na,1\n", "two columns are called 'member'"),
     ],
 )

@@ -23,7 +23,7 @@ from scenarios.calibration.season import WAVES
 from scenarios.calibration.shocks import Shocks, Weeks, shocks_of, weeks_of
 from scenarios.calibration.summary import choice_summary, parameter_summary, textbook_summary
 from scenarios.calibration.table import read_table
-from scenarios.sources import Where, label
+from scenarios.sources import Where, first_row, label
 from sim.population import Population
 
 FORECAST_DRAWS = 200
@@ -71,7 +71,7 @@ def calibrate(
     where = read_from.name
     tell = progress or (lambda text: None)
     tell("cleaning")
-    panel = clean(frame, member=member, date=date, value=value, where=where)
+    panel = clean(frame, member=member, date=date, value=value, where=where, first=first_row(read_from))
     cut = panel.days if holdout_from is None else holdout_day(panel, holdout_from, where)
     known = panel.before(cut)
     check_enough(known, where)

@@ -34,7 +34,7 @@ class Rule:
     count: int
     unit: str = "rows"
     places: tuple[int, ...] = ()
-    """first few lines of the file (the header is line 1) to which it applied"""
+    """first few rows to which it applied, as a person counts: lines of a file, whose header is line 1"""
     left_out: bool = False
     """whether these rows are in no part of the fit"""
 
@@ -100,14 +100,15 @@ class Panel:
         return np.bincount(self.member, minlength=self.members)
 
 
-def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str = "data") -> Panel:
-    """The panel in `frame`, one row a purchase, by the rules that the panel then lists with their counts.
+def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str = "data", first: int = 2) -> Panel:
+    """The panel in `frame`, one row a purchase, by the rules that the panel then lists with their counts; `first` is the number
+    of the first row.
 
     Raises InputError when a column holds next to nothing of its kind, no purchase is left, or a year lies between two of them.
     """
     frame = frame.reset_index(drop=True)
     rules: list[Rule] = []
-    lines = np.arange(2, len(frame) + 2)
+    lines = np.arange(first, len(frame) + first)
     total = len(frame)
 
     def drop(bad: NDArray[np.bool_], name: str, text: str) -> None:
@@ -152,13 +153,12 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
     rules.append(
         Rule("zero value", "kept as a purchase, left out when the basket is fitted", int((amount == 0).sum()))
     )
-    names = frame[member].astype(str).str.strip() if _is_text(frame[member]) else frame[member]
-    codes, ids = pd.factorize(names)
+    codes, ids = pd.factorize(_names(frame[member], f"{where}: column {member!r}", lines))
     codes = _ranks(ids)[codes]
     unordered = int((np.diff(day[np.argsort(codes, kind="stable")])[np.diff(np.sort(codes)) == 0] < 0).sum())
     rules.append(Rule("unordered dates", "earlier than the member's row before it: sorted", unordered))
-    first = int(day.min())
-    panel = _occasions(codes, day - first, amount, dt.date(1970, 1, 1) + dt.timedelta(days=first))
+    begin = int(day.min())
+    panel = _occasions(codes, day - begin, amount, dt.date(1970, 1, 1) + dt.timedelta(days=begin))
     merged = len(codes) - len(panel.member)
     rules.append(Rule("same day", "a member's rows of one day are one purchase, values added", merged))
     once = int((panel.purchases() == 1).sum())
@@ -255,8 +255,18 @@ def _ranks(ids: pd.Index[Any]) -> Ints:
     return np.argsort(np.argsort(ids.astype(str))).astype(np.int64)
 
 
-def _is_text(column: pd.Series[Any]) -> bool:
-    return not pd.api.types.is_numeric_dtype(column)
+def _names(column: pd.Series[Any], place: str, rows: Ints) -> pd.Series[Any]:
+    """Who each row is of: numbers, or trimmed text, in which 12.0 is 12; InputError for ids that a spreadsheet has rounded."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    text = column.astype(str).str.strip()
+    rounded = np.flatnonzero(text.str.fullmatch(r"[0-9]\.[0-9]+[eE]\+[0-9]+"))
+    if len(rounded):
+        raise InputError(
+            f"{place} has ids as a spreadsheet rounds them (found {text.iloc[int(rounded[0])]!r} in row {rows[rounded[0]]}): "
+            "members with long ids would be taken for one; write ids in full"
+        )
+    return text.str.replace(r"^([0-9]+)\.0$", r"\1", regex=True)
 
 
 def _counts(rules: list[Rule]) -> str:
