@@ -167,8 +167,10 @@ def happen(m, i, s, t, month, end):
     base_buys = on_base and m.alive0 == 1
     buys = on_base and m.alive == 1  # unless something holds the member back
     u_accept = 0.0
-    if on_base and shift < 0.0:
-        u_accept, _, _, _ = uniforms(p.seed, m.key, ordinal, BASE, 1)
+    u_category = 0.0
+    u_refund = 0.0
+    if on_base and (shift < 0.0 or p.by_category != 0 or p.has_refunds == 1):
+        u_accept, _, u_category, u_refund = uniforms(p.seed, m.key, ordinal, BASE, 1)
     slot = -1
     log_ratio = 0.0
     if p.calm == 0 and (not on_base or u_accept >= 1.0 + shift):  # of the baseline, exp(log ratio) >= exp(shift) >= 1 + shift
@@ -195,7 +197,7 @@ def happen(m, i, s, t, month, end):
             basket = s.ahead[row, BASKET, k]
             u_redeem = s.ahead[row, REDEEM, k]
         else:
-            u_basket, u_redeem, _, _ = uniforms(p.seed, m.key, ordinal, EXTRA, 1)
+            u_basket, u_redeem, u_category, u_refund = uniforms(p.seed, m.key, ordinal, EXTRA, 1)
             basket = exp(p.sigma * normal(u_basket))
         basket *= m.median
         if p.dearer == 1:
@@ -205,14 +207,14 @@ def happen(m, i, s, t, month, end):
         if (cut > 0.0 and t.b[0].price_response_basket > 0.0) or (buys and p.own_basket != 0):
             value = whole(basket * exp(t.b[0].price_response_basket * cut * m.resp + own(p.own_basket, m, i, s, t, now)))
         if p.has_refunds == 1:
-            slot = refund_slot(m, t, ordinal, stream, now)
+            slot = refund_slot(t, u_refund, now)
         if base_buys:
             s.cube[cell, tally.BASE_PURCHASES] += 1
             s.cube[cell, tally.BASE_LIST] += value0
         if buys:
             if p.fee > 0 and m.fee_until >= NEVER:
                 pay_fee(m, i, s, t, now, cell)
-            cost = purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, base_buys, now, month, cell)
+            cost = purchase(m, i, s, t, value, u_redeem, u_category, slot, base_buys, now, month, cell)
             if base_buys:
                 s.cube[cell, tally.BOTH_PURCHASES] += 1
                 s.cube[cell, tally.BOTH_LIST] += value

@@ -12,7 +12,6 @@ from sim.rules.refunds import hold
 from sim.rules.response import draws, faded, feels, has, of_use, open_to, reached_so_far, redeeming, running
 from sim.rules.tiers import qualify, qualify_points, reached
 from sim.rules.wallet import grant, lift, see_coupons, watched
-from sim.rules.words import uniforms
 from sim.state import C_REDEEMED, W_COST, W_LIST, W_PAID, W_POINTS, W_PURCHASES, W_REDEMPTIONS
 from sim.tables import (
     COUNT_IN_WINDOW,
@@ -37,11 +36,10 @@ def share_of(amount, ten_thousandths):
 
 
 @rule
-def category_of(m, t, ordinal, stream, now):
-    """The category of a purchase; -1 where no incentive that is open to the member asks."""
+def category_of(m, t, u, now):
+    """The category of a purchase by a uniform u; -1 where no incentive that is open to the member asks."""
     if t.p[0].by_category & open_to(m, t, now) == 0:
         return -1
-    _, _, u, _ = uniforms(t.p[0].seed, m.key, ordinal, stream, 1)
     k = 0
     for below in range(len(t.categories) - 1):
         k += 1 if u >= t.categories[below] else 0
@@ -164,14 +162,14 @@ def redeem(m, i, s, t, price, now, month, cell):
 
 
 @rule
-def triggered(m, i, s, t, paid, value, category, ordinal, stream, first, now, month, cell):
+def triggered(m, i, s, t, paid, value, category, u_category, first, now, month, cell):
     """Incentives that a purchase triggers, in the order of the table; category: -1 = not drawn yet."""
     # the list says them twice: all of them, then those that are not for a first purchase alone
     for k in range(0 if first else t.p[0].on_first, t.p[0].on_first if first else len(t.bought)):
         j = t.bought[k]
         x = t.incentives[j]
         if x.category >= 0 and category < 0:  # the tier that it led to, or a row before this one lifted to, may be asked more
-            category = category_of(m, t, ordinal, stream, now)
+            category = category_of(m, t, u_category, now)
         if not fits(t, j, value, category):
             continue
         if x.event == PURCHASE or x.event == FIRST_PURCHASE:
@@ -195,7 +193,7 @@ def rise(m, i, s, t, now, month, cell):
 
 
 @rule
-def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, month, cell):
+def purchase(m, i, s, t, value, u_redeem, u_category, slot, both, now, month, cell):
     """A purchase of list value `value` (minor units) at `now`; returns the benefit cost handed over at it.
     slot: where it waits to be returned, -1 = it is kept; both: made without the programme too.
 
@@ -217,7 +215,7 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
     off = 0
     if p.has_incentives == 1:
         if p.lasting != 0:
-            category = category_of(m, t, ordinal, stream, now)
+            category = category_of(m, t, u_category, now)
             earning, cut_price, free = best_lasting(m, t, now, day, value, category, price)
             s.cube[cell, tally.INCENTIVE_DISCOUNT] += price - cut_price
             price = cut_price
@@ -289,6 +287,6 @@ def purchase(m, i, s, t, value, u_redeem, ordinal, stream, slot, both, now, mont
         watched(s, t, i, now, W_LIST, value)
         watched(s, t, i, now, W_COST, cost)
     if p.has_incentives == 1:
-        triggered(m, i, s, t, due, value, category, ordinal, stream, first, now, month, cell)
+        triggered(m, i, s, t, due, value, category, u_category, first, now, month, cell)
         bought(m, i, s, t, now)
     return cost

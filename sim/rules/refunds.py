@@ -12,15 +12,13 @@ from sim.member import NEVER
 from sim.rules.ledger import claw_back, credited_at
 from sim.rules.tiers import unqualify
 from sim.rules.wallet import watched
-from sim.rules.words import uniforms
 from sim.state import W_COST, W_LIST, W_PAID
 
 
 @rare
-def refund_slot(m, t, ordinal, stream, now):
-    """Where a purchase at `now` waits to be returned; -1 = it is kept."""
+def refund_slot(t, u, now):
+    """Where a purchase at `now` waits to be returned, by a uniform u; -1 = it is kept."""
     p = t.p[0]
-    _, _, _, u = uniforms(p.seed, m.key, ordinal, stream, 1)
     return (int(now) + p.refund_days) % p.refund_slots if u < p.refund_share else -1
 
 
