@@ -150,7 +150,6 @@ def happen(m, i, s, t, month, end):
         now = m.t_base
     if m.pull_until <= now:
         see_coupons(m, i, s, t, now)
-    stream = BASE if on_base else EXTRA
     ordinal = m.n_base if on_base else m.n_extra
     if on_base:
         row, k = place(m, i, s, t, ordinal)
