@@ -73,6 +73,7 @@ def test_every_rule_is_counted_and_nothing_is_lost_in_silence(tmp_path: Path) ->
         "missing member": 1,
         "missing date": 1,
         "missing value": 1,
+        "day or month first": 0,
         "unreadable date": 1,
         "thousands and decimals": 0,
         "not a number": 2,
@@ -85,7 +86,7 @@ def test_every_rule_is_counted_and_nothing_is_lost_in_silence(tmp_path: Path) ->
         "one purchase only": 2,
     }
     lost = {rule.name: rule.count for rule in panel.rules if rule.left_out}
-    assert list(lost) == [*list(counts)[:5], *list(counts)[6:10]]
+    assert list(lost) == [*list(counts)[:4], "unreadable date", *list(counts)[7:11]]
     assert sum(lost.values()) + counts["same day"] + len(panel.day) == 13  # rows below the header
 
 
@@ -210,6 +211,12 @@ def panel_of_dates(dates: list[object]) -> Panel:
 def test_dates_are_read_as_their_column_writes_them(written: list[object]) -> None:
     panel = panel_of_dates(written)
     assert panel.start == dt.date(1997, 1, 1) and panel.end == dt.date(1997, 3, 2)
+
+
+@pytest.mark.parametrize(("order", "shown"), [("day", "25/02/1997"), ("month", "02/25/1997")])
+def test_how_day_and_month_were_told_apart_is_said(order: str, shown: str) -> None:
+    rule = {r.name: r for r in panel_of_dates(["1997-02-03", "01.02.1997", "02/03/1997", shown]).rules}["day or month first"]
+    assert rule.text == f"{order} first, as '{shown}' in row 5 shows: read so" and (rule.count, rule.left_out) == (2, False)
 
 
 @pytest.mark.parametrize(

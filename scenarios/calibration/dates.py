@@ -7,6 +7,7 @@ in a hundred that fits only the other order, or has no other to tell it, is left
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,24 @@ _NUMBER = r"[+-]?[0-9]+(\.[0-9]*)?"
 _WRITE = "write dates as 2017-09-30"
 
 
-def dates_of(column: pd.Series[Any], place: str, rows: Ints) -> pd.Series[Any]:
-    """The day of each cell, at midnight, NaT for a cell that holds none; `rows` are their numbers as a person counts.
+@dataclass(frozen=True)
+class Dates:
+    """The day of each cell, at midnight, NaT for a cell that holds none; how it was told whether day or month comes first."""
+
+    days: pd.Series[Any]
+    order: str = "none: no date is written as 03/04/2017"
+    ordered: int = 0
+    """how many cells were read by that order"""
+
+
+def dates_of(column: pd.Series[Any], place: str, rows: Ints) -> Dates:
+    """The dates of a column; `rows` are the numbers of its cells as a person counts.
 
     Raises InputError, beginning with `place`, where day and month cannot be told apart, or the column holds plain numbers.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         local: pd.Series[Any] = column.dt.tz_localize(None) if column.dt.tz is not None else column
-        floored: pd.Series[Any] = local.dt.floor("D")
-        return floored
+        return Dates(local.dt.floor("D"))
     written = column.astype(str).str.strip()
     codes, texts = pd.factorize(written.str.replace(_TIME, "", regex=True))
     text: pd.Series[str] = pd.Series(texts, dtype=str)
@@ -56,6 +66,9 @@ def dates_of(column: pd.Series[Any], place: str, rows: Ints) -> pd.Series[Any]:
     if days == months and int(times[doubtful].sum()) > FEW * len(column):
         raise InputError(f"{place} can be read day first or month first (found {told(doubtful)}); {_WRITE}")
     best = day_first.mask(doubtful) if days == months else day_first if days > months else month_first
+    ordered = int(times[np.asarray(best.notna())].sum())
+    first_is, shows = ("day", by_day & ~by_month) if days > months else ("month", by_month & ~by_day)
+    order = f"{first_is} first, as {told(shows)} shows: read so" if days != months else Dates.order
     best = best.fillna(_parts(text, _YEAR_FIRST, "ymd")).fillna(_parts(text, _WITH_POINTS, "dmy"))
     number = np.asarray(best.isna() & text.str.fullmatch(_NUMBER))
     if 2 * int(times[number].sum()) > len(column):
@@ -63,8 +76,7 @@ def dates_of(column: pd.Series[Any], place: str, rows: Ints) -> pd.Series[Any]:
             f"{place} holds plain numbers (found {told(number)}), not dates; name the column of dates, or, if they are days or "
             f"seconds as a program counts them, {_WRITE}"
         )
-    result: pd.Series[Any] = best.iloc[codes].set_axis(column.index)
-    return result
+    return Dates(best.iloc[codes].set_axis(column.index), order, ordered if days != months else 0)
 
 
 def _parts(text: pd.Series[str], pattern: str, order: str) -> pd.Series[Any]:
