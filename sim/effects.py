@@ -195,7 +195,7 @@ EFFECTS: tuple[Effect, ...] = (
         "Most members do not know what they can use; who does not know does not react.",
         "a member is aware from the start with probability share, and learns at each message with probability learns; "
         "an unaware member uses no coupon, redeems nothing, neither buys more nor stays for any benefit, and feels no loss of a "
-        "tier; that they notice messages all the same is an assumption",
+        "tier, nor does what came before they knew count once they do; that they notice messages all the same is an assumption",
         "plan P1: 67 % do not know (no checkable source); learning rate an assumption",
         (
             _p("share", "share of members", 0.33, 0.08, 0.0, 1.0, "aware at joining", off=1.0),

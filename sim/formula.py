@@ -46,12 +46,14 @@ READS = {
     ),
     "benefits": Read(
         "faded(m.benefit, m.benefit_at, now, t.b[0].retention_decay) * 0.01", "currency units",
-        "of late, fading as effect retention says",
+        "of late that the member knew of, fading as effect retention says",
     ),
     "days_since_joining": Read("now - m.joined", "days", "since the member joined; of those there at the start, since the start"),
     "days_since_purchase": Read("now - m.last_buy", "days", "since the last purchase"),
     "days_since_redemption": Read("now - m.reward_at", "days", "since the last redemption; very large before the first"),
-    "days_since_demotion": Read("now - m.demoted_at", "days", "since the last downgrade; very large before the first"),
+    "days_since_demotion": Read(
+        "now - m.demoted_at", "days", "since the last downgrade that the member knew of; very large before"
+    ),
     "rate": Read("m.rate", "purchases a day", "of the member without a programme, at season factor 1"),
     "usual_basket": Read("m.median * 0.01", "currency units", "median list value of the member's baskets"),
     "birthday_month": Read("(1 if month.number == m.birth_month else 0)", "0 or 1", "1 = the month of the member's birthday"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,6 +99,30 @@ def test_the_loss_of_a_tier_is_felt_by_those_who_know_of_tiers() -> None:
     assert knows.total("downgrades") > 100 and not_knows.total("downgrades") > 100
     assert knows.total("lost_list") > 0 and knows.total("lapses") > not_knows.total("lapses")
     assert not_knows.total("purchases") == not_knows.total("base_purchases") == not_knows.total("both_purchases")
+
+
+def test_what_came_before_a_member_knew_does_not_count_once_they_do() -> None:
+    """A gift at the start keeps nobody who hears of the programme two weeks later; one on the day after does. So with a tier lost."""
+    news = {"name": "news", "when": {"event": "calendar", "days_of_month": [15]}, "message": True}
+    gift = {"gift": {"cost": 1.0, "value": 500.0}}
+    early = {"name": "gift", "when": {"event": "sign_up"}, "give": gift}
+    late = {"name": "gift", "when": {"event": "calendar", "days_of_month": [16]}, "give": gift, "limit": 1}
+    base = {**TIERS, "population": {**TIERS["population"], "leaving": {"probability": 0.1}}}
+    learns = only(awareness={"share": 0.0, "learns": 1.0}, retention={})
+    before, after = (lives({**base, "programme": {"incentives": [news, row]}}, learns) for row in (early, late))
+    assert before.total("gift_cost") >= after.total("gift_cost") > 0
+    assert before.total("kept_purchases") == 0 and before.total("lapses") > 0
+    assert after.total("kept_purchases") > 0
+    tiers = [{"name": "a"}, {"name": "b", "requires": {"purchases": 1}}]
+    falls = {"window": "calendar", "months": 1, "review_every_months": 1, "downgrade": "full"}
+    hears = {**news, "valid_from": dt.date(2027, 7, 1)}
+    felt = only(awareness={"share": 0.0, "learns": 1.0}, demotion={})
+    fallen, falling = (
+        lives({**base, "programme": {"tiers": tiers, "qualification": rules, "incentives": [hears]}}, felt)
+        for rules in ({**falls, "review_every_months": 6}, falls)
+    )
+    assert fallen.by_month("downgrades")[5] > 100 and fallen.by_month("downgrades")[6:11].sum() == 0
+    assert fallen.by_month("lost_list")[6:11].sum() == 0 < falling.by_month("lost_list")[6:11].sum()
 
 
 @pytest.mark.parametrize("design", ["5 % back", "cash-back"])

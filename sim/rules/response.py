@@ -215,7 +215,7 @@ def appeal(m, t, now, day):
                     shift = min(shift, -b.member_day_after * x.special)
         if t.p[0].delivery_charge > 0:
             cut += delivered_free(m, t, now, day) * spared(m, t)
-    if m.aware == 1 and now - m.demoted_at < 10.0 * b.demotion_days:
+    if now - m.demoted_at < 10.0 * b.demotion_days:
         shift -= b.demotion_strength * exp((m.demoted_at - now) * b.demotion_decay)
     if m.pulled > 0.0 and now - m.pulled_at < 10.0 * b.pull_forward_days:
         shift -= b.pull_forward_strength * faded(m.pulled, m.pulled_at, now, b.pull_forward_decay)
@@ -294,16 +294,15 @@ def saturated(x):
 def leaves(m, i, s, t, now, u):
     """Whether the member lapses at a purchase of the baseline stream, with the programme, by a uniform u.
 
-    With probability leave x exp(demotion - retention + own effects), at most 1; who does not know the programme feels neither
-    demotion nor retention. Without a demotion or an own effect, which alone
+    With probability leave x exp(demotion - retention + own effects), at most 1. Without a demotion or an own effect, which alone
     can raise it, it is not worked out for a u that is too high anyway.
     """
     b = t.b[0]
-    demoted = m.aware == 1 and now - m.demoted_at < 10.0 * b.demotion_days
+    demoted = now - m.demoted_at < 10.0 * b.demotion_days
     if u >= m.leave and not demoted and t.p[0].own_leaving == 0:
         return False
     log_factor = own(t.p[0].own_leaving, m, i, s, t, now)
-    if m.aware == 1 and m.benefit > 0.0 and b.retention_strength > 0.0:
+    if m.benefit > 0.0 and b.retention_strength > 0.0:
         rate = faded(m.benefit, m.benefit_at, now, b.retention_decay) / (m.usual * b.retention_days)
         log_factor -= b.retention_strength * rate / (rate + b.retention_half)
     if demoted:
@@ -313,9 +312,10 @@ def leaves(m, i, s, t, now, u):
 
 @rule
 def feels(m, t, value, now):
-    """The member has received a benefit of `value` minor units."""
-    m.benefit = faded(m.benefit, m.benefit_at, now, t.b[0].retention_decay) + value
-    m.benefit_at = now
+    """The member has received a benefit of `value` minor units; to who does not know the programme it is none, then or later."""
+    if m.aware == 1:
+        m.benefit = faded(m.benefit, m.benefit_at, now, t.b[0].retention_decay) + value
+        m.benefit_at = now
 
 
 @rule

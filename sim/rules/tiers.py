@@ -96,7 +96,8 @@ def review(m, s, t, now, month, cell):
         if month + p.month_zero - m.failed >= p.grace:
             m.tier = earned if p.downgrade == FULL else m.tier - 1
             m.failed = -1
-            m.demoted_at = now
+            if m.aware == 1:  # nobody feels, then or later, the loss of what they did not know of
+                m.demoted_at = now
             s.cube[cell, tally.DOWNGRADES] += 1
     return earned
 
