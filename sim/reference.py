@@ -93,7 +93,7 @@ class Reference:
             later = self.t.closes_for[closing]
             self.t.closes_for[closing] = [self.served.get(int(j), EVERYBODY) for j in closing]
             for i in members:
-                for rule in (review_tier, lapse_points, campaign, account):
+                for rule in (review_tier, campaign, lapse_points, account):
                     if self.chunk.members[i].joined <= month.end:
                         self._within_budget(i, partial(self._at_month_end, rule, i, k))
                         self.seen(i, float(month.end), k)

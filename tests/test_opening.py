@@ -52,6 +52,7 @@ FORMS = {
     "rolling": {},
     "fixed date": {"programme__expiry": {"rule": "fixed_date", "months": 2, "month": 6}},
     "inactivity": {"programme__expiry": {"rule": "inactivity", "months": 2}},
+    "a date that takes its own month": {"programme__expiry": {"rule": "fixed_date", "months": 0, "month": 11}},
     "inactivity as long as members look ahead": {"programme__expiry": {"rule": "inactivity", "months": 1}},
     "calendar quarters": {
         "programme__qualification": {

@@ -1,4 +1,6 @@
-"""What happens to a member at a month end, in this order: review, lapse of points, campaign, accounting; then windows roll."""
+"""What happens to a member at a month end, in this order: review, campaign, lapse of points, accounting; then windows roll.
+
+What a month end gives is of that month: a fixed date that takes the points of its own month takes these too."""
 
 from __future__ import annotations
 
@@ -27,15 +29,6 @@ def review_tier(m, i, s, t, month, cell):
 
 
 @rule
-def lapse_points(m, i, s, t, month, cell):
-    """Lots whose time is up lapse."""
-    if 0 <= lapse_month(m, t) <= month:
-        lapse_lots(m, i, s, t, month, cell)
-        if t.p[0].has_due == 1:
-            plan(m, i, s, t, t.months[month].end)
-
-
-@rule
 def campaign(m, i, s, t, month, cell):
     """Tasks done in the month and soft benefits of the tier."""
     end = t.months[month].end
@@ -47,6 +40,15 @@ def campaign(m, i, s, t, month, cell):
         watched(s, t, i, end - 0.5, W_COST, tier.care_cost)
     if m.alive == 1 and tier.care_value > 0.0:
         feels(m, t, tier.care_value, end)
+
+
+@rule
+def lapse_points(m, i, s, t, month, cell):
+    """Lots whose time is up lapse."""
+    if 0 <= lapse_month(m, t) <= month:
+        lapse_lots(m, i, s, t, month, cell)
+        if t.p[0].has_due == 1:
+            plan(m, i, s, t, t.months[month].end)
 
 
 @rule
@@ -88,6 +90,6 @@ def account(m, i, s, t, month, cell):
 def end_month(m, i, s, t, month):
     """All of it for one member."""
     review_tier(m, i, s, t, month, cell_of(m, t, month))
-    lapse_points(m, i, s, t, month, cell_of(m, t, month))
     campaign(m, i, s, t, month, cell_of(m, t, month))
+    lapse_points(m, i, s, t, month, cell_of(m, t, month))
     account(m, i, s, t, month, cell_of(m, t, month))
