@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from reports.page import COLOURS, figure, figure_svg, render
 from scenarios.calibration import Calibration
+from scenarios.calibration.panel import BUSY
 from scenarios.numerals import integer, percent
 
 ACTUAL, FITTED = COLOURS[6], COLOURS[0]
@@ -60,13 +61,18 @@ def fit_page(report: dict[str, Any]) -> str:
 
 
 def answer(report: dict[str, Any]) -> str:
-    """The page in a sentence or two, and how many rows were left out where they are more than one in a hundred."""
+    """The page in a sentence or two, how many rows were left out where they are more than one in a hundred, and that one member
+    has many of them.
+    """
     lost = {r["name"]: r["count"] for r in report["rules"] if r["left_out"] and r["count"]}
-    share = sum(lost.values()) / report["source"]["rows"]
-    if share <= 0.01:
-        return _found(report)
-    what = ", ".join(f"{name} {integer(count)}" for name, count in lost.items())
-    return f"{_found(report)} {percent(share)} of the rows were left out: {what}."
+    rows, said = report["source"]["rows"], _found(report)
+    if sum(lost.values()) > 0.01 * rows:
+        what = ", ".join(f"{name} {integer(count)}" for name, count in lost.items())
+        said += f" {percent(sum(lost.values()) / rows)} of the rows were left out: {what}."
+    busy = sum(r["count"] for r in report["rules"] if r["name"] == BUSY)
+    if busy:
+        said += f" One member has {percent(busy / rows)} of the rows: leave them out if the id stands for customers not known."
+    return said
 
 
 def _found(report: dict[str, Any]) -> str:

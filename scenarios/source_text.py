@@ -20,7 +20,7 @@ _SEPARATORS = (",", ";", "\t", "|")
 class CsvSource:
     """A text file with a header line, plain or gzipped, UTF-8; every column is read as text.
 
-    Fields are separated by what the header has most of: comma, semicolon, tab or bar.
+    Fields are separated by what parts the header into most: comma, semicolon, tab or bar.
     """
 
     path: Path
@@ -79,8 +79,9 @@ class CsvSource:
             raise InputError(self._why(None))
         if not first.strip():
             raise InputError(f"{self.name}: is empty; give a table with a header and rows")
-        separator = max(_SEPARATORS, key=first.count)
-        return [name.strip() for name in next(csv.reader([first], delimiter=separator))], separator, rows
+        headers = {separator: next(csv.reader([first], delimiter=separator)) for separator in _SEPARATORS}
+        separator = max(_SEPARATORS, key=lambda one: len(headers[one]))
+        return [name.strip() for name in headers[separator]], separator, rows
 
     def _text(self) -> IO[str]:
         """The file as text, gzipped or not."""

@@ -299,6 +299,6 @@ def _array(series: pd.Series[Any]) -> pa.Array:
     """The column as Arrow; a mixture of text and numbers becomes text, to be told apart value by value."""
     try:
         array = pa.array(series, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         array = pa.array([None if pd.isna(value) else str(value) for value in series], type=pa.string())
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

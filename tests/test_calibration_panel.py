@@ -81,6 +81,7 @@ def test_every_rule_is_counted_and_nothing_is_lost_in_silence(tmp_path: Path) ->
         "stray value": 0,
         "stray date": 0,
         "zero value": 1,
+        "one busy member": 0,
         "unordered dates": 1,
         "same day": 1,
         "one purchase only": 2,
@@ -388,6 +389,26 @@ def test_rows_left_out_are_told_in_the_first_sentences_where_they_are_many() -> 
     report = {"rules": rules, "source": {"rows": 1000}, "period": period, "choice": {"model": "m"}}
     assert answer(report).endswith(" 3.1\u00a0% of the rows were left out: missing member 30, negative value 1.")
     assert "left out" not in answer({**report, "source": {"rows": 3100}})
+
+
+def test_an_id_for_everybody_without_one_is_told() -> None:
+    """The till's `unknown` was a member who bought every day, and made rates look a third less alike."""
+    frame = simulated_panel(np.random.default_rng(1), members=80, days=100, rate=0.05, shape=1.0).astype({"member": str})
+    columns = {"member": "member", "date": "date", "value": "value"}
+    rule = {r.name: r for r in clean(frame, **columns).rules}["one busy member"]
+    assert rule.count == 0
+    frame.loc[::3, "member"] = "unknown"
+    rule = {r.name: r for r in clean(frame, **columns).rules}["one busy member"]
+    assert rule.count == len(frame.iloc[::3].drop_duplicates()) and rule.places == (2, 5, 8, 11, 14) and not rule.left_out
+    period = {"members": 81, "purchases": 300, "start": "2020-01-01", "end": "2020-12-31"}
+    report = {"rules": [vars(rule)], "source": {"rows": 4 * rule.count}, "period": period, "choice": {"model": "m"}}
+    assert "One member has 25.0\u00a0% of the rows: leave them out if the id stands for customers not known." in answer(report)
+
+
+def test_amounts_beyond_all_measure_are_refused() -> None:
+    frame = simulated_panel(np.random.default_rng(1), members=80, days=100, rate=0.1, shape=1.0, median=3e12)
+    with pytest.raises(InputError, match=r"the fit gives basket\.median = .*e\+12 \(input should be less.*column 'value' right"):
+        calibrate(frame, member="member", date="date", value="value")
 
 
 def test_a_panel_too_short_to_hold_days_out_is_refused(tmp_path: Path) -> None:

@@ -44,6 +44,11 @@ def test_the_same_table_from_everywhere(tmp_path):
     assert open_source(FrameSource(frame, "mine")).name == "mine"
 
 
+def test_a_separator_in_quotes_parts_nothing(tmp_path):
+    found = whole(open_source(text(tmp_path, '"spend, list, EUR";member\n1,5;a\n')))
+    assert found.to_dict("list") == {"spend, list, EUR": ["1,5"], "member": ["a"]}
+
+
 def test_a_note_of_several_lines_is_one_cell(tmp_path):
     """Where a block ended within one the whole file was refused."""
     frame = pd.DataFrame({"member": range(30_000), "note": ["x" * 90 + '\n1,"two"\nthree,3,3'] * 30_000, "spend": 1})

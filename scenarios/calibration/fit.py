@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from scenarios.calibration.baskets import Baskets
 from scenarios.calibration.before import before_of
@@ -24,6 +25,7 @@ from scenarios.calibration.shocks import Shocks, Weeks, shocks_of, weeks_of
 from scenarios.calibration.summary import choice_summary, parameter_summary, textbook_summary
 from scenarios.calibration.table import read_table
 from scenarios.sources import Where, first_row, label
+from sim.errors import InputError
 from sim.population import Population
 
 FORECAST_DRAWS = 200
@@ -64,7 +66,8 @@ def calibrate(
     being done. The same table, answer and seed give the same result to the last bit.
 
     Raises InputError when the table cannot be read, a column is missing or holds something else, the
-    held-out period lies outside the data, too few members or days are left, or the rows say otherwise than `members_before`.
+    held-out period lies outside the data, too few members or days are left, the rows say otherwise than `members_before`, or the
+    fit is no population that a scenario can take.
     """
     before = before_of(members_before)
     frame, read_from, digest = read_table(transactions, member=member, date=date, value=value)
@@ -123,7 +126,21 @@ def calibrate(
     }
     if holdout_from is not None:
         report["holdout"] = _holdout(panel, cut, horizon, futures, choice, rng)
-    return Calibration(Population.model_validate(data), population_document(data, report), report)
+    return Calibration(_population(data, where, value), population_document(data, report), report)
+
+
+def _population(data: dict[str, Any], where: str, value: str) -> Population:
+    """InputError where the fit is no population that the engine can run: amounts beyond all measure."""
+    try:
+        return Population.model_validate(data)
+    except ValidationError as wrong:
+        told = (
+            f"{'.'.join(map(str, one['loc']))}"
+            + (f" = {one['input']:.6g}" if isinstance(one["input"], float) else "")
+            + f" ({one['msg'][0].lower()}{one['msg'][1:]})"
+            for one in wrong.errors()
+        )
+        raise InputError(f"{where}: the fit gives {'; '.join(told)}; are the amounts in column {value!r} right?") from None
 
 
 def _holdout(

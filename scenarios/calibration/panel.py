@@ -23,6 +23,9 @@ _STRAY_GAP_DAYS = 92
 _LONGEST_HOLE_DAYS = 366
 _STRAY_SHARE = 0.001
 _STRAY_TIMES = 100
+_BUSY_SHARE = 0.05
+_BUSY_TIMES = 20
+BUSY = "one busy member"
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,9 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
     )
     codes, ids = pd.factorize(_names(frame[member], f"{where}: column {member!r}", lines))
     codes = _ranks(ids)[codes]
+    busy = _busy(codes)
+    text = "a twentieth of all rows or more: kept; if the id stands for customers who are not known, leave its rows out"
+    rules.append(Rule(BUSY, text, int(busy.sum()), "rows", tuple(int(n) for n in lines[busy][:5])))
     unordered = int((np.diff(day[np.argsort(codes, kind="stable")])[np.diff(np.sort(codes)) == 0] < 0).sum())
     rules.append(Rule("unordered dates", "earlier than the member's row before it: sorted", unordered))
     begin = int(day.min())
@@ -237,6 +243,12 @@ def _beyond(amount: Floats) -> NDArray[np.bool_]:
     """Amounts a hundred times above what 999 of 1,000 rows stay below."""
     usual = np.sort(amount)[max(0, int(len(amount) * (1 - _STRAY_SHARE)) - 1)] if len(amount) else 0.0
     return np.asarray((amount > _STRAY_TIMES * usual) & (usual > 0))
+
+
+def _busy(codes: Ints) -> NDArray[np.bool_]:
+    """Rows of a member who has a twentieth of all or more, and twenty times as many as the median member."""
+    rows = np.bincount(codes)
+    return np.asarray((codes == rows.argmax()) & (rows.max() >= max(_BUSY_SHARE * len(codes), _BUSY_TIMES * np.median(rows))))
 
 
 def _no_hole(day: Ints, where: str) -> None:
