@@ -14,7 +14,7 @@ from sim.tables import Tables
 from sim.typing import Array, Ints
 
 MOMENTS = (
-    "due", "joined", "last_buy", "first_buy", "pend_day", "refund_day", "card_until", "fee_until", "reward_at",
+    "task", "due", "joined", "last_buy", "first_buy", "pend_day", "refund_day", "card_until", "fee_until", "reward_at",
     "demoted_at", "benefit_at", "pulled_at", "sent_at", "pull_until",
 )  # fmt: skip
 """Fields of MEMBER that are moments of the clock; t_base, t_extra and t_back are operational (sim.calendar)."""
@@ -34,7 +34,6 @@ def opening_after(scenario: Scenario, t: Tables, everybody: Chunk, left: dict[in
     budget = t.incentives["budget"].astype(np.int64)
     for j, amount in left.items():
         budget[j] = amount
-    spent = (t.incentives["budget"] > 0) & (budget == 0)
     names = tuple(x.name for x in scenario.programme.incentives)
     q = scenario.programme.qualification
     return Opening(
@@ -54,7 +53,7 @@ def opening_after(scenario: Scenario, t: Tables, everybody: Chunk, left: dict[in
         tiers=tuple(tier.name for tier in scenario.programme.tiers),
         incentives=names,
         budget_left=budget,
-        used_up=tuple(name for j, name in enumerate(names) if t.closes[j] <= p["end"] or spent[j]),
+        used_up=tuple(name for j, name in enumerate(names) if t.closes[j] <= p["end"]),
         window=(q.window, q.months),
         base=int(p["base"]),
         next_key=int(p["first_new"]) + int(p["new_per_month"]) * months,

@@ -22,6 +22,7 @@ from sim.tables import (
     FIRST_PURCHASE,
     INACTIVITY,
     INCENTIVE,
+    NO_BUDGET,
     POINTS_EXPIRING,
     PURCHASE,
     SPEND_IN_WINDOW,
@@ -80,7 +81,7 @@ class IncentiveTables:
             "goals": self.incentives["goal"] == 1,
             "coupons": self.incentives["coupon"] > 0,
             "tasks": event == TASK,
-            "budgeted": (self.incentives["budget"] > 0) | (self.closes[: len(event)] < NEVER),
+            "budgeted": (self.incentives["budget"] != NO_BUDGET) | (self.closes[: len(event)] < NEVER),
         }
         self.parts = {name: np.flatnonzero(of_part).astype(np.int64) for name, of_part in parts.items()}
         again = bought & (event != FIRST_PURCHASE)
@@ -161,7 +162,8 @@ def _incentive(row: Any, incentive: Incentive, scenario: Scenario, calendar: Cal
     row["earning"], row["price"] = math.floor(during.earning * 1000 + 0.5), math.floor(during.price * 10_000 + 0.5)
     row["log_cut"], row["free_delivery"] = -math.log(during.price), during.free_delivery
     row["message"] = incentive.message
-    row["budget"], row["limit"] = minor(incentive.budget or 0.0), incentive.limit or 0
+    row["budget"] = NO_BUDGET if incentive.budget is None else minor(incentive.budget)
+    row["limit"] = incentive.limit or 0
     row["valid_from"] = calendar.day(incentive.valid_from) if incentive.valid_from else -NEVER
     row["valid_until"] = calendar.day(incentive.valid_until) + 1.0 if incentive.valid_until else NEVER
     row["unplanned"] = NEVER if when.event == "points_expiring" else 0.0

@@ -12,7 +12,7 @@ from sim.errors import InputError
 from sim.member import NEVER
 from sim.scenario import Scenario
 from sim.state import Chunk
-from sim.tables import Tables
+from sim.tables import NO_BUDGET, Tables
 from sim.typing import Array, Floats, Ints
 
 
@@ -53,7 +53,7 @@ class Opening:
     incentives: tuple[str, ...]
     """names, as the wallet's columns"""
     budget_left: Ints
-    """(incentives,) minor units; 0 for those without a budget"""
+    """(incentives,) minor units; NO_BUDGET for those without"""
     used_up: tuple[str, ...]
     """incentives that their budget has closed for good"""
     window: tuple[str, int]
@@ -112,9 +112,8 @@ class Opening:
 
     def left(self, name: str, budget: int) -> int:
         """Minor units left of the budget of an incentive; all of it where the incentive is new or had none."""
-        if not budget or name not in self.incentives:
-            return budget
-        return int(self.budget_left[self.incentives.index(name)]) or budget
+        left = int(self.budget_left[self.incentives.index(name)]) if name in self.incentives else NO_BUDGET
+        return budget if NO_BUDGET in (left, budget) else left
 
     def part(self, rows: Sequence[int] | Ints) -> Opening:
         """Some of the members, by row; joiners and fixed costs shrink in proportion."""

@@ -18,7 +18,7 @@ from sim.reference import Reference
 from sim.room import Room
 from sim.scenario import Scenario
 from sim.state import STATE, Chunk, empty_chunk
-from sim.tables import BOUND, Tables
+from sim.tables import BOUND, NO_BUDGET, Tables
 from sim.tabulating import compile_tables
 from sim.typing import Array, Ints
 from sim.undefined import formula_without_value
@@ -143,7 +143,7 @@ def simulate(
         goes_on=keep_state, shocks=shocks,
     )
     sums = _Sums(t, Room(scenario, t), keep or watch[2] > 0, keep_state)
-    stays = bool(meetings) or look is not None or bool((t.incentives["budget"] > 0).any())
+    stays = bool(meetings) or look is not None or bool((t.incentives["budget"] != NO_BUDGET).any())
     names = [x.name for x in scenario.programme.incentives]
     crew = Crew(t, threads=threads, chunk=chunk, stays=stays, done=sums.add, opening=opening, incentives=names)
     clock = ProgrammeClock(crew, meetings, look)

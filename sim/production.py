@@ -112,7 +112,7 @@ class Crew:
         self.now = 0.0
         self.stays = stays
         self.done = done
-        self.budgeted = bool((t.incentives["budget"] > 0).any())
+        self.budgeted = bool((t.incentives["budget"] != tables.NO_BUDGET).any())
         self.spare: list[Chunk] = []
         self.chunks: list[Chunk] = list(self._map(lambda first: self._begin(first, 0.0), self.firsts)) if stays else []
 

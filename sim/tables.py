@@ -77,6 +77,9 @@ REWARD = np.dtype([("points", "i8"), ("kind", "i8"), ("value", "i8"), ("cost", "
 GOODS, SERVICE, VOUCHER, TIER_UPGRADE, LONGER_VALIDITY = range(5)
 REWARD_KINDS = ("goods", "service", "voucher", "tier_upgrade", "longer_validity")
 
+NO_BUDGET = -1
+"""of an incentive that nothing bounds; of one with a budget, 0 is left when it is used up and nobody has asked for more"""
+
 INCENTIVE = np.dtype(
     [
         ("event", "i8"), ("window", "i8"), ("reach", "i8"), ("on_paid", "i8"), ("days", "f8"), ("before", "f8"),
@@ -84,8 +87,9 @@ INCENTIVE = np.dtype(
         ("min_basket", "i8"), ("points", "i8"), ("coupon", "i8"), ("coupon_min", "i8"), ("coupon_days", "f8"),
         ("gift_cost", "i8"), ("gift_value", "i8"), ("gift_charge", "i8"), ("gift_recovered", "i8"), ("lifts_to", "i8"),
         ("lasting", "i8"), ("earning", "i8"), ("price", "i8"), ("log_cut", "f8"), ("free_delivery", "i8"),
-        ("message", "i8"), ("budget", "i8"), ("limit", "i8"), ("group", "i8"), ("valid_from", "f8"),
-        ("valid_until", "f8"), ("timed", "i8"),
+        ("message", "i8"),
+        ("budget", "i8"),  # minor units that are left of it at the start of the run, or NO_BUDGET
+        ("limit", "i8"), ("group", "i8"), ("valid_from", "f8"), ("valid_until", "f8"), ("timed", "i8"),
         ("unplanned", "f8"),  # NEVER where the next moment is not known ahead: the lapse of points depends on the balance
         ("goal", "i8"), ("gives", "i8"),
         ("luck", "i8"),  # address of its random words

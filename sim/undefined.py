@@ -13,7 +13,7 @@ from sim.reference import Reference
 from sim.rules.own import FORMULAS
 from sim.scenario import Scenario
 from sim.state import Chunk
-from sim.tables import Tables
+from sim.tables import NO_BUDGET, Tables
 
 
 def formula_without_value(scenario: Scenario, t: Tables, first: int, n: int, opening: Opening | None) -> tuple[list[str], str]:
@@ -21,7 +21,7 @@ def formula_without_value(scenario: Scenario, t: Tables, first: int, n: int, ope
     first .. first + n - 1 who meets one; one of them does. t: the tables of the finished run. Where none is found any more, no
     effect, and the names of all that act."""
     rows = t.incentives.copy()
-    rows["budget"] = 0  # when they were spent is known by now
+    rows["budget"] = NO_BUDGET  # when they were spent is known by now
     t = t._replace(incentives=rows)
     names = [x.name for x in scenario.programme.incentives]
     met: list[int] = []

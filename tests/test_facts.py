@@ -102,7 +102,7 @@ def test_the_loss_of_a_tier_is_felt_by_those_who_know_of_tiers() -> None:
 
 
 def test_what_came_before_a_member_knew_does_not_count_once_they_do() -> None:
-    """A gift at the start keeps nobody who hears of the programme two weeks later; one on the day after does. So with a tier lost."""
+    """A gift at the start keeps nobody who hears of the programme two weeks later; one on the day after does. So a lost tier."""
     news = {"name": "news", "when": {"event": "calendar", "days_of_month": [15]}, "message": True}
     gift = {"gift": {"cost": 1.0, "value": 500.0}}
     early = {"name": "gift", "when": {"event": "sign_up"}, "give": gift}

@@ -1,6 +1,7 @@
 """A run can stop and go on: the same members, to the last point; points by month of credit add up to the ledger."""
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,8 +52,8 @@ OWN = {
 FORMS = {
     "rolling": {},
     "fixed date": {"programme__expiry": {"rule": "fixed_date", "months": 2, "month": 6}},
-    "inactivity": {"programme__expiry": {"rule": "inactivity", "months": 2}},
     "a date that takes its own month": {"programme__expiry": {"rule": "fixed_date", "months": 0, "month": 11}},
+    "inactivity": {"programme__expiry": {"rule": "inactivity", "months": 2}},
     "inactivity as long as members look ahead": {"programme__expiry": {"rule": "inactivity", "months": 1}},
     "calendar quarters": {
         "programme__qualification": {
@@ -233,6 +234,20 @@ def test_budgets_go_on_where_they_were() -> None:
     after = simulate(cut(s, 11), members=1000, seed=8, keep_state=True).state
     assert after is not None and after.used_up == ("gift",)
     assert simulate(later(s, after.start, 1), seed=8, opening=after).total("gift_cost") == 0
+
+
+def test_a_budget_spent_to_the_last_is_closed_by_who_asks_for_more() -> None:
+    """Until then members strive for what it gives, in a run that goes on as in one that runs through."""
+    second = {"event": "count_in_window", "window": "month", "reach": 2}
+    row: dict[str, Any] = {"name": "second", "when": second, "give": {"coupon": {"value": 20.0}}}
+    shop = {"programme": {"name": "sprint", "incentives": [row]}, "behaviour": only(points_pressure={"strength": 0.8})}
+    given = int(simulate(cut(scenario(PLAIN, **shop), 1), members=20, seed=1).grants[0])
+    row["budget"] = 20.0 * given
+    whole, first, rest = in_two(scenario(PLAIN, **shop), 1, 20, seed=1)
+    assert first.state is not None and given > 5
+    assert (first.state.budget_left.tolist(), first.state.used_up) == ([0], ())
+    np.testing.assert_array_equal(without_start(whole.cube[1:]), without_start(rest.cube))
+    assert rest.total("coupons_issued") == 0 and rest.state is not None and rest.state.used_up == ("second",)
 
 
 def test_a_part_of_the_members_and_its_share_of_the_cost() -> None:

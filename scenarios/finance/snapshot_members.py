@@ -16,7 +16,7 @@ from scenarios.finance.snapshot_tables import MONTHS_BACK
 from sim.member import LONG_AGO, MEMBER, NEVER, QUALIFYING, REFUND, WALLET
 from sim.opening import Opening
 from sim.scenario import Scenario
-from sim.tables import BLOCKS, Tables, minor
+from sim.tables import BLOCKS, Tables
 from sim.tabulating import compile_tables
 from sim.typing import Array, Floats, Ints
 
@@ -96,7 +96,6 @@ class Snapshot:
         self._draw(members, t, scenario, population, rng)
         names = tuple(x.name for x in scenario.programme.incentives)
         q = scenario.programme.qualification
-        budgets = [minor(x.budget or 0.0) for x in scenario.programme.incentives]
         return Opening(
             start=self.day,
             origin=self.day,
@@ -111,7 +110,7 @@ class Snapshot:
             refunds=np.zeros((self.size, 0), REFUND),
             tiers=tuple(tier.name for tier in scenario.programme.tiers),
             incentives=names,
-            budget_left=np.array(budgets, np.int64),
+            budget_left=t.incentives["budget"].astype(np.int64),
             used_up=(),
             window=(q.window, q.months),
             base=self.size,

@@ -15,6 +15,7 @@ from sim.rules.words import MOMENT, incentive_uniforms
 from sim.state import W_COST, W_MESSAGES
 from sim.tables import (
     INACTIVITY,
+    NO_BUDGET,
     TIER_REACHED,
 )
 
@@ -103,7 +104,7 @@ def hand_over(m, i, s, t, j, now, month, cell):
         s.cube[cell, tally.PARTNER_RECOVERIES] -= x.gift_recovered
         watched(s, t, i, now, W_COST, x.gift_cost + x.gift_charge - x.gift_recovered)
         feels(m, t, x.gift_value, now)
-    if x.budget > 0:
+    if x.budget != NO_BUDGET:
         amount = x.coupon + x.gift_cost + x.gift_charge - x.gift_recovered + int(math.floor(x.points * t.p[0].point_cost + 0.5))
         spend_budget(s, i, j, amount, now)
 
