@@ -214,6 +214,14 @@ def test_dates_are_read_as_their_column_writes_them(written: list[object]) -> No
     assert panel.start == dt.date(1997, 1, 1) and panel.end == dt.date(1997, 3, 2)
 
 
+def test_one_slip_does_not_tell_day_from_month() -> None:
+    """All else of the first twelve days of a month, it turned a whole column."""
+    dates: list[object] = [f"{1 + i % 12:02d}/{1 + i // 12:02d}/1997" for i in range(110)]
+    with pytest.raises(InputError, match=r"day first or month first \(found '02/01/1997' in row 3\)"):
+        panel_of_dates([*dates, "13/05/1997"])
+    assert panel_of_dates([*dates, "13/05/1997", "14/05/1997"]).end == dt.date(1997, 10, 2)
+
+
 @pytest.mark.parametrize(("order", "shown"), [("day", "25/02/1997"), ("month", "02/25/1997")])
 def test_how_day_and_month_were_told_apart_is_said(order: str, shown: str) -> None:
     rule = {r.name: r for r in panel_of_dates(["1997-02-03", "01.02.1997", "02/03/1997", shown]).rules}["day or month first"]

@@ -1,8 +1,8 @@
 """Dates as tables write them: year first, or day or month first, with or without a time of the day.
 
 A purchase is of the day that the table writes, whatever the time and its zone. Year first, and with points day first, leave no
-doubt; of 03/04/2017 other cells of the column tell which comes first, and where they do not the column is refused. Up to one cell
-in a hundred that fits only the other order, or has no other to tell it, is left out, as one that holds no date is.
+doubt; of 03/04/2017 other cells of the column tell which comes first, and where they do not the column is refused. One
+cell in a hundred tells nothing: so many that fit the other order alone, or that no other tells, are left out as no dates.
 """
 
 from __future__ import annotations
@@ -63,12 +63,14 @@ def dates_of(column: pd.Series[Any], place: str, rows: Ints) -> Dates:
         found = f"day first (found {told(by_day & ~by_month)}) and month first ({told(by_month & ~by_day)})"
         raise InputError(f"{place} has dates {found}; {_WRITE}")
     doubtful = by_day & by_month & np.asarray(day_first != month_first)
-    if days == months and int(times[doubtful].sum()) > FEW * len(column):
+    either = int(times[doubtful].sum())
+    told_apart = max(days, months) > FEW * either
+    if not told_apart and either > FEW * len(column):
         raise InputError(f"{place} can be read day first or month first (found {told(doubtful)}); {_WRITE}")
-    best = day_first.mask(doubtful) if days == months else day_first if days > months else month_first
-    ordered = int(times[np.asarray(best.notna())].sum())
-    first_is, shows = ("day", by_day & ~by_month) if days > months else ("month", by_month & ~by_day)
-    order = f"{first_is} first, as {told(shows)} shows: read so" if days != months else Dates.order
+    which, shows, best = ("day", by_day & ~by_month, day_first) if days > months else ("month", by_month & ~by_day, month_first)
+    best = best if told_apart else best.mask(doubtful)
+    order = f"{which} first, as {told(shows)} shows: read so" if told_apart else Dates.order
+    ordered = int(times[np.asarray(best.notna())].sum()) if told_apart else 0
     best = best.fillna(_parts(text, _YEAR_FIRST, "ymd")).fillna(_parts(text, _WITH_POINTS, "dmy"))
     number = np.asarray(best.isna() & text.str.fullmatch(_NUMBER))
     if 2 * int(times[number].sum()) > len(column):
@@ -76,7 +78,7 @@ def dates_of(column: pd.Series[Any], place: str, rows: Ints) -> Dates:
             f"{place} holds plain numbers (found {told(number)}), not dates; name the column of dates, or, if they are days or "
             f"seconds as a program counts them, {_WRITE}"
         )
-    return Dates(best.iloc[codes].set_axis(column.index), order, ordered if days != months else 0)
+    return Dates(best.iloc[codes].set_axis(column.index), order, ordered)
 
 
 def _parts(text: pd.Series[str], pattern: str, order: str) -> pd.Series[Any]:
