@@ -1,8 +1,9 @@
 """Numbers as tables write them: with a comma or a point for decimals, and the other, an apostrophe or a blank for thousands.
 
 One rule for every reader of tables: a column is read in one way: as plain numbers (1234.50), unless another reads more of its
-cells. A column is refused where two ways read as many, with different numbers, where more than one in a hundred of its numbers
-fit other ways alone, and where thousands are set off by one mark and nothing shows that the other mark is for decimals.
+cells. What one cell in a hundred says is not enough: a column is refused where two ways read as many but for that, with different
+numbers, where more of its numbers fit other ways alone, and where thousands are set off by one mark and no more cells show that
+the other mark is for decimals.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _STYLES = {
 }  # fmt: skip
 """What stands between thousands, any of these, and before decimals. Of styles that read a column alike the first is told."""
 _PLAIN = "1234.50"
+_ROLES = {_PLAIN: ("", "."), **_STYLES}
+_MARKS = {",": "comma", ".": "point"}
 FEW = 0.01
 """share of a column, at most, that may be written in another way than the rest: these cells are left out, as words are"""
 
@@ -167,14 +170,16 @@ class _Tally:
     def __init__(self) -> None:
         self._read = dict.fromkeys((_PLAIN, *_STYLES), 0)
         self._changed = dict.fromkeys(_STYLES, 0)
-        self._shown = dict.fromkeys(_STYLES, False)
-        """whether a cell shows what the style has for decimals: it cannot stand between thousands there"""
+        self._shown, self._either = dict.fromkeys(_STYLES, 0), dict.fromkeys(_STYLES, 0)
+        """cells in which what the style has for decimals cannot stand between thousands, and in which it can"""
         self._unlike = dict.fromkeys((_PLAIN, *_STYLES), 0)
         """numbers that another way reads, and this one does not"""
         self._first: dict[tuple[str, str], _Cell] = {}
         """of (what, way): the first cell that is so"""
         self._differs: dict[tuple[str, str], _Cell] = {}
-        """the first cell that two styles do not read as the same"""
+        """the first cell that two ways read as different numbers"""
+        self._parts: dict[tuple[str, str], _Cell] = {}
+        """the first cell that one of two ways does not read, and the other does"""
 
     def add(self, column: pd.Series[Any], rows: Ints) -> None:
         """Count the cells of a part of the column, `rows` as a person counts: each text once."""
@@ -201,28 +206,30 @@ class _Tally:
             self._changed[style] += int(times[read & (ways[style] != plain)].sum())
             marked = read & np.asarray(text.str.contains(decimals, regex=False), dtype=bool)
             either = marked & np.asarray(text.str.fullmatch(rf"[+-]?{_parted(re.escape(decimals))}"), dtype=bool)
-            self._shown[style] |= bool((marked & ~either).any())
+            self._shown[style] += int(times[marked & ~either].sum())
+            self._either[style] += int(times[either].sum())
             note(self._first, ("either", style), either)
-        for one, other in combinations(_STYLES, 2):
-            a, b = ways[one], ways[other]
-            note(self._differs, (one, other), (a != b) & (np.isfinite(a) | np.isfinite(b)))
+        for one, other in combinations(ways, 2):
+            a, b = np.isfinite(ways[one]), np.isfinite(ways[other])
+            note(self._differs, (one, other), a & b & (ways[one] != ways[other]))
+            note(self._parts, (one, other), a != b)
 
     def way(self, place: str) -> Way:
-        """The way that reads most; InputError where two do, much is written otherwise, or decimals are in doubt."""
+        """The way that reads most; InputError where two do, or nearly, much is written otherwise, or decimals are in doubt."""
         most = max(self._read.values())
         if most <= self._read[_PLAIN]:
             self._check_alike(_PLAIN, place)
             return Way()
-        likely = [style for style in _STYLES if self._read[style] == most]
-        apart = [pair for pair in combinations(likely, 2) if pair in self._differs]
-        if apart:
-            commas = {_STYLES[style].index(",") for style in apart[0] if "," in _STYLES[style]}
-            said = "with a comma for thousands or for decimals" if len(commas) == 2 else f"as {apart[0][0]} or as {apart[0][1]}"
-            raise InputError(f"{place} can be read {said} (found {self._differs[apart[0]]}); write numbers as {_PLAIN}")
-        style = likely[0]
+        near = [way for way, read in self._read.items() if read >= (1 - FEW) * most]
+        style = next(way for way in near if self._read[way] == most)
+        for pair in combinations(near, 2):
+            tied = self._read[pair[0]] == self._read[pair[1]] == most
+            found = self._differs.get(pair) or (self._parts.get(pair) if tied else None)
+            if found and style in pair:
+                raise InputError(f"{place} can be read {_both(*pair)} (found {found}); write numbers as {_PLAIN}")
         self._check_alike(style, place)
-        if not self._shown[style] and ("either", style) in self._first:
-            mark = "comma" if _STYLES[style][1] == "," else "point"
+        if self._shown[style] < FEW * self._either[style]:
+            mark = _MARKS[_ROLES[style][1]]
             raise InputError(
                 f"{place} can be read with a {mark} for thousands or for decimals (found {self._first['either', style]}, where "
                 f"other thousands are written as in {style}); write numbers as {_PLAIN}"
@@ -236,6 +243,13 @@ class _Tally:
                 f"{place} has numbers written in two ways: most as {way}, {unlike:,} otherwise (found "
                 f"{self._first['unlike', way]}, {self._first['read', way]}); write numbers as {_PLAIN}"
             )
+
+
+def _both(one: str, other: str) -> str:
+    for mark, name in _MARKS.items():
+        if mark in _ROLES[one] and mark in _ROLES[other] and _ROLES[one].index(mark) != _ROLES[other].index(mark):
+            return f"with a {name} for thousands or for decimals"
+    return f"as {one} or as {other}"
 
 
 def _styled(text: pd.Series[str], plain: Floats, style: str) -> Floats:

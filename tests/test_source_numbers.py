@@ -103,6 +103,9 @@ def test_two_ways_of_thousands_in_one_column_are_refused():
         (["1,234,567", "1.634"], "a point for thousands or for decimals (found '1.634' in row 2, where"),
         (["0,125", "12.50"], "two ways: most as 1234.50, 1 otherwise (found '0,125' in row 1, '12.50' in row 2)"),
         (["2,50", "7,50", "1,234.5"], "two ways: most as 1.234,50, 1 otherwise (found '1,234.5' in row 3, '2,50' in row 1)"),
+        (["1.634"] * 200 + ["2,50"], "a point for thousands or for decimals (found '1.634' in row 1)"),
+        (["1,634"] * 200 + ["2.50"], "a comma for thousands or for decimals (found '1,634' in row 1)"),
+        (["1 234", "1,634"] * 101 + ["2,5"], "a comma for thousands or for decimals (found '1,634' in row 2, where"),
         (["1,23,456", "12.345,50", "7"], "a comma for thousands or for decimals (found '1,23,456' in row 1)"),
     ],
 )
