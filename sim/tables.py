@@ -121,8 +121,8 @@ DECAYS = {f"{e.name}_decay": f"{e.name}_{q.name}" for e in EFFECTS for q in e.pa
 """1 / the days over which something of an effect fades or looms, and those days"""
 BEHAVIOUR = np.dtype([(f"{e.name}_{q.name}", "f8") for e in EFFECTS for q in e.parameters] + [(name, "f8") for name in DECAYS])
 MOVES_RATES = (
-    "price_response_rate", "price_response_basket", "goal_gradient_strength", "points_pressure_strength",
-    "tier_status_strength", "member_day_strength", "member_day_after",
+    "price_response_rate", "price_response_basket", "goal_gradient_strength", "endowed_progress_strength",
+    "points_pressure_strength", "tier_status_strength", "member_day_strength", "member_day_after",
     "reward_afterglow_strength", "demotion_strength", "demotion_leaving",
     "expiry_pressure_strength", "retention_strength", "win_back_returns", "win_back_wakes", "messages_response",
 )  # fmt: skip

@@ -17,9 +17,10 @@ class Unmet:
 
 UNMET: tuple[Unmet, ...] = (
     Unmet(
-        "Of members with a head start on a card 34 % completed it, without 19 %, for the same effort.",
-        "Nunes, Dreze 2006",
-        "Points given at the start are progress like any, and work through goal gradient alone: about a tenth more complete it.",
+        "Before the reward of a ten-stamp card gaps are about 20 % shorter than at its start.",
+        "Kivetz, Urminsky, Zheng 2006",
+        "By goal gradient alone they are. With every effect at its mean they are 12 % shorter: members borrow purchases from the "
+        "days after, and begin the next card in the glow of the last.",
     ),
     Unmet(
         "Heavy buyers took most rewards and did not change; light and moderate ones did.",

@@ -253,7 +253,7 @@ def test_what_rests_on_the_programme_ends_with_it():
 def test_what_goes_on_is_on_the_page(base, shut):
     run = replace(shut, felt=tuple(what_goes_on(SHOP.model_copy(update={"behaviour": Behaviour()}))))
     page = forecast_page([base], [], run)
-    assert "The effects tier_status, goal_gradient and points_pressure end with the programme. What members hold" in page
+    assert "The effects tier_status, goal_gradient, endowed_progress and points_pressure end with the programme. What" in page
     assert summary(base, [], run)["run_off"]["notes"][:2] == list(run.felt)
 
 

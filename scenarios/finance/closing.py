@@ -17,7 +17,7 @@ from sim.incentive import Incentive
 from sim.scenario import Scenario
 from sim.typing import Floats
 
-ENDED = ("tier_status", "goal_gradient", "points_pressure")
+ENDED = ("tier_status", "goal_gradient", "endowed_progress", "points_pressure")
 """Effects of the registry that end with the programme: a tier, a reward to earn and a deadline draw nobody any more. All others
 fade as what they rest on does: open coupons, points about to lapse, what was received, sent or taken away of late."""
 

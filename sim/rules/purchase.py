@@ -140,6 +140,7 @@ def redeem(m, i, s, t, price, now, month, cell):
     if m.redeemed == 0:
         s.cube[cell, tally.FIRST_REDEEMERS] += 1
     m.redeemed += n
+    m.head = 0
     if x.charge > 0 or x.recovered > 0:
         s.cube[cell, tally.PARTNER_CHARGES] += n * x.charge
         s.cube[cell, tally.PARTNER_RECOVERIES] -= n * x.recovered

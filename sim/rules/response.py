@@ -14,6 +14,7 @@ from sim.rules.own import own
 from sim.tables import BOUND, CALENDAR, CUMULATIVE, LONGER_VALIDITY, NEVER_LAPSE, SPEND_IN_WINDOW, TIER_UPGRADE
 
 _BOW = (BOUND - 1.0 - math.log(BOUND)) / math.log(BOUND) ** 2
+GIVEN = 0.2  # of the way, in the study of endowed progress
 _INVERSE_SQUARE = 1.0 / math.log(BOUND) ** 2
 
 
@@ -109,15 +110,23 @@ def to_next_reward(m, t):
 
 
 @rule
-def goal(m, t):
-    """Goal gradient, 0 .. 1: the share of the way to the next dearer reward, as far as it draws the member."""
+def to_goal(m, t):
+    """Log lift by what lies on the way to the next dearer reward, as far as that draws the member: goal gradient, and endowed
+    progress, which is whole where a fifth of its points was given on joining."""
+    b = t.b[0]
     share = to_next_reward(m, t)
-    if share > 0.0:
-        k = 0
-        while t.rewards[k].points <= m.balance:
-            k += 1
-        share *= draws(m, t.rewards[k].step) if of_use(m, t, t.rewards[k]) else 0.0
-    return share
+    if share <= 0.0:
+        return 0.0
+    k = 0
+    while t.rewards[k].points <= m.balance:
+        k += 1
+    x = t.rewards[k]
+    if not of_use(m, t, x):
+        return 0.0
+    lift = b.goal_gradient_strength * share
+    if m.head > 0:
+        lift += b.endowed_progress_strength * min(1.0, min(m.head, m.balance) / (GIVEN * x.points))
+    return lift * draws(m, x.step)
 
 
 @rule
@@ -229,8 +238,8 @@ def response(m, i, s, t, now, day, cut, shift):
     lift = 0.0
     if m.aware == 1:
         lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
-        if b.goal_gradient_strength > 0.0 and m.balance > 0:
-            lift += b.goal_gradient_strength * goal(m, t)
+        if m.balance > 0:
+            lift += to_goal(m, t)
         if b.points_pressure_strength > 0.0:
             lift += b.points_pressure_strength * pressure(m, i, s, t, now, day)
         if b.expiry_pressure_strength > 0.0 and m.flexible == 1 and lapse_at(m, t) < now + b.expiry_pressure_horizon:
@@ -255,8 +264,7 @@ def ceiling(m, t, now):
             cut += spared(m, t)
         lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
         if m.balance > 0:
-            if b.goal_gradient_strength > 0.0:
-                lift += b.goal_gradient_strength * goal(m, t)
+            lift += to_goal(m, t)
             if m.flexible == 1:
                 lift += b.expiry_pressure_strength
         lift += b.points_pressure_strength

@@ -16,6 +16,7 @@ from sim.state import W_COST, W_MESSAGES
 from sim.tables import (
     INACTIVITY,
     NO_BUDGET,
+    SIGN_UP,
     TIER_REACHED,
 )
 
@@ -88,6 +89,8 @@ def hand_over(m, i, s, t, j, now, month, cell):
     w = s.wallet[i, j]
     w.given += 1
     if x.points > 0:
+        if x.event == SIGN_UP:
+            m.head += x.points
         credit(m, i, s, t, x.points, m.tier, month, cell)
         issue(s, t, month, m.tier, month, x.points)
         s.cube[cell, tally.POINTS_ISSUED] += x.points
