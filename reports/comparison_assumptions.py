@@ -15,6 +15,7 @@ from sim.population import Segment, Standing
 from sim.scenario import Scenario
 from sim.setting import Market
 from sim.tables import BOUND
+from sim.worth import value_of_point
 
 
 def effects(comparison: Comparison, designs: list[str]) -> dict[str, Any]:
@@ -129,9 +130,22 @@ def economics(comparison: Comparison) -> list[dict[str, Any]]:
         ("Catalogue, a refresh", lambda s: cash(s.programme.catalogue_refresh_cost)),
         ("Discount rate a year", lambda s: percent(s.economics.discount_rate)),
         ("Redeems at a purchase, when the points suffice", _redeems),
+        ("Rewards without a value draw as if worth", _unvalued),
     )
     rows = [{"title": title, "cells": [text(s) for s in comparison.scenarios]} for title, text in lines]
     return [row for row in rows if set(row["cells"]) != {NONE}]
+
+
+def _unvalued(s: Scenario) -> str:
+    """What rewards that state no value to members count as, where it matters."""
+    rewards = [reward for reward in s.programme.rewards if not reward.value]
+    felt = ("goal_gradient", "endowed_progress", "reward_afterglow")
+    if not rewards or not s.behaviour.is_on("reward_worth") or not any(s.behaviour.is_on(name) for name in felt):
+        return NONE
+    of_point = value_of_point(s.programme.rewards)
+    if not of_point:
+        return "a basket"
+    return listed([f"{reward.name} {money(reward.points * of_point, s.market.currency)}" for reward in rewards])
 
 
 def _redeems(s: Scenario) -> str:

@@ -18,7 +18,7 @@ from scenes import RICH
 from scenes import scenario as made_of
 
 from reports.comparison import comparison_files, comparison_page, dominates, owed
-from reports.comparison_assumptions import members
+from reports.comparison_assumptions import economics, members
 from reports.comparison_gains import STEPS
 from reports.comparison_tables import AGAINST_NONE, FIRST, odds_rows
 from scenarios.answer import DECIDES
@@ -246,6 +246,18 @@ def test_assumptions_carry_their_source_and_priors_are_marked(page: str) -> None
     assert page.count("<em>prior</em>") > 20
     assert "saturate" in page and "loyalsim experiment plan" in page
     assert load("p4").population.source in page
+
+
+def test_what_rewards_without_a_value_count_as_is_told(comparison: Comparison) -> None:
+    """Of P4: 2,500 points buy 60, so 200 are worth 4.80 and 1,500 36; nothing where worth does not matter."""
+    p4 = comparison.scenarios[NAMES.index("p4")]
+    off = {"reward_worth": p4.behaviour.effects.reward_worth.model_copy(update={"on": False})}
+    still = p4.model_copy(update={"behaviour": p4.behaviour.model_copy(
+        update={"effects": p4.behaviour.effects.model_copy(update=off)})})  # fmt: skip
+    bare = load("loy-365").model_copy(update={"behaviour": p4.behaviour})
+    found = economics(replace(comparison, scenarios=[p4, load("cash-back"), bare, still]))
+    (row,) = (row["cells"] for row in found if row["title"].startswith("Rewards without a value"))
+    assert row == ["half a year longer validity 4.80\u00a0CNY and next tier 36.00\u00a0CNY", "–", "a basket", "–"]
 
 
 def test_the_page_says_which_published_facts_the_model_lacks(page: str) -> None:
