@@ -12,11 +12,13 @@ from sim import tally
 from sim.clock import ProgrammeClock
 from sim.errors import InputError
 from sim.handover import opening_after
+from sim.limits import MOST_MEMBERS
 from sim.opening import Opening
 from sim.production import CHUNK, Crew
 from sim.reference import Reference
 from sim.room import Room
 from sim.scenario import Scenario
+from sim.setting import Horizon
 from sim.state import STATE, Chunk, empty_chunk
 from sim.tables import BOUND, NO_BUDGET, Tables
 from sim.tabulating import compile_tables
@@ -125,19 +127,26 @@ def simulate(
     cohorts: bool = False, opening: Opening | None = None, keep_state: bool = False, look: float | None = None,
     shocks: int | None = None,
 ) -> Outcome:  # fmt: skip
-    """Run a scenario with the production driver.
+    """Run a scenario with the production driver. Most runs state `members` and `seed` and nothing else.
 
-    members: number at the start (default: the population's); seed: luck; draw: number of the parameter draw (None: the means);
-    score: normal scores that replace the draw's for single effect parameters; threads: default all cores; chunk, meetings: how
-    the work is cut, which changes no result; keep: return the final state of every member; watch: (first day, days a period,
-    periods) for which single members are recorded (implies keep); cohorts: tally points by month of credit; opening: members to
-    go on from, instead of new ones (members is then not used); keep_state: return what a run needs that goes on from the end;
-    look: day (a whole number inside the run) at whose start the state of every member is returned as well; shocks: seed of what
-    befalls all members at once (default: `seed`), for runs whose members live side by side in one world.
+    Luck and parameters. members: number at the start (default: the population's); seed: luck; draw: number of the parameter draw
+    (None: the means); score: normal scores that replace the draw's for single effect parameters; shocks: seed of what befalls all
+    members at once (default: `seed`), for runs whose members live side by side in one world.
 
-    Raises InputError where a response exceeds the engine's bound, the scenario cannot go on from the opening, or amounts are too
-    large to be counted (sim.room).
+    What is kept besides the sums. keep: the final state of every member; watch: (first day, days a period, periods) for which
+    single members are recorded (implies keep); look: day (a whole number inside the run) at whose start the state of every member
+    is returned as well; cohorts: tally points by month of credit.
+
+    Going on. keep_state: return what a run needs that goes on from the end, as `state`; opening: members to go on from, instead
+    of new ones (members is then not used).
+
+    How the work is cut, which changes no result. threads: default all cores; chunk: members at a time; meetings: whole days at
+    which all members are brought to the same moment.
+
+    Raises InputError where members are none or too many, a day lies outside the run, a response exceeds the engine's bound, the
+    scenario cannot go on from the opening, or amounts are too large to be counted (sim.room).
     """
+    _check(scenario.horizon, None if opening else members, {"meetings": meetings, "look": [] if look is None else [look]})
     t = compile_tables(
         scenario, members=members, seed=seed, draw=draw, score=score, watch=watch, cohorts=cohorts, opening=opening,
         goes_on=keep_state, shocks=shocks,
@@ -156,6 +165,20 @@ def simulate(
         left = {j: int(budget.level) for j, budget in clock.budgets.items()}
         outcome.state = opening_after(scenario, t, everybody, left)
     return outcome
+
+
+def _check(horizon: Horizon, members: int | None, days: dict[str, Sequence[float]]) -> None:
+    """Raise InputError where a run of so many members, with meeting points on such days, cannot be."""
+    problems = []
+    if members is not None and (members != int(members) or not 1 <= members <= MOST_MEMBERS):
+        problems.append(f"members: found {members}, allowed is a whole number from 1 to {MOST_MEMBERS:,}")
+    last = (horizon.end - horizon.start).days
+    for name, moments in days.items():
+        for day in moments:
+            if day != int(day) or not 0 <= day <= last:
+                problems.append(f"{name}: found day {day:g}, allowed is a whole day of the run, 0 to {last:,}")
+    if problems:
+        raise InputError(*problems)
 
 
 def simulate_reference(

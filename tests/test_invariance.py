@@ -8,6 +8,7 @@ from scenes import RICH, scenario, without
 
 from scenarios.files import load
 from sim import production
+from sim.errors import InputError
 from sim.months import monthly
 from sim.outcome import Outcome, simulate
 from sim.tabulating import compile_tables
@@ -92,3 +93,21 @@ def test_a_run_with_anything_to_react_to_is_not_plain(monkeypatch: pytest.Monkey
     monkeypatch.setattr(production, "PAYS", 0)
     for name in ("p4", "cash-back"):
         assert production.Crew(compile_tables(load(name), members=10)).live is production._live
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        ({"members": 0}, "members: found 0, allowed is a whole number from 1 to 50,000,000"),
+        ({"members": -5}, "members: found -5"),
+        ({"members": 2.5}, "members: found 2.5"),
+        ({"look": 5.5}, "look: found day 5.5, allowed is a whole day of the run, 0 to 455"),
+        ({"look": 456}, "look: found day 456"),
+        ({"meetings": [30, -1]}, "meetings: found day -1"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(stated: dict, words: str) -> None:
+    """No members at all were the population's members, fewer than none an empty run, a day outside it nothing."""
+    with pytest.raises(InputError) as caught:
+        simulate(scenario(RICH), **stated)
+    assert caught.value.problems[0].startswith(words)
