@@ -49,7 +49,7 @@ def opening_after(scenario: Scenario, t: Tables, everybody: Chunk, left: dict[in
         pend_tiers=everybody.pend_tiers.reshape(len(members), len(turned), -1)[:, turned] if known else None,
         quals=np.roll(everybody.quals, -months, axis=1),
         wallet=_wallet_after(t, everybody, members)[:, : len(names)],
-        refunds=_refunds_after(everybody, days, months),
+        refunds=_refunds_after(t, everybody),
         tiers=tuple(tier.name for tier in scenario.programme.tiers),
         incentives=names,
         budget_left=budget,
@@ -92,12 +92,16 @@ def _lots_after(everybody: Chunk, members: Array, months: int) -> Ints:
     return found
 
 
-def _refunds_after(everybody: Chunk, days: int, months: int) -> Array:
-    """(n, days) of REFUND by the day from the end on which purchases are returned."""
+def _refunds_after(t: Tables, everybody: Chunk) -> Array:
+    """(n, days) of REFUND by the day from the end on which purchases are returned. The month of a day that lay beyond the end of an
+    earlier run is known by now."""
+    days, months = int(t.p["end"][0]), len(t.months)
     width = everybody.refunds.shape[1] if len(everybody.refunds) else 0
     found = np.zeros((len(everybody.members), width), REFUND)
     for day in range(width):
         found[:, day] = everybody.refunds[:, (days + day) % width]
+    inside = (found["spendable"] >= 0.0) & (found["spendable"] < days)
+    found["lot"][inside] = t.days["month"][found["spendable"][inside].astype(np.int64)]
     for field, passed in (("spendable", days), ("lot", months), ("month", months)):
         found[field] -= passed
     return found

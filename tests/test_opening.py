@@ -134,6 +134,19 @@ def test_in_three_parts_and_with_the_reference_driver() -> None:
     np.testing.assert_array_equal(a.cohorts[past - 6 if past > 6 else 0 :], whole.cohorts[max(0, 6 - past) :, 6:])
 
 
+def test_points_of_a_returned_purchase_are_found_two_breaks_later() -> None:
+    """Bought on 31 January, spendable in March, returned on 1 April: taken from the lot of March, not of February."""
+    programme = {"name": "p", "earning": {"points_per_unit": 1.0, "pending_days": 40}, "expiry": {"rule": "rolling", "months": 2}}
+    s = scenario(PLAIN, programme=programme, market={"refunds": {"share": 0.5, "after_days": 60}}, horizon={"months": 8})
+    whole, first, _ = in_two(s, 1, 5000, seed=4)
+    assert first.state is not None
+    second = simulate(later(s, first.state.start, 2), seed=4, opening=first.state, keep_state=True)
+    assert second.state is not None and second.total("refunds") > 0
+    third = simulate(later(s, second.state.start, 5), seed=4, opening=second.state)
+    assert third.total("points_clawed_back") > 0
+    np.testing.assert_array_equal(without_start(whole.cube[3:]), without_start(third.cube))
+
+
 def test_only_the_luck_continues_with_the_seed() -> None:
     s = scenario(PLAIN)
     first = simulate(cut(s, 6), members=500, seed=1, keep_state=True)
