@@ -96,17 +96,26 @@ def of_use(m, t, x):
 
 
 @rule
+def next_reward(m, t):
+    """Number of the cheapest reward that the balance does not afford; as many as there are where it affords all."""
+    k = 0
+    while k < len(t.rewards) and t.rewards[k].points <= m.balance:
+        k += 1
+    return k
+
+
+@rule
+def share_gone(m, t, k):
+    """Share of the way from one reward's points to those of reward `k`, the next dearer one, that the balance has gone."""
+    below = t.rewards[k - 1].points if k > 0 else 0
+    return (m.balance - below) / (t.rewards[k].points - below)
+
+
+@rule
 def to_next_reward(m, t):
     """Share of the way from one reward's points to the next dearer one's that the balance has gone; 0 beyond the last."""
-    below = 0
-    above = 0
-    last = len(t.rewards) - 1
-    for k in range(last + 1):
-        price = t.rewards[k].points
-        below = price if price <= m.balance else below
-        price = t.rewards[last - k].points
-        above = price if price > m.balance else above
-    return (m.balance - below) / (above - below) if above > 0 else 0.0
+    k = next_reward(m, t)
+    return share_gone(m, t, k) if k < len(t.rewards) else 0.0
 
 
 @rule
@@ -114,16 +123,13 @@ def to_goal(m, t):
     """Log lift by what lies on the way to the next dearer reward, as far as that draws the member: goal gradient, and endowed
     progress, which is whole where a fifth of its points was given on joining."""
     b = t.b[0]
-    share = to_next_reward(m, t)
-    if share <= 0.0:
+    k = next_reward(m, t)
+    if k >= len(t.rewards):
         return 0.0
-    k = 0
-    while t.rewards[k].points <= m.balance:
-        k += 1
     x = t.rewards[k]
     if not of_use(m, t, x):
         return 0.0
-    lift = b.goal_gradient_strength * share
+    lift = b.goal_gradient_strength * share_gone(m, t, k)
     if m.head > 0:
         lift += b.endowed_progress_strength * min(1.0, min(m.head, m.balance) / (GIVEN * x.points))
     return lift * draws(m, x.step)
