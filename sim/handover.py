@@ -93,8 +93,8 @@ def _lots_after(everybody: Chunk, members: Array, months: int) -> Ints:
 
 
 def _refunds_after(t: Tables, everybody: Chunk) -> Array:
-    """(n, days) of REFUND by the day from the end on which purchases are returned. The month of a day that lay beyond the end of an
-    earlier run is known by now."""
+    """(n, days) of REFUND by the day from the end on which purchases are returned. The month of a day that lay beyond the end of
+    an earlier run is known by now."""
     days, months = int(t.p["end"][0]), len(t.months)
     width = everybody.refunds.shape[1] if len(everybody.refunds) else 0
     found = np.zeros((len(everybody.members), width), REFUND)
