@@ -122,8 +122,8 @@ class Reward(Part):
     member, those to come included, live `months` longer (of 30 days where they lapse after inactivity); a member buys it once,
     and not where points never lapse"""
     value: Money = 0.0
-    """worth to the member in currency units, by which it draws; for a voucher, the money off; left out, it counts by its points at
-    the best value of the catalogue, or as a whole basket where no reward states one"""
+    """worth to the member in currency units, by which it draws; for a voucher, the money off; left out, it counts by its points
+    at the best value of the catalogue, or as a whole basket where no reward states one"""
     cost: Money = 0.0
     """cost to the company in currency units; a voucher's cost is its value and cost stays 0"""
     months: Annotated[int, Field(ge=0, le=24)] = 0
