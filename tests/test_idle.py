@@ -170,10 +170,13 @@ def test_every_key_of_the_schema_can_move_something() -> None:
     moves, rests = set(), set()
     own = {**FLAT, "programme": PROGRAMMES["points"], "behaviour": OWN}
     own["population"] = {**PLAIN["population"], "leaving": {"probability": 0.05}}
+    gift = {"name": "gift", "when": {"event": "first_purchase"}, "give": {"gift": {"cost": 1.0, "value": 5.0}}}
+    given = {**FLAT, "population": own["population"], "programme": {"incentives": [gift]}}
     flat = [{**FLAT, "programme": programme} for programme in PROGRAMMES.values()]
     stood = {"share": 0.5, "since_days": 120.0, "came_over": 700.0}
     there = {**RICH, "population": {**RICH["population"], "standing": stood}}
     for base, part in ((RICH, ""), (there, "population.standing"), (own, "behaviour.own_effects"), (own, "population.leaving"),
+                       (given, "programme.incentives.give.gift"),
                        *((b, "") for b in flat)):  # fmt: skip
         for path, _, moved in turned(base, part, moves):
             (moves if moved else rests).add(key(path))
