@@ -58,7 +58,12 @@ RICH: dict[str, Any] = {
         "expiry": {"rule": "rolling", "months": 3},
         "card_valid_months": 6,
         "incentives": [
-            {"name": "welcome", "when": {"event": "sign_up"}, "give": {"coupon": {"value": 10.0, "days": 60}}, "group": "c"},
+            {
+                "name": "welcome",
+                "when": {"event": "sign_up"},
+                "give": {"points": 20, "coupon": {"value": 10.0, "days": 60}},
+                "group": "c",
+            },
             {
                 "name": "first",
                 "when": {"event": "first_purchase"},

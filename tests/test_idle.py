@@ -49,9 +49,10 @@ MAY_REST = {
 FLAT = {**PLAIN, "behaviour": {"effects": {"awareness": {"on": False}}, "redeeming": {"probability": 1.0}}}
 TIERS = [{"name": "a"}, {"name": "b", "requires": {"purchases": 3}, "price": 0.9}]
 MUG = [{"name": "mug", "points": 100, "value": 5.0, "cost": 2.0}]
+HELLO = {"name": "hello", "when": {"event": "sign_up"}, "give": {"points": 20}}
 DAY = {"name": "day", "when": {"event": "calendar", "days_of_month": [5]}, "during": {"earning": 2.0}}
 PROGRAMMES: dict[str, dict[str, Any]] = {
-    "points": {"earning": {}, "rewards": MUG},
+    "points": {"earning": {}, "rewards": MUG, "incentives": [HELLO]},
     "points for nothing": {"earning": {"points_per_unit": 0.0}, "tiers": TIERS, "incentives": [
         {"name": "task", "when": {"event": "task", "per_month": 1.0}, "give": {"points": 5}}]},
     "rolling": {"earning": {}, "rewards": MUG, "expiry": {"rule": "rolling", "months": 3}},
