@@ -352,7 +352,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
             calibrate(path, member="who", date="day", value="paid")
 
 
-@pytest.mark.parametrize("date", ["2019-01-01", "2020-01-10", "2030-01-01", "the end", ""])
+@pytest.mark.parametrize("date", ["2019-01-01", "2020-01-10", "2030-01-01", "the end", "", "7.1.2020", "07/01/2020"])
 def test_a_holdout_outside_the_data_is_refused(tmp_path: Path, date: str) -> None:
     with pytest.raises(InputError, match="holdout-from"):
         calibrate(table(tmp_path, GOOD), member="who", date="day", value="paid", holdout_from=date)

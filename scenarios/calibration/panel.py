@@ -192,15 +192,12 @@ def holdout_day(panel: Panel, holdout_from: str | dt.date, where: str) -> int:
     fit or check.
     """
     try:
-        start = pd.Timestamp(holdout_from).date() if not isinstance(holdout_from, dt.date) else holdout_from
-        if pd.isna(pd.Timestamp(start)):
-            raise ValueError("no date")
-    except (ValueError, TypeError) as problem:
+        start = dt.datetime.strptime(holdout_from, "%Y-%m-%d") if isinstance(holdout_from, str) else holdout_from
+        start = start.date() if isinstance(start, dt.datetime) else start
+    except ValueError as problem:
         raise InputError(
-            f"--holdout-from: found {holdout_from!r}; give a date such as 2017-10-01"
+            f"--holdout-from: found {holdout_from!r}; give a date with the year first, such as 2017-10-01"
         ) from problem
-    if isinstance(start, dt.datetime):
-        start = start.date()
     earliest = panel.start + dt.timedelta(days=MIN_DAYS)
     if earliest > panel.end:
         raise InputError(f"{where}: has {panel.days} days; at least {MIN_DAYS + 1} are needed to hold any out")
