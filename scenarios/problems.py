@@ -74,7 +74,7 @@ def _places(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 def _without_idle(tree: Node, scenario: Scenario, data: Any, problems: list[Problem]) -> Scenario:
     """`scenario`, from `data`, without keys and rewards of the programme that do nothing: a problem where the file that writes
     the programme writes them, taken away where it leaves those without a use that it extends."""
-    found_idle = idle(scenario.programme)
+    found_idle = {**idle(scenario.programme), **_without_rule(data.get("programme"))}
     for path, why in sorted(found_idle.items(), reverse=True):  # of a list from its end, so that what is before keeps its number
         trail = walk(tree, ("programme", *path))
         if trail[-1].place.file == trail[1].place.file:
@@ -86,6 +86,15 @@ def _without_idle(tree: Node, scenario: Scenario, data: Any, problems: list[Prob
             owner = owner[step]
         del owner[path[-1]]
     return Scenario.model_validate(data) if found_idle else scenario
+
+
+def _without_rule(programme: Any) -> dict[Path, str]:
+    """A validity without the rule that it belongs to; 12 months are the default of both keys, and would not be seen as idle."""
+    expiry = programme.get("expiry") if isinstance(programme, dict) else None
+    if not isinstance(expiry, dict) or "rule" in expiry:
+        return {}
+    why = "points never lapse; give rule rolling, fixed_date or inactivity"
+    return {("expiry", key): why for key in ("months", "month") if key in expiry}
 
 
 def _row_of(path: Path) -> Path:
@@ -154,7 +163,7 @@ def _report(tree: Node, path: Path, item: Any, problems: list[Problem]) -> None:
         if field is not None and isinstance(node.value, str):
             text += guess(node.value, [str(w) for c in choices(field) for w in getattr(c, "words", ())])
             text += "; write it without quotes" if _quoted(node.value, choices(field)) else ""
-            text += _of_a_hundred(node.value, choices(field))
+            text += _of_a_hundred(node.value, choices(field), path[-1] == "price")
     problem = Problem(place, text)
     if problem not in problems:
         problems.append(problem)
@@ -166,10 +175,14 @@ def _home(path: Path) -> str:
     return f"; it is a key of {' and of '.join(homes)}: indent it below" if homes else ""
 
 
-def _of_a_hundred(text: str, kinds: list[Any]) -> str:
-    """What 88% is as a number, as the end of a sentence."""
+def _of_a_hundred(text: str, kinds: list[Any], price: bool) -> str:
+    """What 88% is as a number, as the end of a sentence; of a price also what 88% off is."""
     percent = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text)
-    return f"; {text} is {float(percent[1]) / 100:g}" if percent and float in kinds else ""
+    if not percent or float not in kinds:
+        return ""
+    share = float(percent[1]) / 100
+    off = f", and {text} off is {1 - share:g}" if price and share < 1 else ""
+    return f"; {text} is {share:g}{off}"
 
 
 def _quoted(text: str, kinds: list[Any]) -> bool:

@@ -219,7 +219,8 @@ TWO = "  tiers:\n    - {name: silver}\n    - {name: gold, requires: {purchases: 
             f"{TWO}  earning: {{}}\n  rewards:\n    - {{name: long, kind: longer_validity, months: 6, points: 9}}",
             "10: programme.rewards[0]: found a mapping, {idle}: points never lapse, so none lives longer; give expiry a rule, or",
         ),
-        ("  expiry: {months: 6}", "5: programme.expiry.months: found 6, {idle}: points never lapse; give a rule, or leave"),
+        ("  expiry: {months: 6}", "5: programme.expiry.months: found 6, {idle}: points never lapse; give rule rolling, fixed_"),
+        ("  earning: {}\n  expiry: {months: 12}", "6: programme.expiry.months: found 12, {idle}: points never lapse; give rule"),
         ("  earning: {}\n  expiry:\n    rule: rolling\n    month: 6", "8: programme.expiry.month: found 6, {idle}: points"),
         ("  earning: {points_per_unit: 0, cap_per_month: 9}", "5: programme.earning.cap_per_month: found 9, {idle}: purchases"),
         (

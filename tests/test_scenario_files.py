@@ -71,7 +71,10 @@ TABLE = {
         (6, "economics.gross_margin: found '0,4', allowed is a number from 0 to 1"),
         (9, "programme.tiers.gold.requires.spend: found 1,500, allowed is a point"),
     ],
-    "percent.yaml": [(4, "price: found '88%'", "; 88% is 0.88"), (5, "gross_margin: found '42.5 %'", "; 42.5 % is 0.425")],
+    "percent.yaml": [
+        (4, "price: found '88%'", "; 88% is 0.88, and 88% off is 0.12"),
+        (5, "gross_margin: found '42.5 %'", "; 42.5 % is 0.425"),
+    ],
     # values that do not go together
     "trigger-incomplete.yaml": [(8, "programme.incentives[0].when: event spend_in_window needs the key reach")],
     "trigger-too-much.yaml": [(9, "programme.incentives[0].when: event sign_up has no use for the key days")],
