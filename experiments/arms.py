@@ -15,6 +15,9 @@ from sim.incentive import Incentive
 from sim.scenario import Scenario
 from sim.setting import Horizon, month_start
 
+BEFORE = " (before the test)"
+"""what the name of an incentive ends in that an arm has only until the window"""
+
 
 def arm_scenarios(plan: Plan, folder: Path | str = ".") -> dict[str, Scenario]:
     """Arm -> scenario, in the order of the plan.
@@ -79,4 +82,4 @@ def _from(incentive: Incentive, start: dt.date) -> Incentive:
 
 def _until(incentive: Incentive, start: dt.date) -> Incentive:
     last = min(incentive.valid_until or dt.date.max, start - dt.timedelta(days=1))
-    return incentive.model_copy(update={"name": f"{incentive.name} (before the test)", "valid_until": last})
+    return incentive.model_copy(update={"name": f"{incentive.name}{BEFORE}", "valid_until": last})

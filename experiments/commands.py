@@ -39,8 +39,13 @@ def plan_command(
     first = (plan.start - next(iter(scenarios.values())).horizon.start).days
     if first > 0 and differ_early(plan, scenarios):
         warnings.append(
-            f"In the simulation the arms differ from {first} days before the window on, by more than incentives that "
-            "begin with it: only incentives have dates."
+            f"In the simulation the arms differ from {first} days before the window on"
+            + (
+                ": without warm_up they do from the first day of the base scenario. Give warm_up, or let its horizon.start be "
+                f"{plan.start.replace(day=1)}."
+                if plan.warm_up is None
+                else ", by more than incentives that begin with it: only incentives have dates."
+            )
         )
     if others := unpredicted(plan):
         warnings.append(

@@ -48,7 +48,7 @@ def sentences_of(
     elif plan.sizing.members is None and not plan.sizing.members_per_week:
         out.append("How many there will be is not stated in sizing.")
     elif math.isnan(power) or power < plan.power:
-        out.append("The members stated in sizing never reach that number.")
+        out.append("The members stated in sizing are too few.")
     if plan.sizing.outcome_days < 14:
         out.append("Less than two weeks of follow-up shows the novelty of an offer, not what stays of it.")
     return out

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from experiments.arms import BEFORE
 from experiments.plan_condition import Condition
 from experiments.plan_file import Plan
 from experiments.simulated_measures import MEASURES, columns_of, covariates_of
@@ -56,7 +57,7 @@ def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = 
 
     scenarios: arm -> scenario; members: in all arms together, default the plan's sizing.
     Raises InputError where a metric has no counterpart, the window is outside the scenarios' horizon, arms
-    are without scenario or members, or the scenarios run over different periods.
+    are without scenario or members, the scenarios run over different periods, or arms differ by what nobody gets.
     """
     problems = [f"arm {arm} has no scenario" for arm in plan.arms if arm not in scenarios]
     size = members or plan.sizing.members
@@ -74,6 +75,7 @@ def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = 
             f"the window {plan.start} to {plan.end} is not inside the period that the scenarios simulate, "
             f"{horizon.start} to {horizon.end}; change horizon of the base scenario"
         )
+    problems += _joined_before(plan, scenarios)
     columns: dict[str, str] = {}
     for metric in plan.metrics:
         columns |= columns_of(metric, problems)
@@ -109,6 +111,22 @@ def design(plan: Plan, scenarios: Mapping[str, Scenario], members: int | None = 
         return of
     probe = _everybody(of, plan.control, PROBED, 0, None, None, 0)
     return replace(of, eligible=share_of(int(eligible(probe, conditions).sum()), PROBED, conditions))
+
+
+def _joined_before(plan: Plan, scenarios: Mapping[str, Scenario]) -> list[str]:
+    """Problems of arms that differ by what is given on joining where simulated members join before it is."""
+    usual = scenarios[plan.control].programme.incentives
+    told: dict[str, None] = {}
+    for arm, scenario in scenarios.items():
+        own, start = scenario.programme.incentives, scenario.horizon.start
+        for one in (*(x for x in own if x not in usual), *(x for x in usual if x not in own)):
+            if one.when.event == "sign_up" and (plan.warm_up or (one.valid_from or start) > start):
+                told[
+                    f"arm {arm}: {one.name.removesuffix(BEFORE)} is given on joining, and simulated members join when the "
+                    f"simulated period begins, {start}: it would change nothing; leave warm_up out and let horizon.start of "
+                    f"the base scenario be {plan.start.replace(day=1)}"
+                ] = None
+    return list(told)
 
 
 def trial(of: Design, seed: int, draw: int | None, threads: int | None = None) -> pd.DataFrame:

@@ -142,6 +142,28 @@ def test_in_the_warm_up_the_arms_are_alike_and_what_follows_is_the_same():
     assert differ_early(of, {"control": scenario(), "offer": scenario("offer", [OFFER])})
 
 
+def test_what_is_given_on_joining_is_refused_where_simulated_members_joined_before():
+    welcome = {"name": "welcome", "when": {"event": "sign_up"}, "give": {"coupon": {"value": 5.0, "days": 30}}}
+    with_it, without = scenario("offer", [welcome]), scenario("control")
+    dated = scenario("offer", [{**welcome, "valid_from": START}])
+    warm, own = plan(warm_up=3), plan()
+    assert "welcome is given on joining" in why_not(warm, warmed_up(warm, {"control": without, "offer": with_it}))
+    assert "horizon.start of the base scenario be 2027-03-01" in why_not(own, {"control": without, "offer": dated})
+    taken_away = why_not(warm, warmed_up(warm, {"control": with_it, "offer": without}))
+    assert taken_away.count("arm offer: welcome is given on joining") == 1
+    assert "(before the test)" not in taken_away
+    assert design(warm, warmed_up(warm, {"control": with_it, "offer": with_it}))
+    given = design(own, {"control": without, "offer": with_it})
+    same_luck = [arm_table(given, arm, 2000, 7, None, 1)["spend"] for arm in ("control", "offer")]
+    assert (same_luck[0] != same_luck[1]).any()
+
+
+def why_not(of, arms):
+    with pytest.raises(InputError) as caught:
+        design(of, arms)
+    return str(caught.value)
+
+
 def test_what_befalls_all_members_at_once_befalls_all_arms():
     """Four arms without a difference: their spend moves together from trial to trial, and tells no effect."""
     names = ["control", "b", "c", "d"]
