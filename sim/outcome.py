@@ -12,13 +12,12 @@ from sim import tally
 from sim.clock import ProgrammeClock
 from sim.errors import InputError
 from sim.handover import opening_after
-from sim.limits import MOST_MEMBERS
+from sim.limits import MOST_MEMBERS, MOST_SEED
 from sim.opening import Opening
 from sim.production import CHUNK, Crew
 from sim.reference import Reference
 from sim.room import Room
 from sim.scenario import Scenario
-from sim.setting import Horizon
 from sim.state import STATE, Chunk, empty_chunk
 from sim.tables import BOUND, NO_BUDGET, Tables
 from sim.tabulating import compile_tables
@@ -143,10 +142,12 @@ def simulate(
     How the work is cut, which changes no result. threads: default all cores; chunk: members at a time; meetings: whole days at
     which all members are brought to the same moment.
 
-    Raises InputError where members are none or too many, a day lies outside the run, a response exceeds the engine's bound, the
-    scenario cannot go on from the opening, or amounts are too large to be counted (sim.room).
+    Raises InputError where a number is out of bounds (WHOLE_NUMBERS), a day lies outside the run, a response exceeds the engine's
+    bound, the scenario cannot go on from the opening, or amounts are too large to be counted (sim.room).
     """
-    _check(scenario.horizon, None if opening else members, {"meetings": meetings, "look": [] if look is None else [look]})
+    numbers = {"seed": seed, "draw": draw, "shocks": shocks, "threads": threads, "chunk": chunk}
+    numbers["members"] = None if opening else members
+    _check(scenario, numbers, {"meetings": meetings, "look": [] if look is None else [look]}, score or {})
     t = compile_tables(
         scenario, members=members, seed=seed, draw=draw, score=score, watch=watch, cohorts=cohorts, opening=opening,
         goes_on=keep_state, shocks=shocks,
@@ -167,11 +168,25 @@ def simulate(
     return outcome
 
 
-def _check(horizon: Horizon, members: int | None, days: dict[str, Sequence[float]]) -> None:
-    """Raise InputError where a run of so many members, with meeting points on such days, cannot be."""
+WHOLE_NUMBERS = {
+    "members": (1, MOST_MEMBERS), "seed": (0, MOST_SEED), "draw": (0, MOST_SEED), "shocks": (0, MOST_SEED), "threads": (1, 4096),
+    "chunk": (1, MOST_MEMBERS),
+}  # fmt: skip
+"""least and most of what a run is told"""
+
+
+def _check(
+    scenario: Scenario, numbers: dict[str, int | None], days: dict[str, Sequence[float]], score: dict[str, float]
+) -> None:
+    """Raise InputError where a run of such numbers, meeting points on such days and parameters of such names cannot be."""
     problems = []
-    if members is not None and (members != int(members) or not 1 <= members <= MOST_MEMBERS):
-        problems.append(f"members: found {members}, allowed is a whole number from 1 to {MOST_MEMBERS:,}")
+    for name, found in numbers.items():
+        least, most = WHOLE_NUMBERS[name]
+        if found is not None and (found != int(found) or not least <= found <= most):
+            problems.append(f"{name}: found {found}, allowed is a whole number from {least} to {most:,}")
+    known = [f"{effect.name}.{p.name}" for effect in scenario.behaviour.known() for p in effect.parameters]
+    problems += [f"score: found {name}, allowed is effect.parameter, as {known[0]}" for name in score if name not in known]
+    horizon = scenario.horizon
     last = (horizon.end - horizon.start).days
     for name, moments in days.items():
         for day in moments:

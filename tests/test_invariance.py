@@ -101,13 +101,19 @@ def test_a_run_with_anything_to_react_to_is_not_plain(monkeypatch: pytest.Monkey
         ({"members": 0}, "members: found 0, allowed is a whole number from 1 to 50,000,000"),
         ({"members": -5}, "members: found -5"),
         ({"members": 2.5}, "members: found 2.5"),
+        ({"seed": -1}, "seed: found -1, allowed is a whole number from 0 to 4,294,967,295"),
+        ({"seed": 2**32}, "seed: found 4294967296"),
+        ({"draw": -2, "threads": 0}, "draw: found -2"),
+        ({"chunk": 0}, "chunk: found 0, allowed is a whole number from 1"),
+        ({"score": {"goal_gradient.strenght": 1.0}}, "score: found goal_gradient.strenght, allowed is effect.parameter, as "),
         ({"look": 5.5}, "look: found day 5.5, allowed is a whole day of the run, 0 to 455"),
         ({"look": 456}, "look: found day 456"),
         ({"meetings": [30, -1]}, "meetings: found day -1"),
     ],
 )
 def test_what_cannot_be_run_is_refused(stated: dict, words: str) -> None:
-    """No members at all were the population's members, fewer than none an empty run, a day outside it nothing."""
+    """No members at all were the population's members, fewer than none an empty run, a day outside it nothing, a name of no
+    parameter neither; seeds went by their last 32 bits."""
     with pytest.raises(InputError) as caught:
         simulate(scenario(RICH), **stated)
     assert caught.value.problems[0].startswith(words)
