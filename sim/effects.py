@@ -53,7 +53,8 @@ EFFECTS: tuple[Effect, ...] = (
         "price_response",
         "Lower prices and open coupons bring members more often and make baskets larger.",
         "log rate += rate * d * r, log basket += basket * d * r; d = -log(price paid / list price), r = responsiveness; of open "
-        "coupons the best counts, as a price cut of its value / the member's median basket or its own threshold, the higher; "
+        "coupons the best counts, as a price cut of its value / the member's median basket or its own threshold, the higher, * "
+        "the share of the member's baskets that reach the threshold; "
         "free delivery counts as one of market.delivery_charge / the median basket",
         "direction: Anderson, Simester 2004; size: an assumption, set well under brand-level promotion elasticities",
         (
@@ -66,15 +67,18 @@ EFFECTS: tuple[Effect, ...] = (
         "Members buy sooner the nearer the next reward is.",
         "log rate += strength * share of the way from the dearest reward that the balance affords (none: from 0 points) to the "
         "next dearer * w * r; w = reward worth of what that one is worth more than the best below it; 0 where the member has no "
-        "use for it",
+        "use for it; where usual spend takes longer than horizon to earn what is missing, x horizon / that time",
         "Kivetz, Urminsky, Zheng 2006: the last gap of a ten-stamp card for one free coffee is about 20 % shorter than the first",
-        (_p("strength", LIFT, 0.25, 0.06, 0.0, 0.8, "at the goal, against the start"),),
+        (
+            _p("strength", LIFT, 0.25, 0.06, 0.0, 0.8, "at the goal, against the start"),
+            _days("horizon", 365.0, "further off a reward draws less"),
+        ),
     ),
     Effect(
         "endowed_progress",
         "Who was given points on joining has begun already, and goes on to the first reward.",
-        "log rate += strength * min(1, 5 * points given on joining / points of the next reward) * w * r, w as above, until the "
-        "first redemption",
+        "log rate += strength * min(1, 5 * points given on joining / points of the next reward) * w * r, w and horizon as above, "
+        "until the first redemption or lapse of points",
         "Nunes, Dreze 2006: with two of ten stamps given 34 % completed the card, with eight to go from the start 19 %; that "
         "takes 0.2 of members who buy at random and alike, 0.65 of very unequal ones. No more beyond a fifth: an assumption",
         (_p("strength", LIFT, 0.40, 0.15, 0.0, 1.0, "where a fifth of the way was given"),),
@@ -83,7 +87,8 @@ EFFECTS: tuple[Effect, ...] = (
         "points_pressure",
         "Members buy more when a tier, ladder or sprint is near and its deadline is near; of several the strongest counts.",
         "log rate += strength * (1 - gap / (typical spend in horizon))+ * exp(-days to the deadline / horizon) * r; none for "
-        "what has no deadline; of a ladder or sprint * w, the reward worth of what it gives (a tier: 1)",
+        "what has no deadline; of a ladder or sprint * w, the reward worth of what it gives (a tier: 1); what a coupon adds "
+        "counts by the share of the member's baskets that reach its threshold",
         "Taylor, Neslin 2005: a few per cent of sales",
         (
             _p("strength", LIFT, 0.15, 0.06, 0.0, 0.8, "at the threshold on the last day"),
@@ -121,7 +126,8 @@ EFFECTS: tuple[Effect, ...] = (
     Effect(
         "reward_afterglow",
         "A redeemed reward lifts buying for a while.",
-        "log rate += strength * g * r; g = sum over redemptions of w * exp(-days since / days), 1 at most, w = reward worth",
+        "log rate += strength * g * r; g = what redemptions left, each w, their sum cut to 1 at each, * exp(-days since / days); "
+        "w = reward worth",
         "Taylor, Neslin 2005; Dreze, Nunes 2011: the reset after a reward is partial",
         (
             _p("strength", LIFT, 0.10, 0.04, 0.0, 0.6, "right after the reward"),

@@ -60,7 +60,7 @@ MEMBER = np.dtype(
         ("oldest", "i8"),  # month of the oldest open lot
         ("longer", "i8"),  # months added to the life of their points
         ("capped", "i8"),  # points earned by purchases in month_bought, for the cap
-        ("head", "i8"),  # points given on joining, until the first redemption
+        ("head", "i8"),  # points given on joining, until the first redemption or lapse of points
         ("redeemed", "i8"),  # redemptions in the run
         ("buys", "i8"),  # purchases in the run
         ("card_until", "f8"),

@@ -94,7 +94,7 @@ INCENTIVE = np.dtype(
         ("goal", "i8"), ("gives", "i8"),
         ("luck", "i8"),  # address of its random words
         ("special", "f8"),  # how much of a member day its days are
-        ("worth", "f8"),  # of what it gives, see sim.worth
+        ("bare", "f8"), ("worth", "f8"),  # of what it gives, without its coupon and with it, see sim.worth
     ]
 )  # fmt: skip
 EVENTS = (

@@ -70,7 +70,7 @@ def compile_tables(
     b = _behaviour(values)
     table = IncentiveTables(scenario, calendar, opening)
     for row, incentive in zip(table.incentives, programme.incentives, strict=True):
-        row["worth"] = gift_worth(incentive.give, programme.rewards, values["reward_worth.power"])
+        row["bare"], row["worth"] = gift_worth(incentive.give, programme.rewards, values["reward_worth.power"])
     own = own_tables(behaviour, values, [x.name for x in programme.tiers], [x.name for x in population.segments])
     p = np.zeros(1, RULES)
     r = p[0]

@@ -51,11 +51,9 @@ def rewards_worth(found: Array, ranked: Sequence[Reward], power: float) -> None:
         row["step"] = powered(value, power)
 
 
-def gift_worth(give: Give, rewards: Sequence[Reward], power: float) -> float:
-    """v^power of what an incentive gives at once; a tier draws whole, as on the way to a tier."""
+def gift_worth(give: Give, rewards: Sequence[Reward], power: float) -> tuple[float, float]:
+    """v^power of what an incentive gives at once, without its coupon and with it; a tier draws whole, as on the way to a tier."""
     if give.tier is not None:
-        return powered(None, power)
-    value = give.points * value_of_point(rewards)
-    value += give.coupon.value if give.coupon else 0.0
-    value += give.gift.value if give.gift else 0.0
-    return powered(value, power)
+        return powered(None, power), powered(None, power)
+    bare = give.points * value_of_point(rewards) + (give.gift.value if give.gift else 0.0)
+    return powered(bare, power), powered(bare + (give.coupon.value if give.coupon else 0.0), power)

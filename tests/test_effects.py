@@ -132,6 +132,40 @@ def test_endowed_progress_ends_with_the_first_reward() -> None:
     assert none.total("gained_purchases") == 0
 
 
+@pytest.mark.parametrize("rule", ["rolling", "inactivity"])
+def test_endowed_progress_ends_where_the_points_given_lapse(rule: str) -> None:
+    """A card that is filled anew by purchases alone is no card that others began."""
+    gift = {"name": "gift", "when": {"event": "sign_up"}, "give": {"points": 200}}
+    mall = {"earning": {"points_per_unit": 1.0}, "rewards": [{"name": "far", "points": 1000}], "incentives": [gift]}
+    programme = {**mall, "expiry": {"rule": rule, "months": 1}}
+    behaviour = {**only(endowed_progress={"strength": 0.8}), "redeeming": {"probability": 0.0}}
+    shop = {"name": "shop", "population": SHOPPERS, "programme": programme, "behaviour": behaviour, "horizon": {"months": 12}}
+    o = simulate(scenario(shop), members=2000, seed=2)
+    gained = o.by_month("gained_purchases")
+    if rule == "rolling":
+        assert gained[:2].sum() > 200 and gained[2:].sum() == 0 < o.total("points_expired")
+    else:
+        assert 3 * gained[6:].sum() < gained[:6].sum()
+
+
+def test_a_goal_out_of_sight_draws_little() -> None:
+    """A dream of a million points, a fifth or nine tenths of them given on joining, moves nobody whose purchases would take
+    centuries; one of which the rest is two horizons away half as much as one in sight."""
+    def gained(points: int, given: int, horizon: float = 365.0) -> float:
+        gift = {"name": "gift", "when": {"event": "sign_up"}, "give": {"points": given}}
+        dream = {"name": "dream", "points": points, "value": 100.0, "cost": 50.0}
+        programme = {"earning": {"points_per_unit": 1.0}, "rewards": [dream], "incentives": [gift]}
+        effects = only(goal_gradient={"strength": 0.25, "horizon": horizon}, endowed_progress={}, reward_worth={})
+        alike = {"purchase_rate": {"mean": 0.05, "shape": 500.0}, "basket": {"median": 40.0, "sigma": 0.0}}
+        shop = {"name": "shop", "population": alike, "programme": programme, "horizon": {"months": 12}}
+        behaviour = {**effects, "redeeming": {"probability": 0.0}}
+        return lift(simulate(scenario({**shop, "behaviour": behaviour}), members=5000, seed=2)) - 1.0
+
+    assert gained(1_000_000, 200_000) < 0.01 and gained(1_000_000, 900_000) < 0.01
+    half, whole = np.log([1.0 + gained(5000, 1000, horizon) for horizon in (800.0, 3650.0)])  # two points a day
+    assert whole > 0.4 and half / whole == pytest.approx(0.5, abs=0.1)
+
+
 TIERS: dict[str, Any] = {
     "name": "tiers",
     "population": {"purchase_rate": {"mean": 0.05, "shape": 3.0}, "basket": {"median": 40.0, "sigma": 0.4}},
@@ -340,6 +374,9 @@ def test_a_ladder_presses_by_what_it_gives() -> None:
     gift, tenth = (pressed({"gift": {"cost": 1.0, "value": value}}) for value in (40.0, 4.0))
     coupon = pressed({"coupon": {"value": 40.0}})
     assert gift == coupon == pytest.approx(pressed({"tier": "b"}), rel=0.05)
+    assert pressed({"coupon": {"value": 40.0, "min_spend": 40.0}}) == coupon
+    assert pressed({"coupon": {"value": 500.0, "min_spend": 4000.0}}) == 0.0  # of no use to anybody
+    assert pressed({"coupon": {"value": 500.0, "min_spend": 4000.0}, "gift": {"cost": 1.0, "value": 4.0}}) == tenth
     assert 0.1 < tenth / gift < 0.2
     assert pressed({"points": 100}) == 0.0  # they buy nothing
 

@@ -78,7 +78,8 @@ def test_an_effect_of_the_registry_said_again_is_that_effect(effect: str) -> Non
     """Every purchase at its moment, beside price response and half of the members unaware."""
     numbers, formula = RESTATED[effect]
     others = {"price_response": {}, "awareness": {"share": 0.5}, "responsiveness": {}}
-    theirs = run(behaviour=only(**{effect: numbers}, **others))
+    in_sight = {"horizon": 3650.0} if effect == "goal_gradient" else {}  # of every reward
+    theirs = run(behaviour=only(**{effect: {**numbers, **in_sight}}, **others))
     mine = run(
         own(log_rate=formula, parameters={k: {"mean": v} for k, v in numbers.items()}), behaviour=only(**others)
     )

@@ -215,6 +215,7 @@ def lapse_lots(m, i, s, t, month, cell):
         gone = s.lots[i, slot]
         s.lots[i, slot] = 0
         m.balance -= gone
+        m.head = 0  # points given on joining are the oldest
         s.cube[cell, tally.POINTS_EXPIRED] += gone
         if t.p[0].cohorts == 1:
             taken_out(i, s, t, s.lot_tiers, slot, m.oldest, month, C_EXPIRED, gone)
@@ -239,6 +240,7 @@ def lapse_all(m, i, s, t, month, cell):
     for k in range(t.p[0].pending_days + 1):
         s.pend[i, k] = 0
     s.cube[cell, tally.POINTS_EXPIRED] += m.balance + m.pending
+    m.head = 0
     m.balance = 0
     m.pending = 0
     m.pend_day = NEVER

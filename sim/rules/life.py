@@ -72,7 +72,6 @@ def lose_card(m, i, s, t):
     forget(m, i, s)
     m.failed = -1
     m.card_until = NEVER
-    m.head = 0
     m.pull = 0.0
     m.pull_until = NEVER
     for k in range(s.quals.shape[1]):

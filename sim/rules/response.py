@@ -119,9 +119,15 @@ def to_next_reward(m, t):
 
 
 @rule
+def in_sight(m, t, missing):
+    """1 where the member's usual spend earns the `missing` points within the horizon, beyond it less in proportion."""
+    return min(1.0, m.usual * t.p[0].points_milli * 1e-5 * t.b[0].goal_gradient_horizon / missing)
+
+
+@rule
 def to_goal(m, t):
-    """Log lift by what lies on the way to the next dearer reward, as far as that draws the member: goal gradient, and endowed
-    progress, which is whole where a fifth of its points was given on joining."""
+    """Log lift by what lies on the way to the next dearer reward, as far as that draws the member and is in sight: goal gradient,
+    and endowed progress, which is whole where a fifth of its points was given on joining."""
     b = t.b[0]
     k = next_reward(m, t)
     if k >= len(t.rewards):
@@ -132,7 +138,7 @@ def to_goal(m, t):
     lift = b.goal_gradient_strength * share_gone(m, t, k)
     if m.head > 0:
         lift += b.endowed_progress_strength * min(1.0, min(m.head, m.balance) / (GIVEN * x.points))
-    return lift * draws(m, x.step)
+    return lift * draws(m, x.step) * in_sight(m, t, x.points - m.balance)
 
 
 @rule
@@ -168,7 +174,7 @@ def pressure(m, i, s, t, now, day):
             if has(opened, j) and (x.limit == 0 or w.given < x.limit):
                 done = reached_so_far(t, w, x, day.month)
                 close = near(float(x.reach - done), (m.usual if x.event == SPEND_IN_WINDOW else m.rate) * horizon)
-                close *= draws(m, x.worth)
+                close *= draws(m, x.bare + (x.worth - x.bare) * reaching(m, t, x.coupon_min))
                 if done < x.reach and close > 0.0:
                     end = t.window_ends[int(now), x.window]
                     strongest = max(strongest, close * exp((now - end) * b.points_pressure_decay))
