@@ -138,8 +138,8 @@ EFFECTS: tuple[Effect, ...] = (
         "reward_worth",
         "A small reward draws and pleases less than one as good as a basket.",
         "w = min(1, (value to the member / median basket)^power), in goal gradient, reward afterglow, and points pressure of "
-        "ladders and sprints; value: as stated, of points what they buy at best, of a reward without one its points likewise (1 "
-        "where no reward states a value); off: w = 1",
+        "ladders and sprints; value: as stated, of points what they buy at best, of a reward without one its points likewise; "
+        "where no reward states a value, w of rewards is 1 and points given are worth nothing; off: w = 1",
         "Tversky, Kahneman 1992: the value of a gain grows as its 0.88th power. That what was measured with rewards of a whole "
         "basket shrinks so is an assumption; it was not fitted to, and agrees with, Vana et al. 2018: 0.32 of spending for each "
         "unit of cash back paid",

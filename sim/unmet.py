@@ -47,7 +47,7 @@ UNMET: tuple[Unmet, ...] = (
     Unmet(
         "Members buy more before they redeem too, with no threshold in sight; and redemptions can rise without sales.",
         "Dorotic et al. 2014; Montoya, Flores 2019",
-        "Before a redemption only goal gradient acts.",
+        "Before a redemption only goal gradient acts, and before the first one endowed progress.",
     ),
     Unmet(
         "Members hoard points without any economic reason, as if points were another money.",
@@ -57,7 +57,7 @@ UNMET: tuple[Unmet, ...] = (
     Unmet(
         "Who is not drawn by price deals feels points pressure most.",
         "Taylor, Neslin 2005",
-        "Members differ in it by their purchase rate alone.",
+        "Members differ in it by their purchase rate and baskets alone.",
     ),
     Unmet(
         "Of what a paid membership adds to spending, two thirds are not economic.",
@@ -87,7 +87,8 @@ UNMET: tuple[Unmet, ...] = (
     Unmet(
         "A loss weighs 2.25 times as much as a gain, and both less than in proportion.",
         "Tversky, Kahneman 1992",
-        "No value function: losses weigh more in demotion and in points about to lapse, by their own strengths.",
+        "What a reward is worth grows less than in proportion, with nothing on the side of losses: they weigh more in demotion "
+        "and in points about to lapse, by their own strengths.",
     ),
 )
 """Facts of the literature on loyalty programmes which a reader may expect here."""
