@@ -18,7 +18,7 @@ from scenarios.finance.backtest.lots import Points, points_of
 from scenarios.finance.backtest.scored import BY_NAME, measure, one_series
 from scenarios.finance.backtest.standing import held_before, people_of, read_members, standing
 from sim.errors import InputError
-from sim.programme import Expiry
+from sim.programme import Expiry, Programme
 
 KNOWN = programme(members=300, months=12, new=0.03)
 DAY = dt.date(2027, 10, 1)
@@ -286,7 +286,8 @@ def test_a_table_without_points_or_cost_is_scored_on_what_it_tells(rows):
 
 
 BROKEN = [
-    ({"day": ["2027-01-05", "05/01/2027"]}, "row 2, column day: found '05/01/2027', allowed is a day such as 2017-03-14"),
+    ({"day": ["2027-01-05", "5 Jan 2027"]}, "row 2, column day: found '5 Jan 2027', allowed is a day such as 2017-03-14"),
+    ({"day": ["2027-01-05", "05/01/2027"]}, "column 'day' can be read day first or month first (found '05/01/2027' in row 2)"),
     ({"member": ["a", "b@shop.example"]}, "row 2, column member: looks like an e-mail address"),
     ({"value": ["1", "x"]}, "row 2, column value: found 'x', allowed is a number"),
     ({"value": ["1", None]}, "row 2, column value: found an empty cell"),
@@ -297,6 +298,22 @@ BROKEN = [
     ({"tier": ["blue", "iron"]}, "row 2, column tier: found 'iron', allowed is a tier of the scenario: blue, silver, gold"),
     ({"purchases": ["1", "two"]}, "row 2, column purchases: found 'two'"),
 ]
+
+
+@pytest.mark.parametrize("days", [["05.01.2027", "17.02.2027"], ["5/1/2027", "17/2/2027"], ["2027-01-05 08:15", "2027-02-17"]])
+def test_days_are_read_as_calibration_reads_them(days):
+    frame = pd.DataFrame({"member": ["a", "b"], "day": days, "value": [1, 2]})
+    bare, scenario = Columns("member", "day", "value"), KNOWN.model_copy(update={"programme": Programme()})
+    found = read_activity(frame, bare, scenario)
+    assert found.day.tolist() == [(dt.date(2027, *day) - dt.date(1970, 1, 1)).days for day in ((1, 5), (2, 17))]
+    assert any("day first, as '17/2/2027' in row 2 shows" in rule.text for rule in found.rules) == ("/" in days[0])
+
+
+def test_many_cells_that_are_wrong_alike_are_told_in_a_few_sentences():
+    frame = pd.DataFrame({"member": "a", "day": ["2027-01-05"] * 20, "value": ["x"] * 20})
+    with pytest.raises(InputError) as wrong:
+        read_activity(frame, Columns("member", "day", "value"), KNOWN.model_copy(update={"programme": Programme()}))
+    assert len(wrong.value.problems) == 6 and wrong.value.problems[-1].endswith("column value: 15 more rows like these")
 
 
 @pytest.mark.parametrize(("change", "message"), BROKEN)

@@ -1,6 +1,7 @@
 """A live programme's tables become members to go on from; what is broken is one sentence, what does not add up is listed."""
 
 import datetime as dt
+import re
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,12 @@ def read(tmp_path, members=MEMBERS, lots=LOTS, coupons=COUPONS, s=SHOP, **kwargs
             (tmp_path / f"{name}.csv").write_text(text)
         places.append(None if text is None else tmp_path / f"{name}.csv")
     return snapshot(*places, scenario=at_start(s), **kwargs)
+
+
+def test_dates_are_read_as_calibration_reads_them(tmp_path):
+    german = {name: re.sub(r"(\d{4})-(\d\d)-(\d\d)", r"\3.\2.\1", text) for name, text in (("members", MEMBERS), ("lots", LOTS))}
+    found, plain = (read(tmp_path, **tables).opening(at_start(SHOP), seed=1, draw=None) for tables in (german, {}))
+    assert found.lots.tolist() == plain.lots.tolist() and found.members.tolist() == plain.members.tolist()
 
 
 def test_tables_that_add_up(tmp_path):
@@ -144,8 +151,12 @@ BROKEN = {
     "a member twice": ({"members": MEMBERS + ROW + "\n"}, "members.csv: row 5, column member: found 'm2' a second time"),
     "no id": ({"members": swap(MEMBERS, "m3,", ","), "coupons": None}, "members.csv: row 4, column member: is empty"),
     "not a date": (
+        {"members": swap(MEMBERS, "2027-01-05", "5 Jan 2027")},
+        "members.csv: row 2, column joined: found '5 Jan 2027', a date is written",
+    ),
+    "a date in two orders": (
         {"members": swap(MEMBERS, "2027-01-05", "5/1/2027")},
-        "members.csv: row 2, column joined: found '5/1/2027', a date is written",
+        r"column 'joined' can be read day first or month first \(found '5/1/2027' in row 2\)",
     ),
     "a day that does not exist": ({"lots": swap(LOTS, "2027-10-02", "2027-02-30")}, "lots.csv: row 2, column earned: found"),
     "no date of joining": ({"members": swap(MEMBERS, "m3,2027-11-30", "m3,")}, "members.csv: row 4, column joined: is empty"),

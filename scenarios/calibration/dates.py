@@ -34,8 +34,8 @@ class Dates:
     """The day of each cell, at midnight, NaT for a cell that holds none; how it was told whether day or month comes first."""
 
     days: pd.Series[Any]
-    order: str = "none: no date is written as 03/04/2017"
-    ordered: int = 0
+    words: str = "none: no date is written as 03/04/2017"
+    cells: int = 0
     """how many cells were read by that order"""
 
 
@@ -69,8 +69,8 @@ def dates_of(column: pd.Series[Any], place: str, rows: Ints) -> Dates:
         raise InputError(f"{place} can be read day first or month first (found {told(doubtful)}); {_WRITE}")
     which, shows, best = ("day", by_day & ~by_month, day_first) if days > months else ("month", by_month & ~by_day, month_first)
     best = best if told_apart else best.mask(doubtful)
-    order = f"{which} first, as {told(shows)} shows: read so" if told_apart else Dates.order
-    ordered = int(times[np.asarray(best.notna())].sum()) if told_apart else 0
+    words = f"{which} first, as {told(shows)} shows: read so" if told_apart else Dates.words
+    cells = int(times[np.asarray(best.notna())].sum()) if told_apart else 0
     best = best.fillna(_parts(text, _YEAR_FIRST, "ymd")).fillna(_parts(text, _WITH_POINTS, "dmy"))
     number = np.asarray(best.isna() & text.str.fullmatch(_NUMBER))
     if 2 * int(times[number].sum()) > len(column):
@@ -78,7 +78,7 @@ def dates_of(column: pd.Series[Any], place: str, rows: Ints) -> Dates:
             f"{place} holds plain numbers (found {told(number)}), not dates; name the column of dates, or, if they are days or "
             f"seconds as a program counts them, {_WRITE}"
         )
-    return Dates(best.iloc[codes].set_axis(column.index), order, ordered)
+    return Dates(best.iloc[codes].set_axis(column.index), words, cells)
 
 
 def _parts(text: pd.Series[str], pattern: str, order: str) -> pd.Series[Any]:

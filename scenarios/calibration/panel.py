@@ -123,7 +123,7 @@ def clean(frame: pd.DataFrame, *, member: str, date: str, value: str, where: str
     for role, column in (("member", member), ("date", date), ("value", value)):
         drop(absent(frame[column]), f"missing {role}", f"no {role} in column {column!r}: left out")
     found = dates_of(frame[date], f"{where}: column {date!r}", lines)
-    rules.append(Rule("day or month first", found.order, found.ordered))
+    rules.append(Rule("day or month first", found.words, found.cells))
     dates = found.days
     _mostly(dates.notna().to_numpy(), frame[date], where, date, "dates such as 2017-09-30")
     drop(dates.isna().to_numpy(), "unreadable date", f"column {date!r} holds no date: left out")

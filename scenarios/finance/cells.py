@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenarios.calibration.dates import Dates, dates_of
 from scenarios.source_numbers import Way, as_written
 from sim.errors import InputError
 from sim.limits import FIRST_YEAR, MOST_AMOUNT, MOST_COUNTED
@@ -20,7 +21,10 @@ from sim.typing import Array, Floats, Ints
 
 MOST_TOLD = 20
 """problems that are told one by one"""
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
+_ALIKE = 5
+"""of cells that are wrong in the same way"""
+Told = dict[str, Way | Dates]
+"""how columns of numbers that are not plain are written, and of dates whether day or month comes first"""
 _MONTH = re.compile(r"\d{4}-\d{1,2}")
 
 
@@ -34,13 +38,24 @@ def too_early(days: pd.Series[Any]) -> Array:
     return np.asarray(days.dt.year < FIRST_YEAR)
 
 
-def numbers_of(values: pd.Series[Any], name: str, column: str, told: dict[str, Way], first: int) -> Floats:
+def numbers_of(values: pd.Series[Any], name: str, column: str, told: Told, first: int) -> Floats:
     """(rows,) numbers of a column of the table `name`, NaN for a cell that is none; `told` learns how they are written if that is
     not plain. first: number of the first row."""
     numbers, way = as_written(values, f"{name}: column {column!r}", np.arange(first, first + len(values)))
     if way.style:
         told[column] = way
     return numbers
+
+
+def days_of(values: pd.Series[Any], name: str, column: str, told: Told, first: int) -> pd.Series[Any]:
+    """(rows,) days of a column of the table `name`, at midnight, NaT for a cell that holds none; `told` learns whether day or
+    month comes first where that had to be asked. first: number of the first row."""
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        values = values.astype(object).where(~is_empty(values), "")
+    found = dates_of(values, f"{name}: column {column!r}", np.arange(first, first + len(values)))
+    if found.cells:
+        told[column] = found
+    return found.days
 
 
 def refuse(problems: list[str]) -> None:
@@ -75,8 +90,7 @@ class Cells:
     def __init__(self, name: str, first: int, frame: pd.DataFrame) -> None:
         self.name, self.first, self.frame = name, first, frame
         self.problems: list[str] = []
-        self.told: dict[str, Way] = {}
-        """how columns of numbers that are not plain are written"""
+        self.told: Told = {}
 
     def refuse(self) -> None:
         """Raise InputError with what is wrong so far, if anything is."""
@@ -106,14 +120,13 @@ class Cells:
             return first.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64), True
         column = columns[0]
         values: Any = self.frame[column]
-        if pd.api.types.is_datetime64_any_dtype(values):
-            parsed = values.dt.tz_localize(None)
-            text_month = False
+        text = values.astype(str).str.strip()
+        months = text.str.fullmatch(_MONTH)
+        text_month = bool(months.mean() > 0.5)
+        if text_month:
+            parsed = pd.to_datetime(text.where(months), format="%Y-%m", errors="coerce")
         else:
-            text = values.astype(str).str.strip()
-            text_month = bool(text.str.fullmatch(_MONTH).mean() > 0.5)
-            shown = text.where(text.str.fullmatch(_DAY if not text_month else _MONTH))
-            parsed = pd.to_datetime(shown.str.slice(0, 10), format="%Y-%m" if text_month else "%Y-%m-%d", errors="coerce")
+            parsed = days_of(values, self.name, column, self.told, self.first)
         self._wrong(column, parsed.isna(), "a day such as 2017-03-14, or in every row a month such as 2017-03")
         self._wrong(column, too_early(parsed), f"a date from {FIRST_YEAR} on")
         self.refuse()
@@ -145,11 +158,12 @@ class Cells:
         return np.asarray(found.map({name: k for k, name in enumerate(names)}).fillna(-1).astype(np.int64))
 
     def _wrong(self, column: str, bad: Any, allowed: str) -> None:
-        for row in np.flatnonzero(np.asarray(bad)):
+        rows = np.flatnonzero(np.asarray(bad))
+        for row in rows[:_ALIKE]:
             cell = self.frame[column].iloc[int(row)]
             found = "an empty cell" if pd.isna(cell) or str(cell).strip() == "" else repr(str(cell))
             self.problems.append(
                 f"{self.name}: row {int(row) + self.first}, column {column}: found {found}, allowed is {allowed}"
             )
-            if len(self.problems) > 1000:
-                return
+        if len(rows) > _ALIKE:
+            self.problems.append(f"{self.name}: column {column}: {len(rows) - _ALIKE:,} more rows like these")

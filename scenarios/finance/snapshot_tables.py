@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.composing import guess
-from scenarios.finance.cells import MOST_TOLD, countable, is_empty, looks_personal, numbers_of, too_early
-from scenarios.source_numbers import Way
+from scenarios.finance.cells import MOST_TOLD, Told, countable, days_of, is_empty, looks_personal, numbers_of, too_early
 from scenarios.sources import INDEX, Where, first_row, label, missing, open_source, whole
 from sim.errors import InputError
 from sim.limits import FIRST_YEAR, MOST_AMOUNT
@@ -87,7 +86,7 @@ class Table:
     columns: dict[str, Array]
     rows: int
     problems: list[str] = field(default_factory=list)
-    told: dict[str, Way] = field(default_factory=dict)
+    told: Told = field(default_factory=dict)
     """how columns of numbers that are not plain are written"""
 
     def has(self, column: str) -> bool:
@@ -149,10 +148,7 @@ def _date(table: Table, column: str, values: pd.Series[Any], what: Column) -> Ar
     empty = is_empty(values)
     if what.needed:
         table.wrong(np.flatnonzero(empty), column, lambda r: f"is empty; needed: {what.says}")
-    if pd.api.types.is_datetime64_any_dtype(values):
-        parsed = values
-    else:
-        parsed = pd.to_datetime(values.astype(str).str.strip().str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
+    parsed = days_of(values, table.name, column, table.told, table.first_row)
     bad = np.flatnonzero(np.asarray(parsed.isna()) & ~empty)
     table.wrong(bad, column, lambda r: f"found {values.iloc[r]!r}, a date is written like 2027-01-31")
     early = np.flatnonzero(too_early(parsed))
