@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from scenarios.answer import worth_counts
 from scenarios.comparison import Comparison
 from scenarios.figure import drawn
 from scenarios.numerals import NONE, integer, listed, money, percent, signed, significant
@@ -139,8 +140,7 @@ def economics(comparison: Comparison) -> list[dict[str, Any]]:
 def _unvalued(s: Scenario) -> str:
     """What rewards that state no value to members count as, where it matters."""
     rewards = [reward for reward in s.programme.rewards if not reward.value]
-    felt = ("goal_gradient", "endowed_progress", "reward_afterglow")
-    if not rewards or not s.behaviour.is_on("reward_worth") or not any(s.behaviour.is_on(name) for name in felt):
+    if not rewards or not worth_counts(s):
         return NONE
     of_point = value_of_point(s.programme.rewards)
     if not of_point:
@@ -186,6 +186,11 @@ def engine() -> list[tuple[str, str]]:
             "not when they are given. For those still open at the end a provision is taken off the gain: all points of aware "
             "members who have not lapsed and, of those who do not know the programme, the share redeemed of all points issued, "
             "at the cost of a redeemed point; nothing for the points of lapsed members.",
+        ),
+        (
+            "Rewards and gifts of goods come on top of what members buy",
+            "they cost what the scenario states. A free cup in the place of one that the member would have paid for costs its "
+            "price: such a reward is a voucher.",
         ),
         (
             "Purchases that come anyway are observed, not estimated",

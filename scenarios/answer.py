@@ -11,6 +11,7 @@ from scenarios.numerals import as_stated, listed, percent
 from sim.effects import BY_NAME
 from sim.programme import is_programme
 from sim.scenario import Scenario
+from sim.worth import value_of_point
 
 DECIDES = "incremental_net_margin"
 """The measure by which designs are ranked."""
@@ -96,12 +97,18 @@ def answer(scenarios: Sequence[Scenario], leader: Leader | None) -> str:
 
 
 def notes(designs: Sequence[Scenario]) -> list[str]:
-    """What a reader must know of the designs: a fee whose effect on joining is open; members who are assumed to react
-    differently, so that a part of a difference is that assumption."""
+    """What a reader must know of the designs: a fee whose effect on joining is open; rewards that draw by no stated value;
+    members who are assumed to react differently, so that a part of a difference is that assumption."""
     found = [
         f"{s.name} has a membership fee; who would not join, or would leave, because of it is not modelled"
         for s in designs
         if s.programme.fee is not None
+    ]
+    found += [
+        f"{s.name} states no reward's value, so each draws as if worth a whole basket, whatever it costs; part of what it gains "
+        "is this assumption"
+        for s in designs
+        if s.programme.rewards and worth_counts(s) and not value_of_point(s.programme.rewards)
     ]
     for other in designs[1:]:
         first = designs[0]
@@ -120,6 +127,12 @@ def notes(designs: Sequence[Scenario]) -> list[str]:
             for what in apart
         ]
     return found
+
+
+def worth_counts(scenario: Scenario) -> bool:
+    """Whether what rewards are worth to members moves them."""
+    is_on = scenario.behaviour.is_on
+    return is_on("reward_worth") and any(is_on(name) for name in ("goal_gradient", "endowed_progress", "reward_afterglow"))
 
 
 def _opening(leader: Leader, designs: list[str], alone: bool) -> str:

@@ -8,7 +8,7 @@ import pytest
 from scenes import only, scenario
 from test_comparison import SHOP, design
 
-from scenarios.answer import DECIDES, Leader, answer
+from scenarios.answer import DECIDES, Leader, answer, notes
 from scenarios.comparison import Comparison, compare
 from scenarios.figure import Figure
 
@@ -62,6 +62,18 @@ def test_of_an_open_answer_the_designs_that_surely_lose_are_told() -> None:
 def test_one_replication_tells_nothing_of_launching() -> None:
     said = told(leader(money(30, None)))
     assert said.startswith("One replication does not tell whether to launch any of the designs: the better of the two, a, brings")
+
+
+def test_rewards_that_draw_by_no_stated_value_are_told() -> None:
+    """A sticker without a value draws as a basket does: a reader of the answer must know."""
+    def told_of(*rewards: dict[str, Any], **effects: Any) -> list[str]:
+        earning = {"points_per_unit": 1.0}
+        return notes([scenario({**SHOP, "name": "mall", "programme": {"earning": earning, "rewards": list(rewards)}, **effects})])
+
+    sticker, mug = {"name": "sticker", "points": 50, "cost": 1.0}, {"name": "mug", "points": 90, "value": 6.0}
+    (said,) = told_of(sticker)
+    assert said.startswith("mall states no reward's value, so each draws as if worth a whole basket, whatever it costs")
+    assert told_of() == told_of(mug) == told_of(sticker, mug) == told_of(sticker, behaviour=only(goal_gradient={})) == []
 
 
 def test_designs_that_cannot_be_told_apart_are_named_together() -> None:
