@@ -1,11 +1,13 @@
 """Random words: known answers, and addresses instead of streams."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from sim.rules.numbers import exp, log
-from sim.rules.words import normal, philox, uniforms
+from sim.rules.words import AHEAD, EXTRA, GAP, MARK, normal, philox, place_above, uniforms
 
 
 def words(*counter_and_key: int) -> list[str]:
@@ -42,6 +44,32 @@ def test_words_are_uniform_and_unrelated() -> None:
     assert stats.kstest(draws.ravel(), "uniform").pvalue > 1e-3
     correlation = np.corrcoef(draws.T) - np.eye(4)
     assert np.abs(correlation).max() < 4.5 / np.sqrt(len(draws))
+
+
+def test_two_candidates_above_the_baseline_share_a_block_and_no_word() -> None:
+    """Gaps are exponential, marks uniform; nothing goes with anything else: not within a block, not of candidates beside each
+    other, not with the block of their purchase. Read in any order they are the same."""
+    scene = SimpleNamespace(
+        ahead_of=np.full((1, 2, 2), -1), above=np.zeros((1, 2, 2 * AHEAD)), t=SimpleNamespace(p=[SimpleNamespace(seed=5)])
+    )
+
+    def drawn(member: int, ordinal: int) -> tuple[float, float]:
+        row, column = place_above(SimpleNamespace(key=member), 0, scene, scene.t, ordinal)
+        return scene.above[row, GAP, column], scene.above[row, MARK, column]
+
+    n = 6 * AHEAD
+    with np.errstate(all="ignore"):
+        found = np.array([[drawn(member, ordinal) for ordinal in range(n)] for member in range(100)])
+        again = np.array([drawn(7, ordinal) for ordinal in reversed(range(n))])[::-1]
+        bought = np.array([[uniforms(5, member, ordinal, EXTRA, 1)[0] for ordinal in range(n)] for member in range(100)])
+    np.testing.assert_array_equal(found[7], again)
+    gaps, marks = found[..., 0], found[..., 1]
+    assert stats.kstest(gaps.ravel(), "expon").pvalue > 1e-3 and stats.kstest(marks.ravel(), "uniform").pvalue > 1e-3
+    assert len(np.unique(gaps)) == gaps.size and len(np.unique(marks)) == marks.size
+    pairs = [(gaps, marks), (gaps, bought), (marks, bought)]
+    pairs += [(a[:, :-lag], b[:, lag:]) for lag in (1, AHEAD, 2 * AHEAD) for a in (gaps, marks) for b in (gaps, marks)]
+    for a, b in pairs:
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 4.5 / np.sqrt(a.size)
 
 
 def test_exp_and_log_are_those_of_the_system_but_for_the_last_bits() -> None:
