@@ -88,13 +88,21 @@ def _without_idle(tree: Node, scenario: Scenario, data: Any, problems: list[Prob
     return Scenario.model_validate(data) if found_idle else scenario
 
 
+_RULES = {
+    "expiry": ("rule", "points never lapse; give rule rolling, fixed_date or inactivity"),
+    "qualification": ("window", "a cumulative window has no end; give window rolling or calendar"),
+}
+"""parts of a programme -> the key that says what their months mean, and what holds without it"""
+
+
 def _without_rule(programme: Any) -> dict[Path, str]:
-    """A validity without the rule that it belongs to; 12 months are the default of both keys, and would not be seen as idle."""
-    expiry = programme.get("expiry") if isinstance(programme, dict) else None
-    if not isinstance(expiry, dict) or "rule" in expiry:
-        return {}
-    why = "points never lapse; give rule rolling, fixed_date or inactivity"
-    return {("expiry", key): why for key in ("months", "month") if key in expiry}
+    """Months without the rule that they belong to; 12 are their default, and would not be seen as idle."""
+    found: dict[Path, str] = {}
+    for part, (rule, why) in _RULES.items():
+        stated = programme.get(part) if isinstance(programme, dict) else None
+        if isinstance(stated, dict) and rule not in stated:
+            found |= {(part, key): why for key in ("months", "month") if key in stated}
+    return found
 
 
 def _row_of(path: Path) -> Path:

@@ -220,6 +220,7 @@ TWO = "  tiers:\n    - {name: silver}\n    - {name: gold, requires: {purchases: 
             "10: programme.rewards[0]: found a mapping, {idle}: points never lapse, so none lives longer; give expiry a rule, or",
         ),
         ("  expiry: {months: 6}", "5: programme.expiry.months: found 6, {idle}: points never lapse; give rule rolling, fixed_"),
+        (TWO + "  qualification: {months: 12}", "8: programme.qualification.months: found 12, {idle}: a cumulative window has"),
         ("  earning: {}\n  expiry: {months: 12}", "6: programme.expiry.months: found 12, {idle}: points never lapse; give rule"),
         ("  earning: {}\n  expiry:\n    rule: rolling\n    month: 6", "8: programme.expiry.month: found 6, {idle}: points"),
         ("  earning: {points_per_unit: 0, cap_per_month: 9}", "5: programme.earning.cap_per_month: found 9, {idle}: purchases"),
