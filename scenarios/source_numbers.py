@@ -117,8 +117,12 @@ class NumberSource:
             row += len(block)
 
     def told(self) -> list[str]:
-        """A sentence for each column read so far that is not plain."""
-        return [f"{column}: {way.words} ({way.cells:,})" for column, way in self.ways.items() if way.style]
+        """A sentence for each way in which columns read so far are written, if it is not plain."""
+        alike: dict[str, dict[str, int]] = {}
+        for column, way in self.ways.items():
+            if way.style:
+                alike.setdefault(way.words, {})[column] = way.cells
+        return [f"{', '.join(cells)}: {words} ({sum(cells.values()):,})" for words, cells in alike.items()]
 
     def _learn(self, columns: list[str]) -> None:
         """Find the ways of `columns`: one pass over those that are text, one more over those that are not plain."""

@@ -131,7 +131,7 @@ def test_an_experiment_reads_decimal_commas_as_the_numbers_that_they_are(live, t
     for where in (tmp_path / "live.csv", pd.read_csv(tmp_path / "live.csv", sep=";")):
         found = read(where, PLAN)
         assert found.rows == expected.rows and found.gates == expected.gates
-        told = "spend: numbers written as 1.234,50: read so (1,500); before: numbers written as 1.234,50: read so (1,500)"
+        told = "spend, before: numbers written as 1.234,50: read so (3,000)"
         assert found.provenance["thousands_and_decimals"] == told and told in readout_page(found)
     assert "thousands_and_decimals" not in expected.provenance
     eligible = assign(open_source(tmp_path / "live.csv"), PLAN)
