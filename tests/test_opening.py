@@ -1,6 +1,7 @@
 """A run can stop and go on: the same members, to the last point; points by month of credit add up to the ledger."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -261,6 +262,22 @@ def test_a_budget_spent_to_the_last_is_closed_by_who_asks_for_more() -> None:
     assert (first.state.budget_left.tolist(), first.state.used_up) == ([0], ())
     np.testing.assert_array_equal(without_start(whole.cube[1:]), without_start(rest.cube))
     assert rest.total("coupons_issued") == 0 and rest.state is not None and rest.state.used_up == ("second",)
+
+
+def test_what_rewards_are_to_members_is_that_of_the_run_that_goes_on() -> None:
+    """Under other beliefs members' appetite is theirs; those of a live programme, who bring none, get it too."""
+    first = simulate(cut(scenario(RICH), 3), members=200, seed=2, keep_state=True).state
+    assert first is not None
+    live = first.members.copy()
+    live["appetite"] = 0.0
+    believed = scenario(RICH, behaviour={"effects": {"reward_worth": {"power": 0.5}}})
+    rest = later(believed, first.start, 3)
+    runs = [simulate(rest, seed=2, opening=o, keep=True) for o in (first, replace(first, members=live))]
+    found = [o.members for o in runs]
+    assert found[0] is not None and found[1] is not None
+    np.testing.assert_allclose(found[0]["appetite"], found[0]["median"] ** -0.5, rtol=1e-12)
+    np.testing.assert_array_equal(found[0], found[1])
+    assert runs[0].total("gained_purchases") > 0
 
 
 def test_a_part_of_the_members_and_its_share_of_the_cost() -> None:
