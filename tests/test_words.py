@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scenes import only, scenario
 from scipy import stats
 
+from sim.outcome import simulate
 from sim.rules.numbers import exp, log
 from sim.rules.words import AHEAD, EXTRA, GAP, MARK, normal, philox, place_above, uniforms
 
@@ -70,6 +72,34 @@ def test_two_candidates_above_the_baseline_share_a_block_and_no_word() -> None:
     pairs += [(a[:, :-lag], b[:, lag:]) for lag in (1, AHEAD, 2 * AHEAD) for a in (gaps, marks) for b in (gaps, marks)]
     for a, b in pairs:
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 4.5 / np.sqrt(a.size)
+
+
+CUT = {"name": "cut", "when": {"event": "purchase"}, "only": {"category": "food"}, "during": {"price": 0.5}}
+VOUCHERS = {
+    "earning": {"points_per_unit": 1000.0, "base": "list"},
+    "rewards": [{"name": "off", "kind": "voucher", "points": 1, "value": 0.01}],
+}
+
+
+@pytest.mark.parametrize("tally", ["voucher_value", "incentive_discount", "refunded_list"])
+def test_what_befalls_a_purchase_does_not_go_with_its_basket(tally: str) -> None:
+    """Redeeming, category and return have words of their own, above the baseline (two thirds here) too: what meets half of the
+    purchases meets half of their value."""
+    def total(share: float) -> int:
+        keen = {"name": "keen", "says": "buys", "source": "a test", "log_rate": "1.1", "at_most": 1.2}
+        categories = [{"name": "food", "share": share}, *([{"name": "toys", "share": 0.5}] if share < 1.0 else [])]
+        parts = {
+            "voucher_value": {"programme": VOUCHERS},
+            "incentive_discount": {"programme": {"incentives": [CUT]}, "market": {"categories": categories}},
+            "refunded_list": {"programme": VOUCHERS, "market": {"refunds": {"share": min(share, 0.9), "after_days": 1}}},
+        }
+        behaviour = {**only(), "own_effects": [keen], "redeeming": {"probability": share}}
+        o = simulate(scenario(None, behaviour=behaviour, **parts[tally]), members=4000, seed=3)
+        assert o.total("gained_purchases") > 1.5 * o.total("base_purchases") > 10_000
+        return o.total(tally)
+
+    whole = 0.9 if tally == "refunded_list" else 1.0
+    assert total(0.5) / total(1.0) == pytest.approx(0.5 / whole, rel=0.02)
 
 
 def test_exp_and_log_are_those_of_the_system_but_for_the_last_bits() -> None:
