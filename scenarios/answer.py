@@ -9,7 +9,7 @@ from typing import Literal
 from scenarios.figure import LEVEL, NOTHING, Figure, cell
 from scenarios.numerals import as_stated, listed, percent
 from sim.effects import BY_NAME
-from sim.programme import is_programme
+from sim.programme import Reward, is_programme
 from sim.scenario import Scenario
 from sim.worth import value_of_point
 
@@ -97,8 +97,9 @@ def answer(scenarios: Sequence[Scenario], leader: Leader | None) -> str:
 
 
 def notes(designs: Sequence[Scenario]) -> list[str]:
-    """What a reader must know of the designs: a fee whose effect on joining is open; rewards that draw by no stated value;
-    members who are assumed to react differently, so that a part of a difference is that assumption."""
+    """What a reader must know of the designs: a fee whose effect on joining is open; rewards that draw by no stated value, or
+    that may take the place of a purchase; members who are assumed to react differently, so that a part of a difference is that
+    assumption."""
     found = [
         f"{s.name} has a membership fee; who would not join, or would leave, because of it is not modelled"
         for s in designs
@@ -126,7 +127,18 @@ def notes(designs: Sequence[Scenario]) -> list[str]:
             "part of what lies between them is this assumption"
             for what in apart
         ]
+    if goods := [s.name for s in designs if any(_of_own_goods(reward) for reward in s.programme.rewards)]:
+        verb = "count" if len(goods) > 1 else "counts"
+        found.append(
+            f"{listed(goods)} {verb} rewards of goods at cost, as given on top of what members buy; one that they would have "
+            "paid for costs its price: state it as a voucher, and compare"
+        )
     return found
+
+
+def _of_own_goods(reward: Reward) -> bool:
+    """Whether a reward could be what members would have bought, and costs less than they would have paid."""
+    return reward.kind in ("goods", "service") and reward.partner is None and reward.value > reward.cost
 
 
 def worth_counts(scenario: Scenario) -> bool:

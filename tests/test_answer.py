@@ -70,10 +70,23 @@ def test_rewards_that_draw_by_no_stated_value_are_told() -> None:
         earning = {"points_per_unit": 1.0}
         return notes([scenario({**SHOP, "name": "mall", "programme": {"earning": earning, "rewards": list(rewards)}, **effects})])
 
-    sticker, mug = {"name": "sticker", "points": 50, "cost": 1.0}, {"name": "mug", "points": 90, "value": 6.0}
+    sticker, mug = {"name": "sticker", "points": 50, "cost": 1.0}, {"name": "mug", "points": 90, "value": 6.0, "cost": 6.0}
     (said,) = told_of(sticker)
     assert said.startswith("mall states no reward's value, so each draws as if worth a whole basket, whatever it costs")
     assert told_of() == told_of(mug) == told_of(sticker, mug) == told_of(sticker, behaviour=only(goal_gradient={})) == []
+
+
+def test_rewards_that_may_take_the_place_of_a_purchase_are_told_once_for_all_designs() -> None:
+    def shop(name: str, **reward: Any) -> Any:
+        rewards = [{"name": "cup", "points": 60, "value": 4.2, **reward}]
+        return scenario({**SHOP, "name": name, "programme": {"earning": {"points_per_unit": 1.0}, "rewards": rewards}})
+
+    stamps, bills = shop("stamps", cost=0.9), shop("money off", kind="voucher")
+    partner = shop("theirs", cost=0.9, partner={"name": "the baker", "charge": 0.9})
+    (said,) = notes([stamps, bills, partner])
+    assert said.startswith("stamps counts rewards of goods at cost") and "state it as a voucher" in said
+    (both,) = notes([stamps, shop("more stamps", cost=0.5)])
+    assert both.startswith("stamps and more stamps count rewards of goods at cost")
 
 
 def test_designs_that_cannot_be_told_apart_are_named_together() -> None:

@@ -330,7 +330,7 @@ def test_designs_of_which_one_has_an_effect_are_told_apart() -> None:
     """A difference between designs is a part of the assumption where one has an effect that the other has not, or not so."""
     with_it, other = own("crowd", log_rate="0.1"), own("crowd", log_rate="0.2")
     named = [
-        scenario({**PLAIN, "name": name, "programme": POINTS}, behaviour={**only(), "own_effects": effects})
+        scenario({**PLAIN, "name": name, "programme": {**POINTS, "rewards": []}}, behaviour={**only(), "own_effects": effects})
         for name, effects in (("first", [with_it]), ("same", [with_it]), ("other", [other]), ("none", []))
     ]
     first, same, changed, none = named
