@@ -26,8 +26,8 @@ _PERCENT = "\u00a0%"
 
 
 def print_answer(found: Comparison) -> None:
-    """The answer in sentences, and the short table of the scenarios, figures printed as in the report. Designs that do not fit
-    beside each other follow below."""
+    """The answer in sentences, what must be known of the designs, and the short table of the scenarios, figures printed as in the
+    report. Designs that do not fit beside each other follow below."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -35,7 +35,8 @@ def print_answer(found: Comparison) -> None:
     from reports.comparison_tables import rows_of
 
     console = Console()
-    console.print(found.answer, highlight=False, markup=False, soft_wrap=True)
+    for sentence in (found.answer, *(f"Note: {note}." for note in found.notes)):
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     rows = rows_of(found, SHORT)
     columns = []
     for at, name in enumerate(found.measures):

@@ -127,13 +127,19 @@ def notes(designs: Sequence[Scenario]) -> list[str]:
             "part of what lies between them is this assumption"
             for what in apart
         ]
-    if goods := [s.name for s in designs if any(_of_own_goods(reward) for reward in s.programme.rewards)]:
-        verb = "count" if len(goods) > 1 else "counts"
-        found.append(
-            f"{listed(goods)} {verb} rewards of goods at cost, as given on top of what members buy; one that they would have "
-            "paid for costs its price: state it as a voucher, and compare"
-        )
-    return found
+    return found + counted_at_cost(designs)
+
+
+def counted_at_cost(designs: Sequence[Scenario]) -> list[str]:
+    """What must be known of rewards that could be what members would have bought: one sentence, or none."""
+    goods = [s.name for s in designs if any(_of_own_goods(reward) for reward in s.programme.rewards)]
+    if not goods:
+        return []
+    verb = "count" if len(goods) > 1 else "counts"
+    return [
+        f"{listed(goods)} {verb} rewards of goods at cost, as given on top of what members buy; one that they would have "
+        "paid for costs its price: state it as a voucher, and compare"
+    ]
 
 
 def _of_own_goods(reward: Reward) -> bool:

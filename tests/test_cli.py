@@ -94,6 +94,7 @@ class Found:
     answer: str
     scenarios: list
     measures: dict
+    notes: tuple = ("p4 has a fee",)
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_compare_hands_over_what_was_asked_and_tells_the_answer(command, compari
     assert (code, err) == (0, "")
     assert [s.name for s in comparison.pop("scenarios")] == ["no-programme", "p4"]
     assert comparison == {"baseline": "no-programme", "members": 500, "replications": 3, "seed": 7}
-    assert printed.startswith("Launch it.\n")
+    assert printed.startswith("Launch it.\nNote: p4 has a fee.\n")
     assert "25.0\u00a0%" in printed and "20.0 to 30.0" in printed
     assert sorted(p.name for p in out.iterdir()) == ["measures.parquet", "report.html", "summary.json"]
 

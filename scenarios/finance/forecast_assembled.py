@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenarios.answer import counted_at_cost
 from scenarios.digest import scenario_digest
 from scenarios.finance.assumptions import assumptions_of, budget_assumption
 from scenarios.finance.budget import budget_at_risk
@@ -182,6 +183,7 @@ def _left_out(scenario: Scenario, goes_on: bool) -> list[str]:
         )
     if scenario.programme.earning is not None and not scenario.economics.cost_per_point:
         found.append("economics.cost_per_point is 0: points earned at expected cost read 0.")
+    found += [f"{said}." for said in counted_at_cost([scenario])]
     found.append(
         "What competitors do in answer, what members do to each other and who would join or stay away is not simulated. However "
         f"many offers act at once, a member's purchase rate is at most {integer(BOUND)} times what it is without them. The "
