@@ -98,7 +98,8 @@ EFFECTS: tuple[Effect, ...] = (
     Effect(
         "tier_status",
         "A higher tier is itself a reason to buy.",
-        "log rate += strength * tier number (0 for the lowest) * r",
+        "log rate += strength * tier number (0 for the lowest) * r; of more than three tiers in equal steps that make the "
+        "highest 2, an assumption: a ladder of many names is no higher",
         "Kopalle et al. 2012: rewards and tiers each add",
         (_p("strength", LIFT, 0.04, 0.02, 0.0, 0.3, "for each tier above the lowest"),),
     ),

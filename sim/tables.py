@@ -68,6 +68,7 @@ TIER = np.dtype(
         ("spend", "i8"), ("points", "i8"), ("purchases", "i8"),  # -1 = not asked
         ("price", "i8"), ("log_cut", "f8"), ("micro", "i8"), ("free_delivery", "i8"),
         ("care_cost", "i8"), ("care_value", "f8"),
+        ("status", "f8"),  # its number; of more than three tiers in steps that make the highest 2
     ]
 )  # fmt: skip
 

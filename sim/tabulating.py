@@ -210,6 +210,7 @@ def _incentives(r: Any, table: IncentiveTables) -> None:
 
 def _tiers(programme: Programme) -> Array:
     found = np.zeros(len(programme.tiers), TIER)
+    found["status"] = np.arange(len(found)) * min(1.0, 2.0 / max(1, len(found) - 1))
     for row, tier in zip(found, programme.tiers, strict=True):
         row["spend"] = -1 if tier.requires.spend is None else minor(tier.requires.spend)
         row["points"] = -1 if tier.requires.points is None else tier.requires.points

@@ -218,6 +218,17 @@ def test_tier_status() -> None:
     assert lift(o, tier=slice(0, 1)) == pytest.approx(1.0, abs=1e-12)
 
 
+def test_many_names_of_tiers_are_no_higher_ladder() -> None:
+    """Of eleven tiers the highest has the standing of the third of three."""
+    def drawn(tiers: int) -> float:
+        ladder = [{"name": f"t{k}", "requires": {"spend": 100.0 * k / (tiers - 1)} if k else {}} for k in range(tiers)]
+        shop = {"name": "shop", "population": SHOPPERS, "programme": {"tiers": ladder}, "behaviour": only(tier_status={})}
+        return float(np.log(lift(simulate(scenario({**shop, "horizon": {"months": 24}}), members=5000, seed=2))))
+
+    two, three, eleven = (drawn(tiers) for tiers in (2, 3, 11))
+    assert 1.7 * two < three == pytest.approx(eleven, rel=0.1)
+
+
 def test_demotion() -> None:
     """Loss about twice the gain: members who went up and down end below those who were never promoted (Wagner et al. 2009)."""
     o = simulate(

@@ -249,7 +249,7 @@ def response(m, i, s, t, now, day, cut, shift):
     b = t.b[0]
     lift = 0.0
     if m.aware == 1:
-        lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
+        lift += b.price_response_rate * cut + b.tier_status_strength * t.tiers[m.tier].status
         if m.balance > 0:
             lift += to_goal(m, t)
         if b.points_pressure_strength > 0.0:
@@ -274,7 +274,7 @@ def ceiling(m, t, now):
         cut = t.tiers[m.tier].log_cut + m.pull + t.p[0].felt_cut
         if t.p[0].delivery_charge > 0:
             cut += spared(m, t)
-        lift += b.price_response_rate * cut + b.tier_status_strength * m.tier
+        lift += b.price_response_rate * cut + b.tier_status_strength * t.tiers[m.tier].status
         if m.balance > 0:
             lift += to_goal(m, t)
             if m.flexible == 1:
