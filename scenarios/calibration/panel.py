@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scenarios.calibration.dates import dates_of
+from scenarios.source_dates import dates_of
 from scenarios.source_numbers import absent, as_written
 from sim.errors import InputError
 from sim.typing import Floats, Ints

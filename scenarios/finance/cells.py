@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenarios.calibration.dates import Dates, dates_of
+from scenarios.source_dates import Dates, dates_of
 from scenarios.source_numbers import Way, as_written
 from sim.errors import InputError
 from sim.limits import FIRST_YEAR, MOST_AMOUNT, MOST_COUNTED

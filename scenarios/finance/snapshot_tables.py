@@ -87,7 +87,6 @@ class Table:
     rows: int
     problems: list[str] = field(default_factory=list)
     told: Told = field(default_factory=dict)
-    """how columns of numbers that are not plain are written"""
 
     def has(self, column: str) -> bool:
         """Whether the table has the column."""
