@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from scenarios.answer import worth_counts
 from scenarios.comparison import Comparison
 from scenarios.figure import drawn
 from scenarios.numerals import NONE, integer, listed, money, percent, signed, significant
@@ -16,7 +15,7 @@ from sim.population import Segment, Standing
 from sim.scenario import Scenario
 from sim.setting import Market
 from sim.tables import BOUND
-from sim.worth import value_of_point
+from sim.worth import value_of_point, worth_counts
 
 
 def effects(comparison: Comparison, designs: list[str]) -> dict[str, Any]:
@@ -140,7 +139,7 @@ def economics(comparison: Comparison) -> list[dict[str, Any]]:
 def _unvalued(s: Scenario) -> str:
     """What rewards that state no value to members count as, where it matters."""
     rewards = [reward for reward in s.programme.rewards if not reward.value]
-    if not rewards or not worth_counts(s):
+    if not rewards or not worth_counts(s.behaviour):
         return NONE
     of_point = value_of_point(s.programme.rewards)
     if not of_point:

@@ -11,7 +11,7 @@ from scenarios.numerals import as_stated, listed, percent
 from sim.effects import BY_NAME
 from sim.programme import Reward, is_programme
 from sim.scenario import Scenario
-from sim.worth import value_of_point
+from sim.worth import value_of_point, worth_counts
 
 DECIDES = "incremental_net_margin"
 """The measure by which designs are ranked."""
@@ -109,7 +109,7 @@ def notes(designs: Sequence[Scenario]) -> list[str]:
         f"{s.name} states no reward's value, so each draws as if worth a whole basket, whatever it costs; part of what it gains "
         "is this assumption"
         for s in designs
-        if s.programme.rewards and worth_counts(s) and not value_of_point(s.programme.rewards)
+        if s.programme.rewards and worth_counts(s.behaviour) and not value_of_point(s.programme.rewards)
     ]
     for other in designs[1:]:
         first = designs[0]
@@ -145,12 +145,6 @@ def counted_at_cost(designs: Sequence[Scenario]) -> list[str]:
 def _of_own_goods(reward: Reward) -> bool:
     """Whether a reward could be what members would have bought, and costs less than they would have paid."""
     return reward.kind in ("goods", "service") and reward.partner is None and reward.value > reward.cost
-
-
-def worth_counts(scenario: Scenario) -> bool:
-    """Whether what rewards are worth to members moves them."""
-    is_on = scenario.behaviour.is_on
-    return is_on("reward_worth") and any(is_on(name) for name in ("goal_gradient", "endowed_progress", "reward_afterglow"))
 
 
 def _opening(leader: Leader, designs: list[str], alone: bool) -> str:

@@ -31,6 +31,7 @@ from sim.tables import (
     minor,
 )
 from sim.typing import Array, Floats, Ints
+from sim.worth import gift_worth
 
 
 class IncentiveTables:
@@ -52,8 +53,9 @@ class IncentiveTables:
     closes: Floats
     """(incentives, at least 1) moment at which the budget closed each"""
 
-    def __init__(self, scenario: Scenario, calendar: Calendar, opening: Opening | None) -> None:
-        self.incentives = _incentives(scenario, calendar)
+    def __init__(self, scenario: Scenario, calendar: Calendar, opening: Opening | None, power: float) -> None:
+        """power: of the effect reward_worth (sim.worth)."""
+        self.incentives = _incentives(scenario, calendar, power)
         self.closes = np.full(max(1, len(self.incentives)), NEVER)
         if opening is not None:
             self.closes[: len(self.incentives)][opening.closed(scenario)] = -1.0
@@ -123,13 +125,14 @@ def _bits(chosen: Array) -> int:
     return sum(1 << int(k) for k in np.flatnonzero(chosen))
 
 
-def _incentives(scenario: Scenario, calendar: Calendar) -> Array:
+def _incentives(scenario: Scenario, calendar: Calendar, power: float) -> Array:
     programme = scenario.programme
     found = np.zeros(len(programme.incentives), INCENTIVE)
     groups: dict[str, int] = {}
     for row, incentive in zip(found, programme.incentives, strict=True):
         own = incentive.group if incentive.group is not None else f"\0{incentive.name}"
         row["group"] = groups.setdefault(own, len(groups))
+        row["bare"], row["worth"] = gift_worth(incentive.give, programme.rewards, power)
         _incentive(row, incentive, scenario, calendar)
     return found
 

@@ -38,7 +38,7 @@ from sim.tables import (
     minor,
 )  # fmt: skip
 from sim.typing import Array, Floats
-from sim.worth import gift_worth, rewards_worth
+from sim.worth import rewards_worth
 
 
 def compile_tables(
@@ -68,9 +68,8 @@ def compile_tables(
     programme, behaviour = scenario.programme, scenario.behaviour
     values = behaviour.values(draw, score)
     b = _behaviour(values)
-    table = IncentiveTables(scenario, calendar, opening)
-    for row, incentive in zip(table.incentives, programme.incentives, strict=True):
-        row["bare"], row["worth"] = gift_worth(incentive.give, programme.rewards, values["reward_worth.power"])
+    power = values["reward_worth.power"]
+    table = IncentiveTables(scenario, calendar, opening, power)
     own = own_tables(behaviour, values, [x.name for x in programme.tiers], [x.name for x in population.segments])
     p = np.zeros(1, RULES)
     r = p[0]
@@ -103,7 +102,7 @@ def compile_tables(
         p=p,
         b=b,
         tiers=_tiers(programme),
-        rewards=_rewards(programme, float(b["reward_worth_power"][0])),
+        rewards=_rewards(programme, power),
         incentives=table.incentives,
         days=calendar.days,
         months=calendar.months,

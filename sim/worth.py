@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sim.behaviour import Behaviour
 from sim.incentive import Give
 from sim.programme import Reward
 from sim.typing import Array
@@ -28,6 +29,12 @@ def value_of_reward(reward: Reward, of_point: float) -> float | None:
     return reward.value or (reward.points * of_point or None)
 
 
+def worth_counts(behaviour: Behaviour) -> bool:
+    """Whether what rewards are worth to members moves them."""
+    felt = ("goal_gradient", "endowed_progress", "reward_afterglow")
+    return behaviour.is_on("reward_worth") and any(behaviour.is_on(name) for name in felt)
+
+
 def powered(value: float | None, power: float) -> float:
     """v^power for a value in currency units."""
     if power == 0.0:
@@ -39,16 +46,15 @@ def rewards_worth(found: Array, ranked: Sequence[Reward], power: float) -> None:
     """Fill the columns `worth` and `step` of rewards, which are in the order of their points. step: of what a reward is worth
     above the best that costs less, so that many steps draw no more than a few."""
     of_point = value_of_point(ranked)
+
+    def best(points: int) -> float:
+        return max((value_of_reward(x, of_point) or 0.0 for x in ranked if x.points <= points), default=0.0)
+
     for row, reward in zip(found, ranked, strict=True):
         value = value_of_reward(reward, of_point)
         row["worth"] = powered(value, power)
-        if value is not None:
-            up_to, below = (
-                max((value_of_reward(x, of_point) or 0.0 for x in ranked if x.points < reward.points + more), default=0.0)
-                for more in (1, 0)
-            )
-            value = max(0.0, up_to - below)
-        row["step"] = powered(value, power)
+        step = None if value is None else best(reward.points) - best(reward.points - 1)
+        row["step"] = powered(step, power)
 
 
 def gift_worth(give: Give, rewards: Sequence[Reward], power: float) -> tuple[float, float]:

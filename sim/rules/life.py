@@ -16,9 +16,9 @@ from sim.rules.purchase import purchase, whole
 from sim.rules.refunds import give_back, refund_slot, wait
 from sim.rules.response import appeal, ceiling, faded, leaves, response, too_low
 from sim.rules.tiers import forget
-from sim.rules.time import SHARE, base_gap, later, next_back, next_extra, skip_to
+from sim.rules.time import base_gap, gap_above, later, next_back, next_extra, skip_to
 from sim.rules.wallet import see_coupons
-from sim.rules.words import BASE, BASKET, EXTRA, GAP, LEAVING, MARK, REDEEM, normal, place, place_above, uniforms
+from sim.rules.words import BASE, BASKET, EXTRA, LEAVING, MARK, REDEEM, normal, place, place_above, uniforms
 from sim.tables import BOUND, INACTIVE
 
 LOG_BOUND = math.log(BOUND)
@@ -98,7 +98,7 @@ def pass_over(m, i, s, t, month, end):
     row, k = place_above(m, i, s, t, n)
     while now < until and too_low(most, s.above[row, MARK, k]) and (m.aware == 0 or t.days[int(now)].calendar == 0):
         last = now
-        now = later(t, now, s.above[row, GAP, k] * (m.gap * SHARE))
+        now = later(t, now, gap_above(m, s, row, k))
         n += 1
         row, k = place_above(m, i, s, t, n)
     m.t_extra = now

@@ -146,7 +146,7 @@ def redeem(m, i, s, t, price, now, month, cell):
         s.cube[cell, tally.PARTNER_RECOVERIES] -= n * x.recovered
         s.cube[cell, tally.REWARD_PARTNERS] += n * (x.charge - x.recovered)
         watched(s, t, i, now, W_COST, n * (x.charge - x.recovered))
-    worth = x.worth if n == 1 else x.worth * exp(t.b[0].reward_worth_power * log(float(n)))
+    worth = x.worth * exp(t.b[0].reward_worth_power * log(float(n)))
     m.glow = min(1.0, faded(m.glow, m.reward_at, now, t.b[0].reward_afterglow_decay) + draws(m, worth))
     m.reward_at = now
     if x.kind == VOUCHER:

@@ -14,8 +14,8 @@ from sim.rules.own import own
 from sim.tables import BOUND, CALENDAR, CUMULATIVE, LONGER_VALIDITY, NEVER_LAPSE, SPEND_IN_WINDOW, TIER_UPGRADE
 
 _BOW = (BOUND - 1.0 - math.log(BOUND)) / math.log(BOUND) ** 2
-GIVEN = 0.2  # of the way, in the study of endowed progress
 _INVERSE_SQUARE = 1.0 / math.log(BOUND) ** 2
+GIVEN = 0.2  # of the way, in the study of endowed progress
 
 
 @rule
@@ -174,8 +174,8 @@ def pressure(m, i, s, t, now, day):
             if has(opened, j) and (x.limit == 0 or w.given < x.limit):
                 done = reached_so_far(t, w, x, day.month)
                 close = near(float(x.reach - done), (m.usual if x.event == SPEND_IN_WINDOW else m.rate) * horizon)
-                close *= draws(m, x.bare + (x.worth - x.bare) * reaching(m, t, x.coupon_min))
                 if done < x.reach and close > 0.0:
+                    close *= draws(m, x.bare + (x.worth - x.bare) * reaching(m, t, x.coupon_min))
                     end = t.window_ends[int(now), x.window]
                     strongest = max(strongest, close * exp((now - end) * b.points_pressure_decay))
     return strongest

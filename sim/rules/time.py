@@ -43,6 +43,12 @@ def base_gap(m, i, s, t, ordinal):
 def extra_gap(m, i, s, t, ordinal):
     """Operational days from one candidate above the baseline to the next."""
     row, k = place_above(m, i, s, t, ordinal)
+    return gap_above(m, s, row, k)
+
+
+@rule
+def gap_above(m, s, row, k):
+    """The same of the candidate whose luck lies at `row`, `k` of `s.above`."""
     return s.above[row, GAP, k] * (m.gap * SHARE)
 
 
