@@ -15,7 +15,7 @@ import numpy as np
 import simpy
 
 from sim.production import Crew
-from sim.tables import NO_BUDGET
+from sim.tables import with_budget
 from sim.typing import Array, Floats, Ints
 
 # Same-instant order of activities; a lower one goes first. A month ends before its members' next day begins.
@@ -51,7 +51,7 @@ class ProgrammeClock:
         t = crew.t
         self.budgets = {
             int(j): simpy.Container(self.clock, init=int(t.incentives["budget"][j]))
-            for j in np.flatnonzero(t.incentives["budget"] != NO_BUDGET)
+            for j in with_budget(t.incentives)
         }
         self.clock.process(self._close(float(t.p["end"][0])))
         if self.budgets:

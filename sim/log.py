@@ -15,7 +15,7 @@ from sim import tally
 from sim.outcome import simulate
 from sim.reference import Reference
 from sim.scenario import Scenario
-from sim.tables import NO_BUDGET, Tables
+from sim.tables import NO_BUDGET, Tables, with_budget
 from sim.tabulating import compile_tables
 from sim.typing import Ints
 
@@ -74,7 +74,7 @@ def member_log(
 def _tables(scenario: Scenario, members: int | None, seed: int, draw: int | None) -> tuple[Tables, dict[int, int]]:
     """The tables of the run, with the moments at which shared budgets were spent in the place of the budgets; Outcome.served."""
     t = compile_tables(scenario, members=members, seed=seed, draw=draw)
-    if (t.incentives["budget"] != NO_BUDGET).any():
+    if len(with_budget(t.incentives)):
         whole = simulate(scenario, members=members, seed=seed, draw=draw)
         t.closes[:], t.closes_for[:] = whole.tables.closes, whole.tables.closes_for
         t.incentives["budget"] = NO_BUDGET

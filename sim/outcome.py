@@ -19,7 +19,7 @@ from sim.reference import Reference
 from sim.room import Room
 from sim.scenario import Scenario
 from sim.state import STATE, Chunk, empty_chunk
-from sim.tables import BOUND, NO_BUDGET, Tables
+from sim.tables import BOUND, Tables, with_budget
 from sim.tabulating import compile_tables
 from sim.typing import Array, Ints
 from sim.undefined import formula_without_value
@@ -153,7 +153,7 @@ def simulate(
         goes_on=keep_state, shocks=shocks,
     )
     sums = _Sums(t, Room(scenario, t), keep or watch[2] > 0, keep_state)
-    stays = bool(meetings) or look is not None or bool((t.incentives["budget"] != NO_BUDGET).any())
+    stays = bool(meetings) or look is not None or len(with_budget(t.incentives)) > 0
     names = [x.name for x in scenario.programme.incentives]
     crew = Crew(t, threads=threads, chunk=chunk, stays=stays, done=sums.add, opening=opening, incentives=names)
     clock = ProgrammeClock(crew, meetings, look)

@@ -112,7 +112,7 @@ class Crew:
         self.now = 0.0
         self.stays = stays
         self.done = done
-        self.budgeted = bool((t.incentives["budget"] != tables.NO_BUDGET).any())
+        self.budgeted = len(tables.with_budget(t.incentives)) > 0
         self.spare: list[Chunk] = []
         self.chunks: list[Chunk] = list(self._map(lambda first: self._begin(first, 0.0), self.firsts)) if stays else []
 

@@ -20,7 +20,7 @@ from sim.rules.life import cell_of, happen, next_event
 from sim.rules.moments import call
 from sim.rules.monthend import account, campaign, lapse_points, review_tier
 from sim.state import Chunk, empty_chunk
-from sim.tables import NO_BUDGET, Tables
+from sim.tables import Tables, with_budget
 
 EVERYBODY = 2**62
 """a key above all members'"""
@@ -49,7 +49,7 @@ class Reference:
         self.plain = empty_chunk(t, n, capacity=64, visits=n)
         self.chunk = Chunk(*(_named(a) for a in self.plain))
         self.clock = Clock()
-        self.left = {int(j): int(t.incentives["budget"][j]) for j in np.flatnonzero(t.incentives["budget"] != NO_BUDGET)}
+        self.left = {int(j): int(t.incentives["budget"][j]) for j in with_budget(t.incentives)}
         self.month_turns = self.clock.event()
         known = 0
         if opening is not None:

@@ -136,6 +136,11 @@ SCORES = np.linspace(-8.0, 8.0, 4097)
 """Normal scores at which the heterogeneity quantiles are tabulated; between them logs are interpolated."""
 
 
+def with_budget(incentives: Array) -> Ints:
+    """Numbers of the incentives (of INCENTIVE) that have a budget."""
+    return np.flatnonzero(incentives["budget"] != NO_BUDGET)
+
+
 class Tables(NamedTuple):
     """Everything that a rule may read."""
 
